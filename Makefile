@@ -1,0 +1,69 @@
+# Orderscope. `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo test check format contracts dashboards up down stack-up stack-down stack-status lock clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(INSTALLED): requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Orderscope needs Python 3.11 or newer; try: make PYTHON=python3.12")'
+	@echo "Installing Python packages into $(VENV) (about a minute, once)"
+	@$(PYTHON) -m venv $(VENV) || { echo "cannot create $(VENV): on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+install: $(INSTALLED) ## Install the Python packages into .venv
+
+demo: install ## Start everything, place orders, show what can be seen
+	@$(BIN)/python -m stack demo
+
+test: install ## Run all tests, on real servers of their own
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: install ## Lint, types, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: install ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+contracts: install ## Write contracts/openapi.json anew
+	@$(BIN)/python -m services.api.openapi > contracts/openapi.json
+
+dashboards: install ## Write grafana/dashboards/ anew
+	@$(BIN)/python -m grafana
+
+stack-up: install ## Start the stack natively, in the background
+	@$(BIN)/python -m stack up
+
+stack-down: install ## Stop it
+	@$(BIN)/python -m stack down
+
+stack-status: install ## Say what runs
+	@$(BIN)/python -m stack status
+
+up: ## Start the stack with Docker Compose
+	@$(PYTHON) -m stack.dotenv
+	@docker compose up --detach --build --wait
+
+down: ## Stop it; volumes stay
+	@docker compose down
+
+lock: ## Compile the lock files anew (needs uv)
+	@uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements.lock
+	@uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
+
+clean: ## Stop the native stack and delete all that was made
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m stack down
+	@rm -rf $(VENV) .run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,138 @@
+"""The CONSUMER side: a span a delivery, in its producer's trace or linked to it."""
+
+from time import perf_counter, time
+from typing import TYPE_CHECKING
+
+import structlog
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanKind, Tracer
+from opentelemetry.util.types import AttributeValue
+from prometheus_client import CollectorRegistry, Counter
+
+from observability.correlation import accept, correlated
+from observability.messaging import (
+    SYSTEM,
+    In,
+    IncomingMessage,
+    Process,
+    Settled,
+    Settlement,
+    destination,
+    trace_context,
+)
+from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds
+from observability.spans import failed, inside
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+log = structlog.get_logger("observability.messaging")
+
+
+class ConsumerMiddleware:
+    """Wraps the processing of deliveries."""
+
+    def __init__(self, tracer: Tracer, registry: CollectorRegistry, *, linked: bool) -> None:
+        """Register the metrics; `linked` starts a trace of its own for each delivery."""
+        self._tracer = tracer
+        self._linked = linked
+        self._duration = seconds(
+            registry,
+            "messaging_process_duration_seconds",
+            "Duration of processing a delivery.",
+            ["messaging_destination_name", "error_type"],
+        )
+        self._waited = seconds(
+            registry,
+            "messaging_time_in_queue_seconds",
+            "From the first publishing of a message to its first delivery.",
+            ["queue"],
+            LONG_SECONDS_BUCKETS,
+        )
+        self._consumed = Counter(
+            "messaging_client_consumed_messages",
+            "Deliveries by what became of them.",
+            ["queue", "outcome"],
+            registry=registry,
+        )
+        self._retries = Counter(
+            "consumer_retries", "Deliveries put off to a retry queue.", ["queue", "reason"], registry=registry
+        )
+        self._dead = Counter(
+            "dead_letters", "Deliveries set aside for an operator.", ["queue", "reason"], registry=registry
+        )
+
+    def __call__(self, process: Process[In, Settled]) -> Process[In, Settled]:
+        """Return the processing inside a span and the message's correlation id."""
+
+        async def observed(delivery: In) -> Settled:
+            identifier = accept(delivery.correlation_id)
+            producer = propagate.extract(trace_context(delivery.headers), context=Context())
+            span = self._start(delivery, producer, identifier)
+            began = perf_counter()
+            with correlated(identifier), inside(span, producer):
+                settlement = await process(delivery)
+                self._finish(span, delivery, settlement, perf_counter() - began)
+                propagate.inject(settlement.context)
+            return settlement
+
+        return observed
+
+    def _start(self, delivery: IncomingMessage, producer: Context, identifier: str) -> Span:
+        cause = trace.get_current_span(producer).get_span_context()
+        links: Sequence[Link] = [Link(cause)] if cause.is_valid else []
+        return self._tracer.start_span(
+            f"process {delivery.queue}",
+            context=Context() if self._linked else producer,
+            kind=SpanKind.CONSUMER,
+            links=links,
+            attributes=_attributes(delivery, identifier),
+        )
+
+    def _finish(self, span: Span, delivery: IncomingMessage, settlement: Settlement, elapsed: float) -> None:
+        span.set_attribute("orderscope.outcome", settlement.outcome)
+        if settlement.error is not None:
+            failed(span, settlement.error)
+            span.set_attribute("error.type", settlement.outcome)
+        name = destination(delivery.exchange, delivery.routing_key, delivery.queue)
+        kind = settlement.outcome if settlement.error is not None else ""
+        self._duration.labels(name, kind).observe(elapsed, exemplar())
+        if delivery.attempt == 1 and (published := delivery.first_published_at) is not None:
+            self._waited.labels(delivery.queue).observe(
+                max(0.0, time() - elapsed - published / 1000), exemplar()
+            )
+        self._count(delivery, settlement, elapsed)
+
+    def _count(self, delivery: IncomingMessage, settlement: Settlement, elapsed: float) -> None:
+        self._consumed.labels(delivery.queue, settlement.outcome).inc()
+        fields = {
+            "queue": delivery.queue,
+            "attempt": delivery.attempt,
+            "duration_ms": round(elapsed * 1000, 2),
+        }
+        if settlement.action == "ack":
+            log.info("message processed", outcome=settlement.outcome, **fields)
+            return
+        error = repr(settlement.error)
+        if settlement.action == "retry":
+            self._retries.labels(delivery.queue, settlement.outcome).inc()
+            log.warning("message will be retried", reason=settlement.outcome, error=error, **fields)
+        else:
+            self._dead.labels(delivery.queue, settlement.outcome).inc()
+            log.error("message dead-lettered", reason=settlement.outcome, error=error, **fields)
+
+
+def _attributes(delivery: IncomingMessage, identifier: str) -> dict[str, AttributeValue]:
+    return {
+        **SYSTEM,
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": destination(delivery.exchange, delivery.routing_key, delivery.queue),
+        "messaging.rabbitmq.destination.routing_key": delivery.routing_key,
+        "messaging.message.id": delivery.message_id or "",
+        "messaging.message.conversation_id": identifier,
+        "messaging.message.body.size": len(delivery.body),
+        "orderscope.delivery.attempt": delivery.attempt,
+        "correlation_id": identifier,
+    }

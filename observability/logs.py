@@ -1,0 +1,100 @@
+"""Logs: one JSON object a line on stdout, from our code and from every library alike."""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+import orjson
+import structlog
+from opentelemetry import trace
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from observability.correlation import correlation_id
+from observability.redaction import redact
+
+_FIRST = ("timestamp", "level", "service", "event", "correlation_id", "trace_id", "span_id")
+"""What a reader looks for stands first."""
+_NOISY = ("aio_pika", "aiormq", "asyncio", "uvicorn.access")
+
+
+def configure_logs(constant: Mapping[str, str], level: str, stream: BinaryIO | None = None) -> None:
+    """Send structlog and stdlib logging through the same processors.
+
+    Args:
+        constant: Fields that every line carries: service, version, environment.
+        level: The lowest level that is written, of `logging`'s names.
+        stream: Where to write instead of stdout.
+    """
+    out = stream or sys.stdout.buffer
+    chain = [_context(constant), *_RENDERING]
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, *chain],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.BytesLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers = [_Handler(chain, out.write, out.flush)]
+    root.setLevel(level)
+    for name in list(logging.root.manager.loggerDict):
+        library = logging.getLogger(name)
+        library.handlers, library.propagate = [], True
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+class _Handler(logging.Handler):
+    """Writes a library's log record as a line of ours."""
+
+    def __init__(
+        self, chain: list[Processor], write: Callable[[bytes], object], flush: Callable[[], None]
+    ) -> None:
+        super().__init__()
+        self._chain = chain
+        self._write = write
+        self._flush_stream = flush
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            event: EventDict = {
+                "event": record.getMessage(),
+                "level": record.levelname.lower(),
+                "logger": record.name,
+            }
+            if record.exc_info:
+                event["exc_info"] = record.exc_info
+            line: object = event
+            for process in self._chain:
+                line = process(None, record.levelname.lower(), line)  # type: ignore[arg-type]
+            self._write(line + b"\n" if isinstance(line, bytes) else b"")
+            self._flush_stream()
+        except Exception:  # noqa: BLE001 - what logging itself prescribes for a handler
+            self.handleError(record)
+
+
+def _context(constant: Mapping[str, str]) -> Processor:
+    def add(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        event.update(constant)
+        if "correlation_id" not in event and (identifier := correlation_id()) is not None:
+            event["correlation_id"] = identifier
+        span = trace.get_current_span().get_span_context()
+        if span.is_valid and "trace_id" not in event:
+            event["trace_id"] = trace.format_trace_id(span.trace_id)
+            event["span_id"] = trace.format_span_id(span.span_id)
+        return event
+
+    return add
+
+
+def _render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+    first = {name: event.pop(name) for name in _FIRST if name in event}
+    return orjson.dumps({**first, **event}, default=repr, option=orjson.OPT_NON_STR_KEYS)
+
+
+_RENDERING: list[Processor] = [
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+    redact,
+    _render,
+]

@@ -1,0 +1,70 @@
+"""Metrics: a registry a process, exemplars, and the exposition that Prometheus asks for."""
+
+import platform
+from collections.abc import Sequence
+
+from opentelemetry import trace
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    gc_collector,
+    platform_collector,
+    process_collector,
+)
+from prometheus_client.exposition import choose_encoder
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+"""The boundaries that the semantic conventions advise for durations of requests."""
+LONG_SECONDS_BUCKETS: Sequence[float] = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+"""For what includes waiting in queues and for retries."""
+
+
+def new_registry(*, service: str, version: str, environment: str) -> CollectorRegistry:
+    """Return a registry with what every process shows: itself, its garbage collector, its build."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client has no type for it
+    registry = CollectorRegistry()
+    process_collector.ProcessCollector(registry=registry)
+    gc_collector.GCCollector(registry=registry)
+    platform_collector.PlatformCollector(registry=registry)
+    build = Gauge(
+        "build_info",
+        "What runs here; always 1.",
+        ["service_name", "service_version", "deployment_environment_name", "python_version"],
+        registry=registry,
+    )
+    build.labels(service, version, environment, platform.python_version()).set(1)
+    return registry
+
+
+def exemplar() -> dict[str, str] | None:
+    """Return the sampled span at hand as an exemplar, which leads from a bucket of a histogram to a trace."""
+    span = trace.get_current_span().get_span_context()
+    if not span.trace_flags.sampled:
+        return None
+    return {"trace_id": trace.format_trace_id(span.trace_id), "span_id": trace.format_span_id(span.span_id)}
+
+
+def seconds(
+    registry: CollectorRegistry,
+    name: str,
+    documentation: str,
+    labels: Sequence[str] = (),
+    buckets: Sequence[float] = SECONDS_BUCKETS,
+) -> Histogram:
+    """Register a histogram of durations in seconds."""
+    return Histogram(name, documentation, labels, registry=registry, buckets=buckets)
+
+
+def metrics_route(registry: CollectorRegistry) -> Route:
+    """Return `GET /metrics`: OpenMetrics with exemplars for who accepts it, plain text otherwise."""
+
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"content-type": content_type})
+
+    return Route("/metrics", metrics)

@@ -1,0 +1,82 @@
+"""The PRODUCER side: a span a message, whose context goes into the message's headers."""
+
+from collections.abc import Sequence
+from time import perf_counter
+
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Tracer
+from prometheus_client import CollectorRegistry, Counter
+
+from observability.messaging import SYSTEM, Out, OutgoingMessage, PublishBatch, destination, trace_context
+from observability.metrics import exemplar, seconds
+from observability.spans import error_type, failed
+
+
+class PublisherMiddleware:
+    """Wraps the publishing of batches."""
+
+    def __init__(self, tracer: Tracer, registry: CollectorRegistry) -> None:
+        """Register the metrics."""
+        self._tracer = tracer
+        labels = ["messaging_destination_name", "error_type"]
+        self._sent = Counter(
+            "messaging_client_sent_messages", "Messages that were to be sent.", labels, registry=registry
+        )
+        self._duration = seconds(
+            registry,
+            "messaging_client_operation_duration_seconds",
+            "Duration of publishing, confirm included.",
+            labels,
+        )
+
+    def __call__(self, publish: PublishBatch[Out]) -> PublishBatch[Out]:
+        """Return the function with a span, child of what the message tells of, around each message."""
+
+        async def observed(messages: Sequence[Out]) -> Sequence[BaseException | None]:
+            spans = [self._start(message) for message in messages]
+            began = perf_counter()
+            errors: Sequence[BaseException | None] = [
+                ConnectionAbortedError("publishing was cancelled")
+            ] * len(spans)
+            try:
+                errors = await publish(messages)
+            finally:
+                elapsed = perf_counter() - began
+                for message, span, error in zip(messages, spans, errors, strict=True):
+                    self._end(message, span, error, elapsed)
+            return errors
+
+        return observed
+
+    def _start(self, message: OutgoingMessage) -> Span:
+        parent = propagate.extract(trace_context(message.headers), context=Context())
+        name = destination(message.exchange, message.routing_key)
+        span = self._tracer.start_span(
+            f"publish {name}",
+            context=parent,
+            kind=SpanKind.PRODUCER,
+            attributes={
+                **SYSTEM,
+                "messaging.operation.name": "publish",
+                "messaging.operation.type": "send",
+                "messaging.destination.name": name,
+                "messaging.rabbitmq.destination.routing_key": message.routing_key,
+                "messaging.message.id": message.message_id,
+                "messaging.message.conversation_id": message.correlation_id,
+                "messaging.message.body.size": len(message.body),
+            },
+        )
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier, context=trace.set_span_in_context(span, parent))
+        message.headers.update(carrier)
+        return span
+
+    def _end(self, message: OutgoingMessage, span: Span, error: BaseException | None, elapsed: float) -> None:
+        name = destination(message.exchange, message.routing_key)
+        kind = "" if error is None else error_type(error)
+        with trace.use_span(span, end_on_exit=True):
+            if error is not None:
+                failed(span, error)
+            self._sent.labels(name, kind).inc()
+            self._duration.labels(name, kind).observe(elapsed, exemplar())

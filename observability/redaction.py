@@ -1,0 +1,41 @@
+"""Keeping secrets and personal data out of log lines."""
+
+import re
+
+from structlog.typing import EventDict, WrappedLogger
+
+REDACTED = "[redacted]"
+MAX_LENGTH = 4_000
+"""Characters of one value; longer ones are cut."""
+
+_SECRET_KEY = re.compile(
+    r"(?i)(^|_)(password|passwd|secret|token|authorization|api_key|cookie|email|recipient)($|_)"
+)
+_EMAIL = re.compile(r"[^\s\"'<>:,;@]{1,64}@[^\s\"'<>:,;@/]{1,255}")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
+
+
+def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Replace values of telling names, and emails and credentials inside any value; cut what is too long."""
+    return {key: _redacted(key, value) for key, value in event.items()}
+
+
+def _redacted(key: str, value: object) -> object:
+    if _SECRET_KEY.search(key):
+        return REDACTED
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, dict):
+        return {k: _redacted(str(k), v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted("", item) for item in value]
+    return value
+
+
+def redact_text(text: str) -> str:
+    """Return a text without emails and URL credentials, at most 4,000 characters long."""
+    if len(text) > MAX_LENGTH:
+        text = text[:MAX_LENGTH] + "…"
+    if "@" not in text:
+        return text
+    return _EMAIL.sub(REDACTED, _CREDENTIALS.sub(f"{REDACTED}@", text))

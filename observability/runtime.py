@@ -1,0 +1,53 @@
+"""What the process itself shows: the event loop's lag, its outbox, and what became of its spans."""
+
+import asyncio
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+INTERVAL_SECONDS = 0.25
+LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+def span_counter(registry: CollectorRegistry) -> Callable[[int, str], None]:
+    """Register the counter of spans that left or were lost and return the function that counts them.
+
+    `result` is `exported`, `queue_full`, or why an export failed.
+    """
+    counter = Counter(
+        "telemetry_spans", "Spans that were exported, or lost and why.", ["result"], registry=registry
+    )
+    counter.labels("exported")
+    counter.labels("queue_full")
+
+    def count(spans: int, result: str) -> None:
+        counter.labels(result).inc(spans)
+
+    return count
+
+
+def outbox_gauges(registry: CollectorRegistry) -> Callable[[int, float], None]:
+    """Register the outbox's gauges and return the function that sets them."""
+    entries = Gauge("outbox_entries", "Events that wait to be published.", registry=registry)
+    age = Gauge("outbox_oldest_age_seconds", "How long the oldest of them has waited.", registry=registry)
+
+    def report(count: int, oldest_age: float) -> None:
+        entries.set(count)
+        age.set(oldest_age)
+
+    return report
+
+
+async def watch_event_loop(registry: CollectorRegistry) -> None:
+    """Measure four times a second how late the event loop runs what is due; until cancelled."""
+    lag = Histogram(
+        "event_loop_lag_seconds",
+        "How late the event loop ran a timer: what blocking work costs everyone else.",
+        buckets=LAG_BUCKETS,
+        registry=registry,
+    )
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + INTERVAL_SECONDS
+        await asyncio.sleep(INTERVAL_SECONDS)
+        lag.observe(max(0.0, loop.time() - due))

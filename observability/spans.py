@@ -1,0 +1,70 @@
+"""Spans around plain async functions."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from opentelemetry import trace
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.util.types import AttributeValue
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def redis_command(operation: str) -> Mapping[str, AttributeValue]:
+    """Return the attributes of a command, named as semconv/database/redis has them."""
+    return {"db.system.name": "redis", "db.operation.name": operation}
+
+
+def redis_script(name: str) -> Mapping[str, AttributeValue]:
+    """Return the attributes of a Lua script in Redis."""
+    return {**redis_command("EVALSHA"), "db.stored_procedure.name": name}
+
+
+def traced(
+    tracer: Tracer, name: str, kind: SpanKind, attributes: Mapping[str, AttributeValue]
+) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+    """Return a decorator that runs a function inside a span; an error marks the span and passes."""
+
+    def decorate(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        @wraps(function)
+        async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            span = tracer.start_span(name, kind=kind, attributes=attributes)
+            with trace.use_span(
+                span, end_on_exit=True, record_exception=False, set_status_on_exception=False
+            ):
+                try:
+                    return await function(*args, **kwargs)
+                except BaseException as error:
+                    failed(span, error)
+                    raise
+
+        return run
+
+    return decorate
+
+
+@contextmanager
+def inside(span: Span, parent: Context) -> Iterator[None]:
+    """Make a span the current one, together with its parent's baggage, and end it on leaving."""
+    token = attach(trace.set_span_in_context(span, parent))
+    try:
+        yield
+    finally:
+        detach(token)
+        span.end()
+
+
+def failed(span: Span, error: BaseException) -> None:
+    """Mark a span as failed: status, `error.type`, and the exception as an event with its stack trace."""
+    span.record_exception(error)
+    span.set_attribute("error.type", error_type(error))
+    span.set_status(Status(StatusCode.ERROR, str(error)[:200]))
+
+
+def error_type(error: BaseException) -> str:
+    """Return the low-cardinality name of an error, as semconv/registry/attributes/error has it."""
+    return type(error).__qualname__

@@ -1,0 +1,128 @@
+"""One call that sets telemetry up for a service, and the handle that its `app.py` wraps things with."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from opentelemetry import trace
+from opentelemetry.semconv.schemas import Schemas
+from opentelemetry.trace import NoOpTracer, SpanKind, Tracer
+from opentelemetry.util.types import AttributeValue
+from prometheus_client import CollectorRegistry
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from observability.consuming import ConsumerMiddleware
+from observability.correlation import accept, correlated
+from observability.http import ServerMiddleware
+from observability.instruments import Instruments
+from observability.logs import configure_logs
+from observability.messaging import In, Out, Process, PublishBatch, Settled
+from observability.metrics import metrics_route, new_registry
+from observability.producing import PublisherMiddleware
+from observability.runtime import outbox_gauges, span_counter, watch_event_loop
+from observability.settings import TelemetrySettings
+from observability.spans import traced
+from observability.tracing import resource, tracer_provider
+
+SCHEMA_URL = Schemas.V1_44_0.value
+"""The version of the semantic conventions that names here are of."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What a service's composition root wraps the parts of the service with."""
+
+    tracer: Tracer
+    registry: CollectorRegistry
+    instance: str
+    enabled: bool = True
+    linked: bool = False
+    shutdown: Callable[[], None] = lambda: None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Watch the event loop while the block runs, and export what is left of the spans on leaving."""
+        watch = asyncio.create_task(watch_event_loop(self.registry)) if self.enabled else None
+        try:
+            yield
+        finally:
+            if watch is not None:
+                watch.cancel()
+            await asyncio.to_thread(self.shutdown)
+
+    def http(self, app: ASGIApp) -> ASGIApp:
+        """Make each request visible."""
+        return ServerMiddleware(app, self.tracer, self.registry, enabled=self.enabled)
+
+    def consumer(self, process: Process[In, Settled]) -> Process[In, Settled]:
+        """Make each delivery visible."""
+        if self.enabled:
+            return ConsumerMiddleware(self.tracer, self.registry, linked=self.linked)(process)
+        return partial(_correlated, process)
+
+    def publisher(self) -> Callable[[PublishBatch[Out]], PublishBatch[Out]]:
+        """Return what makes each published message visible; the metrics are registered once."""
+        return PublisherMiddleware(self.tracer, self.registry) if self.enabled else lambda publish: publish
+
+    def traced(
+        self,
+        name: str,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Mapping[str, AttributeValue] | None = None,
+    ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+        """Return a decorator that gives an async function a span."""
+        if not self.enabled:
+            return lambda function: function
+        return traced(self.tracer, name, kind, attributes or {})
+
+    def instruments(self) -> Instruments:
+        """Return what the service's own metrics are made with."""
+        return Instruments(self.registry, enabled=self.enabled)
+
+    def outbox_gauges(self) -> Callable[[int, float], None]:
+        """Return what shows an outbox's entries and the age of the oldest."""
+        return outbox_gauges(self.registry)
+
+    def routes(self) -> list[Route]:
+        """Return `GET /metrics`."""
+        return [metrics_route(self.registry)]
+
+
+async def _correlated(process: Process[In, Settled], delivery: In) -> Settled:
+    with correlated(accept(delivery.correlation_id)):
+        return await process(delivery)
+
+
+def setup(service: str, settings: TelemetrySettings, version: str, environment: str) -> Telemetry:
+    """Configure logs and tracing for this process and return the handle.
+
+    Args:
+        service: `service.name`, unless `OTEL_SERVICE_NAME` says otherwise.
+        settings: What the environment asked for.
+        version: `service.version`.
+        environment: `deployment.environment.name`.
+    """
+    instance = f"{socket.gethostname()}-{os.getpid()}"
+    constant = {"service": service, "version": version, "environment": environment}
+    # Per-request lines are of level INFO: what is left without telemetry is what went wrong.
+    configure_logs(constant, settings.log_level if settings.telemetry == "on" else "WARNING")
+    registry = new_registry(service=service, version=version, environment=environment)
+    telemetry = Telemetry(
+        NoOpTracer(), registry, instance, settings.telemetry == "on", settings.trace_async == "link"
+    )
+    if not settings.traces:
+        return telemetry
+    who = resource(service, version=version, environment=environment, instance=instance)
+    provider = tracer_provider(settings, who, span_counter(registry))
+    trace.set_tracer_provider(provider)
+    tracer = provider.get_tracer("orderscope", version, schema_url=SCHEMA_URL)
+    return replace(telemetry, tracer=tracer, shutdown=provider.shutdown)

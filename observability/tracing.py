@@ -1,0 +1,64 @@
+"""The tracer provider: standard sampling and resource, our batching and export."""
+
+import os
+from collections.abc import Callable
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as StockSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from observability.batch import BatchProcessor
+from observability.otlp.environment import otlp_settings
+from observability.otlp.exporter import OtlpSpanExporter
+from observability.settings import TelemetrySettings
+
+OnResult = Callable[[int, str], None]
+
+
+def resource(service: str, *, version: str, environment: str, instance: str) -> Resource:
+    """Return who is speaking; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` take precedence."""
+    return Resource(
+        {
+            "service.namespace": "orderscope",
+            "service.name": service,
+            "service.version": version,
+            "service.instance.id": instance,
+            "deployment.environment.name": environment,
+        }
+    ).merge(_from_environment())
+
+
+def _from_environment() -> Resource:
+    given = Resource.create()
+    named = {k: v for k, v in given.attributes.items() if k != "service.name" or v != "unknown_service"}
+    return Resource(named)
+
+
+def tracer_provider(settings: TelemetrySettings, who: Resource, on_result: OnResult) -> TracerProvider:
+    """Return a provider that exports what is sampled; `on_result` hears what became of how many spans."""
+    provider = TracerProvider(resource=who)
+    exporter = span_exporter(settings, on_result)
+    if exporter is not None:
+        provider.add_span_processor(
+            BatchProcessor(
+                exporter,
+                on_drop=lambda count: on_result(count, "queue_full"),
+                delay_seconds=settings.otel_bsp_schedule_delay / 1000,
+                queue_size=settings.otel_bsp_max_queue_size,
+                batch_size=settings.otel_bsp_max_export_batch_size,
+            )
+        )
+    return provider
+
+
+def span_exporter(settings: TelemetrySettings, on_result: OnResult) -> SpanExporter | None:
+    """Return the exporter that the settings name; `None` when there is none."""
+    if settings.otel_traces_exporter == "none":
+        return None
+    if settings.otel_traces_exporter == "otlp_stock":
+        return StockSpanExporter()
+    to = otlp_settings(os.environ)
+    return OtlpSpanExporter(
+        to.endpoint, headers=to.headers, timeout=to.timeout, compression=to.compression, on_result=on_result
+    )

@@ -1,0 +1,1 @@
+"""The services: one package each, the same shape, and `kit`, the plumbing they share."""

@@ -1,0 +1,112 @@
+"""The composition root: builds the api from its parts, and takes it down in the reverse order."""
+
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+from fastapi import FastAPI
+from opentelemetry.trace import SpanKind
+from redis.asyncio import Redis
+
+from observability import (
+    Telemetry,
+    TelemetrySettings,
+    context_headers,
+    current_ids,
+    redis_command,
+    redis_script,
+    setup,
+)
+from services.api.cache import OrderCache
+from services.api.catalogue import CATALOGUE
+from services.api.dependencies import rate_limit
+from services.api.follow import Followers
+from services.api.http import http_api
+from services.api.limits import RateLimiter
+from services.api.metrics import cache_reads, count_accepted, count_decisions
+from services.api.orders import place
+from services.api.routes import Orders
+from services.api.settings import Settings
+from services.api.store import OrderStore
+from services.kit.broker import Broker
+from services.kit.http import Ping, http_server, probe_routes
+from services.kit.ids import uuid7
+from services.kit.lifetime import Lifetime, until_signalled
+from services.kit.outbox import Outbox, watch_outbox
+from services.kit.redis import load_scripts, redis_client, waiting_client
+from services.kit.relay import Relay, relaying
+
+
+async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None:
+    """Serve until SIGTERM, then finish what is in hand and send what is in the outbox."""
+    lifetime = until_signalled()
+    telemetry = setup("api", telemetry_settings, settings.service_version, settings.environment)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        await enter(telemetry.running())
+        redis = await enter(redis_client(settings.redis_url))
+        waiting = await enter(waiting_client(settings.redis_url))
+        broker = Broker(settings.amqp_url, telemetry.instance)
+        outbox = Outbox(waiting, "api", context=context_headers)
+        relay = Relay(outbox, broker, "api", telemetry.instance, telemetry.publisher())
+        followers = Followers(waiting, settings.max_event_streams)
+        await enter(lifetime.background(broker.keep_connected(), "broker"))
+        await enter(relaying(lifetime, relay))
+        await enter(lifetime.background(watch_outbox(outbox, telemetry.outbox_gauges()), "outbox watch"))
+        await enter(lifetime.background(followers.run(), "followers"))
+        app = build(settings, telemetry, redis, outbox, followers, broker, lifetime)
+        await enter(
+            http_server(
+                telemetry.http(app),
+                host=settings.http_host,
+                port=settings.http_port,
+                shutdown_timeout=settings.shutdown_timeout_seconds,
+            )
+        )
+        await lifetime.wait()
+
+
+def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
+    settings: Settings,
+    telemetry: Telemetry,
+    redis: Redis,
+    outbox: Outbox,
+    followers: Followers,
+    broker: Broker,
+    lifetime: Lifetime,
+) -> FastAPI:
+    """Return the application; opens no connection."""
+    scripts = load_scripts(redis, Path(__file__).parent / "lua")
+    instruments = telemetry.instruments()
+    store = OrderStore(
+        redis,
+        scripts,
+        outbox,
+        outbox_max_entries=settings.outbox_max_entries,
+        idempotency_ttl=settings.idempotency_ttl_seconds,
+        retention=settings.retention_seconds,
+    )
+    accept = telemetry.traced("redis: accept", SpanKind.CLIENT, redis_script("accept"))(store.accept)
+    cache = OrderCache(
+        telemetry.traced("redis: read order", SpanKind.CLIENT, redis_command("GET"))(store.order),
+        entries=settings.cache_entries,
+        ttl=settings.cache_ttl_seconds,
+        on_read=cache_reads(instruments),
+    )
+    limiter = RateLimiter(scripts, settings.rate_limit_per_second, settings.rate_limit_burst)
+    pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping, required=False)}
+    orders = Orders(
+        place=count_accepted(instruments, partial(place, accept=accept, catalogue=CATALOGUE, new_id=uuid7)),
+        load=cache.get,
+        load_status=store.status,
+        page=store.page,
+        followers=followers,
+        ending=lambda: lifetime.ending,
+    )
+    return http_api(
+        orders,
+        rate_limit(count_decisions(instruments, limiter.decide)),
+        [*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()],
+        version=settings.service_version,
+        ids=current_ids,
+    )

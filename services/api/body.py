@@ -1,0 +1,52 @@
+"""Reading a JSON body: straight from the wire into the model, and every way it can be wrong named."""
+
+from fastapi import Request
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from services.api.problems import InvalidField, ProblemError
+from services.api.schemas import NewOrder
+
+MAX_BODY_BYTES = 64 * 1024
+_NEW_ORDER: TypeAdapter[NewOrder] = TypeAdapter(NewOrder)
+
+
+def request_body(model: type[BaseModel]) -> dict[str, object]:
+    """Return the OpenAPI description of a body that a route reads by itself."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+async def new_order(request: Request) -> NewOrder:
+    """Return the order that a client sent.
+
+    FastAPI's own body handling would parse the JSON first and validate then, at several times the cost.
+
+    Raises:
+        ProblemError: 415 for another media type, 413 for more than 64 KiB, 400 for what is no JSON,
+            422 for what is no order.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise ProblemError(415, "unsupported-media-type", "send the order as application/json")
+    try:
+        return _NEW_ORDER.validate_json(await _limited(request))
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
+async def _limited(request: Request) -> bytes:
+    """Read the body, and stop as soon as it is too large, whatever its Content-Length says."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise ProblemError(413, "content-too-large", f"an order may have {MAX_BODY_BYTES} bytes at most")
+    return bytes(body)
+
+
+def _problem(error: ValidationError) -> ProblemError:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    if problems[0]["type"] == "json_invalid":
+        return ProblemError(400, "malformed-json", problems[0]["msg"])
+    fields = [InvalidField(location=".".join(map(str, p["loc"])), message=p["msg"]) for p in problems]
+    return ProblemError(422, "validation", "the order is not valid", errors=fields)

@@ -1,0 +1,122 @@
+"""Following an order: its status changes as they happen, over one Redis subscription a process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from services.api.cache import SETTLED
+from services.api.schemas import OrderStatus, StatusChange
+from services.api.store import status_key
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 1.0
+HEARTBEAT_SECONDS = 2.0
+"""How often a follower looks by itself, whatever was published or lost."""
+KEEP = "orders:keep-alive"
+"""A channel that nobody writes to, so that the subscription is never empty."""
+
+
+class TooManyFollowersError(Exception):
+    """This process streams to as many clients as it may."""
+
+
+@dataclass(slots=True)
+class Followers:
+    """Wakes whoever waits for news of an order.
+
+    What is published is only a hint to look; the order's status in Redis is the truth. So nothing is lost
+    when the subscription breaks: followers look again at their next heartbeat.
+    """
+
+    redis: Redis
+    limit: int
+    _waiting: dict[str, set[asyncio.Event]] = field(default_factory=dict)
+    _pubsub: PubSub | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether this process streams to as many clients as it may."""
+        return sum(map(len, self._waiting.values())) >= self.limit
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        while True:
+            try:
+                async with self.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+                    await pubsub.subscribe(KEEP, *self._waiting)
+                    self._pubsub = pubsub
+                    await self._listen(pubsub)
+            except (RedisError, OSError) as error:
+                log.warning("status subscription lost", error=repr(error))
+            finally:
+                self._pubsub = None
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _listen(self, pubsub: PubSub) -> None:
+        while True:
+            message = await pubsub.get_message(timeout=POLL_SECONDS)
+            if message is not None:
+                for news in self._waiting.get(message["channel"], ()):
+                    news.set()
+
+    @asynccontextmanager
+    async def follow(self, order_id: str) -> AsyncIterator[asyncio.Event]:
+        """Yield an event that is set when there is news.
+
+        Raises:
+            TooManyFollowersError: The bound is reached.
+        """
+        if self.full:
+            raise TooManyFollowersError
+        channel, news = status_key(order_id), asyncio.Event()
+        self._waiting.setdefault(channel, set()).add(news)
+        try:
+            if self._pubsub is not None:
+                await self._pubsub.subscribe(channel)
+            yield news
+        finally:
+            self._waiting[channel].discard(news)
+            if not self._waiting[channel]:
+                del self._waiting[channel]
+                await self._unsubscribe(channel)
+
+    async def _unsubscribe(self, channel: str) -> None:
+        try:
+            if self._pubsub is not None:
+                await self._pubsub.unsubscribe(channel)
+        except (RedisError, OSError) as error:
+            log.warning("unsubscribing failed", error=repr(error))
+
+
+async def changes(
+    followers: Followers,
+    load: Callable[[], Awaitable[OrderStatus | None]],
+    order_id: str,
+    *,
+    seen: int,
+    ending: Callable[[], bool],
+) -> AsyncIterator[tuple[int, StatusChange]]:
+    """Yield an order's status changes, numbered from 1, from the one after `seen` until it is settled.
+
+    Raises:
+        TooManyFollowersError: The bound is reached.
+    """
+    async with followers.follow(order_id) as news:
+        while not ending():
+            news.clear()
+            status = await load()
+            history = status.history if status else []
+            for number, change in enumerate(history[seen:], seen + 1):
+                yield number, change
+            seen = max(seen, len(history))
+            if status is None or status.status in SETTLED:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), HEARTBEAT_SECONDS)

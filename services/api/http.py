@@ -1,0 +1,87 @@
+"""The FastAPI application: routes, errors, OpenAPI; everything it needs is handed in."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
+
+from services.api.errors import handle_errors
+from services.api.problems import Ids, Problem
+from services.api.routes import Orders, orders_router
+from services.api.schemas import NewOrder
+
+DESCRIPTION = """
+Place orders, read them, and follow them until they are settled.
+
+Every answer carries `X-Correlation-ID`: yours, when you sent a well-formed one. Every error is
+`application/problem+json` with the correlation id and the trace id.
+"""
+
+
+def http_api(
+    orders: Orders,
+    rate_limit: Callable[..., Awaitable[None]],
+    operational: Sequence[BaseRoute],
+    *,
+    version: str,
+    ids: Ids,
+) -> FastAPI:
+    """Return the application with its probes and metrics."""
+    app = FastAPI(
+        title="Orderscope",
+        version=version,
+        description=DESCRIPTION,
+        # The entry span is ours; two would be one too many.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        redoc_url=None,
+    )
+    app.include_router(orders_router(orders, rate_limit))
+    app.router.routes.extend(operational)
+    handle_errors(app, ids)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        schemas = document["components"]["schemas"]
+        # Bodies that a route reads by itself, and problems, are referred to but not found by FastAPI.
+        for model in (NewOrder, Problem):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schema.pop("$defs", {}))
+            schemas[model.__name__] = schema
+        document["paths"] |= OPERATIONAL_PATHS
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _operational(summary: str, *responses: tuple[str, str, str]) -> dict[str, Any]:
+    return {
+        "get": {
+            "tags": ["operations"],
+            "summary": summary,
+            "responses": {
+                status: {"description": text, "content": {media: {}}} for status, text, media in responses
+            },
+        }
+    }
+
+
+_JSON = "application/json"
+OPERATIONAL_PATHS = {
+    "/health": _operational("Whether the process lives", ("200", "It lives.", _JSON)),
+    "/ready": _operational(
+        "Whether the process can serve; names each dependency",
+        ("200", "It can; `degraded` names what is missing meanwhile.", _JSON),
+        ("503", "It cannot.", _JSON),
+    ),
+    "/metrics": _operational(
+        "Metrics for Prometheus; OpenMetrics, with exemplars, for who accepts it",
+        ("200", "The metrics.", "text/plain"),
+    ),
+}

@@ -1,0 +1,23 @@
+-- Accepts an order in one atomic step: idempotency key, order, status, listing and outbox entry.
+-- KEYS: order, status, orders (listing), outbox, idempotency key (or the order's, when there is none)
+-- ARGV: 1 order id, 2 order, 3 time, 4 outbox bound, 5 fingerprint ('' without a key), 6 idempotency TTL (s),
+--       7 lowest id kept in the listing, 8… outbox fields
+-- Returns {outcome, order}: accepted | replayed | conflict | full
+if ARGV[5] ~= '' then
+  local known = redis.call('HMGET', KEYS[5], 'fingerprint', 'order')
+  if known[1] then
+    if known[1] == ARGV[5] then return {'replayed', known[2]} end
+    return {'conflict', ''}
+  end
+end
+if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[4]) then return {'full', ''} end
+redis.call('SET', KEYS[1], ARGV[2])
+redis.call('HSET', KEYS[2], 'status', 'pending', 'pending', ARGV[3])
+redis.call('ZADD', KEYS[3], 0, ARGV[1])
+redis.call('ZREMRANGEBYLEX', KEYS[3], '-', '(' .. ARGV[7])
+redis.call('XADD', KEYS[4], '*', unpack(ARGV, 8))
+if ARGV[5] ~= '' then
+  redis.call('HSET', KEYS[5], 'fingerprint', ARGV[5], 'order', ARGV[2])
+  redis.call('EXPIRE', KEYS[5], ARGV[6])
+end
+return {'accepted', ARGV[2]}

@@ -1,0 +1,147 @@
+"""The routes under `/v1/orders`: HTTP in, use case, HTTP out."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from services.api.body import new_order, request_body
+from services.api.follow import Followers, changes
+from services.api.orders import Placed
+from services.api.problems import ProblemError, documented
+from services.api.schemas import NewOrder, Order, OrderId, OrderPage, OrderStatus
+
+T = TypeVar("T")
+Load = Callable[[str], Awaitable[Order | None]]
+LoadStatus = Callable[[str], Awaitable[OrderStatus | None]]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Makes repeating the request safe: the same key and order give the same answer.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the routes need, put together by `app.py`."""
+
+    place: Callable[[NewOrder, str | None], Awaitable[Placed]]
+    load: Load
+    load_status: LoadStatus
+    page: Callable[[int, str | None], Awaitable[OrderPage]]
+    followers: Followers
+    ending: Callable[[], bool]
+
+
+def orders_router(orders: Orders, rate_limit: Callable[..., Awaitable[None]]) -> APIRouter:
+    """Return the routes, each behind the rate limit."""
+    # The prefix belongs to the router itself: given to include_router it is missing from the span's route.
+    router = APIRouter(
+        prefix="/v1/orders",
+        tags=["orders"],
+        dependencies=[Depends(rate_limit)],
+        responses=documented(429, 500, 503),
+    )
+    _writing(router, orders)
+    _reading(router, orders)
+    _following(router, orders)
+    return router
+
+
+def _writing(router: APIRouter, orders: Orders) -> None:
+    @router.post(
+        "",
+        status_code=202,
+        responses={202: ACCEPTED, **documented(400, 413, 415, 422)},
+        openapi_extra=request_body(NewOrder),
+        response_model_exclude_none=True,
+    )
+    async def place_order(
+        new: Annotated[NewOrder, Depends(new_order)],
+        response: Response,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Order:
+        """Accept an order: from here on it will be settled, whatever fails meanwhile."""
+        placed = await orders.place(new, idempotency_key)
+        response.headers["Location"] = f"/v1/orders/{placed.order.id}"
+        if placed.replayed:
+            response.headers["Idempotency-Replayed"] = "true"
+        return Order(**dict(placed.order), status="pending")
+
+
+def _reading(router: APIRouter, orders: Orders) -> None:
+    @router.get("", responses=documented(422))
+    async def list_orders(
+        limit: Annotated[int, Query(ge=1, le=100)] = 20, cursor: Annotated[OrderId | None, Query()] = None
+    ) -> OrderPage:
+        """Return orders, the newest first."""
+        return await orders.page(limit, cursor)
+
+    @router.get("/{order_id}", responses=documented(404, 422))
+    async def get_order(order_id: OrderId) -> Order:
+        """Return an order; settled ones come from memory."""
+        return found(await orders.load(order_id), order_id)
+
+    @router.get("/{order_id}/status", responses=documented(404, 422))
+    async def get_order_status(order_id: OrderId) -> OrderStatus:
+        """Return an order's status and when it got there."""
+        return found(await orders.load_status(order_id), order_id)
+
+
+def _following(router: APIRouter, orders: Orders) -> None:
+    async def known(order_id: OrderId) -> str:
+        found(await orders.load_status(order_id), order_id)
+        if orders.followers.full:
+            raise ProblemError(
+                503, "too-many-streams", "too many clients follow orders", headers={"Retry-After": "5"}
+            )
+        return order_id
+
+    @router.get(
+        "/{order_id}/events",
+        response_class=EventSourceResponse,
+        responses={200: EVENTS, **documented(404, 422)},
+    )
+    async def follow_order(
+        order_id: Annotated[str, Depends(known)],
+        last_event_id: Annotated[int, Header(ge=0, le=10)] = 0,
+    ) -> AsyncIterator[ServerSentEvent]:
+        """Stream each status change as it happens, from the first (or after `Last-Event-ID`) to the last."""
+
+        async def load() -> OrderStatus | None:
+            return await orders.load_status(order_id)
+
+        async for number, change in changes(
+            orders.followers, load, order_id, seen=last_event_id, ending=orders.ending
+        ):
+            yield ServerSentEvent(event="status", id=str(number), data=change.model_dump(exclude_none=True))
+
+
+ACCEPTED = {
+    "description": "Accepted",
+    "headers": {
+        "Location": {"description": "Where the order can be read.", "schema": {"type": "string"}},
+        "Idempotency-Replayed": {
+            "description": "`true` when this key's order had been accepted before.",
+            "schema": {"type": "string"},
+        },
+    },
+}
+EVENTS = {"description": "`status` events until the order is settled.", "content": {"text/event-stream": {}}}
+
+
+def found(thing: T | None, order_id: str) -> T:
+    """Return a thing that is there.
+
+    Raises:
+        ProblemError: 404, it is not.
+    """
+    if thing is None:
+        raise ProblemError(404, "not-found", f"there is no order {order_id}")
+    return thing

@@ -1,0 +1,130 @@
+"""Orders in Redis: what the api writes once, and reads."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+
+from services.api.messages import OrderCreated
+from services.api.orders import Idempotency, IdempotencyConflictError, OutboxFullError, Placed
+from services.api.schemas import Order, OrderDocument, OrderPage, OrderStatus, StatusChange
+from services.kit.ids import first_uuid7
+from services.kit.messages import now_ms
+from services.kit.outbox import Outbox
+from services.kit.redis import RunScript
+
+LISTING = "orders"
+STATUSES = ("pending", "processing", "done", "failed")
+
+
+def order_key(order_id: str) -> str:
+    """Return the key of what never changes about an order."""
+    return f"order:{order_id}"
+
+
+def status_key(order_id: str) -> str:
+    """Return the key of an order's status, which the worker moves on; its channel has the same name."""
+    return f"order:{order_id}:status"
+
+
+class OrderStore:
+    """Writes accepted orders and reads them back."""
+
+    def __init__(  # noqa: PLR0913 - a store's settings, all named
+        self,
+        redis: Redis,
+        run: RunScript,
+        outbox: Outbox,
+        *,
+        outbox_max_entries: int,
+        idempotency_ttl: int,
+        retention: int,
+    ) -> None:
+        """Keep the clients; times in seconds."""
+        self._redis = redis
+        self._run = run
+        self._outbox = outbox
+        self._outbox_max_entries = outbox_max_entries
+        self._idempotency_ttl = idempotency_ttl
+        self._retention = retention
+
+    async def accept(
+        self, order: OrderDocument, event: OrderCreated, idempotency: Idempotency | None
+    ) -> Placed:
+        """Write everything that an accepted order is, or nothing."""
+        document = order.model_dump_json()
+        known = f"idempotency:{_digest(idempotency.key)}" if idempotency else order_key(order.id)
+        outcome, stored = await self._run(
+            "accept",
+            [order_key(order.id), status_key(order.id), LISTING, self._outbox.stream, known],
+            [
+                order.id,
+                document,
+                order.created_at,
+                self._outbox_max_entries,
+                idempotency.fingerprint if idempotency else "",
+                self._idempotency_ttl,
+                first_uuid7(now_ms() - self._retention * 1000),
+                *self._outbox.fields(event.type, event.id, event.model_dump_json()),
+            ],
+        )
+        if outcome == "conflict":
+            raise IdempotencyConflictError
+        if outcome == "full":
+            raise OutboxFullError
+        replayed = outcome == "replayed"
+        return Placed(OrderDocument.model_validate_json(stored) if replayed else order, replayed)
+
+    async def order(self, order_id: str) -> Order | None:
+        """Return an order with its status."""
+        return (await self._orders([order_id]))[0]
+
+    async def status(self, order_id: str) -> OrderStatus | None:
+        """Return an order's status with its history."""
+        fields: dict[str, str] = await _hash(self._redis, status_key(order_id))
+        if not fields:
+            return None
+        reason = fields.get("reason")
+        history = [
+            StatusChange(status=status, at=fields[status], reason=reason if status == "failed" else None)
+            for status in STATUSES
+            if status in fields
+        ]
+        return OrderStatus.model_validate(
+            {"id": order_id, "status": fields["status"], "reason": reason, "history": history}
+        )
+
+    async def page(self, limit: int, cursor: str | None) -> OrderPage:
+        """Return up to `limit` orders, newest first, older than the cursor (an order's id)."""
+        highest = f"({cursor}" if cursor else "+"
+        ids: Any = await self._redis.zrange(
+            LISTING, highest, "-", desc=True, bylex=True, offset=0, num=limit + 1
+        )
+        orders = [order for order in await self._orders(ids[:limit]) if order is not None]
+        return OrderPage(items=orders, next_cursor=ids[limit - 1] if len(ids) > limit else None)
+
+    async def _orders(self, ids: Sequence[str]) -> list[Order | None]:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for order_id in ids:
+                pipeline.get(order_key(order_id))
+                pipeline.hmget(status_key(order_id), ["status", "reason"])
+            replies = await pipeline.execute()
+        return [_order(document, state) for document, state in zip(replies[::2], replies[1::2], strict=True)]
+
+
+def _order(document: str | None, state: Sequence[str | None]) -> Order | None:
+    if document is None or state[0] is None:
+        return None
+    fields = OrderDocument.model_validate_json(document).model_dump()
+    return Order.model_validate({**fields, "status": state[0], "reason": state[1]})
+
+
+async def _hash(redis: Redis, key: str) -> dict[str, str]:
+    fields: Any = redis.hgetall(key)
+    result: dict[str, str] = await fields
+    return result
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,105 @@
+"""One AMQP connection that is kept up, and the channels opened on it."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import AMQPError
+
+log = structlog.get_logger(__name__)
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+HEARTBEAT_SECONDS = 5
+"""A frozen broker is given up after three missed heartbeats."""
+CHANNEL_TIMEOUT_SECONDS = 5.0
+FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 0.2, 3.0
+
+BROKER_ERRORS = (AMQPError, ConnectionError, OSError, TimeoutError, asyncio.InvalidStateError, RuntimeError)
+"""What a lost or frozen broker looks like from here; anything else is a bug.
+
+aio-pika raises `RuntimeError` and `InvalidStateError` for a transport that went away between two awaits.
+"""
+
+
+class Broker:
+    """A connection that comes back by itself; channels do not, whoever uses one opens the next.
+
+    Unlike aio-pika's robust connection it restores nothing in the background: a consumer or a relay that
+    lost its channel starts over from a known state, topology included.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        """Keep the address and the name under which the broker lists the connection."""
+        self._url = url
+        self._name = name
+        self._connection: AbstractConnection | None = None
+        self._up = asyncio.Event()
+        self._lost = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection is open at this moment."""
+        return self._up.is_set()
+
+    async def ping(self) -> None:
+        """Raise `ConnectionError` when there is no connection."""
+        if not self.connected:
+            raise ConnectionError("not connected to RabbitMQ")
+
+    @asynccontextmanager
+    async def channel(self) -> AsyncIterator[AbstractChannel]:
+        """Wait for the connection and open a channel with publisher confirms on it.
+
+        Raises:
+            AMQPError, ConnectionError, TimeoutError: The broker went away or does not answer.
+        """
+        await self._up.wait()
+        if self._connection is None:
+            raise ConnectionError("not connected to RabbitMQ")
+        channel = self._connection.channel(publisher_confirms=True, on_return_raises=True)
+        await asyncio.wait_for(channel.initialize(), CHANNEL_TIMEOUT_SECONDS)
+        try:
+            yield channel
+        finally:
+            with suppress(*BROKER_ERRORS):
+                await asyncio.wait_for(channel.close(), CHANNEL_TIMEOUT_SECONDS)
+
+    async def keep_connected(self) -> None:
+        """Connect, wait until the connection is lost, connect again; until cancelled.
+
+        Delays grow from 0.2 s to 3 s with full jitter, so that many processes do not return at once.
+        """
+        delay = FIRST_DELAY_SECONDS
+        while True:
+            try:
+                await self._hold()
+                delay = FIRST_DELAY_SECONDS
+                log.warning("rabbitmq connection lost")
+            except BROKER_ERRORS as error:
+                log.warning("rabbitmq connection failed", error=repr(error), retry_seconds=round(delay, 1))
+            await asyncio.sleep(random.uniform(delay / 2, delay))  # noqa: S311 - jitter is no secret
+            delay = min(delay * 2, LAST_DELAY_SECONDS)
+
+    async def _hold(self) -> None:
+        self._lost = lost = asyncio.Event()
+        connection = await aio_pika.connect(
+            self._url,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            heartbeat=HEARTBEAT_SECONDS,
+            client_properties={"connection_name": self._name},
+        )
+        connection.close_callbacks.add(lambda *_: lost.set())
+        self._connection = connection
+        self._up.set()
+        log.info("rabbitmq connected")
+        try:
+            await lost.wait()
+        finally:
+            self._up.clear()
+            self._connection = None
+            with suppress(*BROKER_ERRORS):
+                await asyncio.wait_for(connection.close(), CONNECT_TIMEOUT_SECONDS)

@@ -1,0 +1,118 @@
+"""The consumer: takes deliveries, has them processed side by side, and settles each exactly as decided."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+
+from services.kit.broker import BROKER_ERRORS, Broker
+from services.kit.lifetime import Lifetime
+from services.kit.messages import Process, from_amqp
+from services.kit.settle import settle
+from services.kit.topology import Subscription, declare_subscription
+
+log = structlog.get_logger(__name__)
+
+PAUSE_SECONDS = 0.5
+SETTLE_TIMEOUT_SECONDS = 5.0
+IDLE_STOP_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Consumer:
+    """Reads one subscription with up to `prefetch` deliveries in hand."""
+
+    broker: Broker
+    subscription: Subscription
+    process: Process
+    prefetch: int
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Consume until `stop`; a broker that went away is waited for."""
+        while not self._stopping.is_set():
+            try:
+                async with self.broker.channel() as channel:
+                    await self._consume(channel)
+            except BROKER_ERRORS as error:
+                log.warning("consumer interrupted", queue=self.subscription.queue, error=repr(error))
+            if not self._stopping.is_set():
+                await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.gather(*self._tasks)
+
+    @property
+    def busy(self) -> bool:
+        """Whether deliveries are in hand."""
+        return bool(self._tasks)
+
+    def stop(self) -> None:
+        """Take no more deliveries; `run` returns when those in hand are settled."""
+        self._stopping.set()
+
+    async def _consume(self, channel: AbstractChannel) -> None:
+        await declare_subscription(channel, self.subscription)
+        await channel.set_qos(prefetch_count=self.prefetch)
+        queue = await channel.get_queue(self.subscription.queue, ensure=False)
+        async with _lost(channel) as lost:
+            tag = await queue.consume(partial(self._take, channel))
+            log.info("consuming", queue=self.subscription.queue, prefetch=self.prefetch)
+            await _first(lost, self._stopping)
+            if not lost.is_set():
+                await queue.cancel(tag, timeout=SETTLE_TIMEOUT_SECONDS)
+                await asyncio.gather(*self._tasks)  # their acknowledgements need this channel
+
+    async def _take(self, channel: AbstractChannel, message: AbstractIncomingMessage) -> None:
+        # A task of its own: aio-pika's dies with the channel, in the middle of whatever it was doing.
+        task = asyncio.create_task(self._work(channel, message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, channel: AbstractChannel, message: AbstractIncomingMessage) -> None:
+        delivery = from_amqp(message, self.subscription.queue)
+        try:
+            settlement = await self.process(delivery)
+            async with asyncio.timeout(SETTLE_TIMEOUT_SECONDS):
+                await settle(channel, self.subscription, message, settlement)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - also a bug must not hold it
+            # Not settled: the broker delivers it again, and processing it twice changes nothing. One that
+            # comes back for ever runs into the queue's delivery limit.
+            log.warning("delivery not settled", correlation_id=delivery.correlation_id, error=repr(error))
+            with suppress(*BROKER_ERRORS):
+                await asyncio.wait_for(message.nack(requeue=True), SETTLE_TIMEOUT_SECONDS)
+
+
+@asynccontextmanager
+async def _lost(channel: AbstractChannel) -> AsyncIterator[asyncio.Event]:
+    """Yield an event that is set when the channel closes or the broker cancels its consumer."""
+    lost = asyncio.Event()
+    channel.close_callbacks.add(lambda *_: lost.set())
+    underlay = await channel.get_underlay_channel()
+    underlay.on_consumer_cancel_callbacks.add(lambda _: lost.set())
+    yield lost
+
+
+async def _first(*events: asyncio.Event) -> None:
+    tasks = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+@asynccontextmanager
+async def consuming(lifetime: Lifetime, consumer: Consumer, deadline: float) -> AsyncIterator[None]:
+    """Consume while the block runs; then take no more, and finish what is in hand within the deadline (s)."""
+    async with lifetime.background(consumer.run(), "consumer") as task:
+        try:
+            yield
+        finally:
+            consumer.stop()
+            await asyncio.wait([task], timeout=deadline if consumer.busy else IDLE_STOP_SECONDS)
+            if consumer.busy:
+                log.warning("work in hand given back", queue=consumer.subscription.queue)

@@ -1,0 +1,64 @@
+"""How a service lives: until SIGTERM, and then in the reverse order in which it was built."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+class Lifetime:
+    """Ends at SIGTERM or SIGINT, or as soon as one of the service's background tasks fails."""
+
+    def __init__(self) -> None:
+        """Start with nothing wrong."""
+        self._end = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    @property
+    def ending(self) -> bool:
+        """Whether the service was told to stop."""
+        return self._end.is_set()
+
+    def end(self) -> None:
+        """Ask the service to stop."""
+        self._end.set()
+
+    async def wait(self) -> None:
+        """Return when the service should stop; raise what broke it, if something did."""
+        await self._end.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    @asynccontextmanager
+    async def background(
+        self, work: Coroutine[Any, Any, None], name: str
+    ) -> AsyncIterator[asyncio.Task[None]]:
+        """Run work beside the service; cancel it on leaving, end the service when it fails."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._note)
+        try:
+            yield task
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):  # _note has logged it
+                await task
+
+    def _note(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background task failed", task=task.get_name(), exc_info=error)
+            self._failure = error
+            self._end.set()
+
+
+def until_signalled() -> Lifetime:
+    """Return a lifetime that SIGTERM and SIGINT end; a second signal is ignored, the deadline rules."""
+    lifetime = Lifetime()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lifetime.end)
+    return lifetime

@@ -1,0 +1,109 @@
+"""AMQP messages as the services see them: what arrived, what is to be sent, what becomes of a delivery."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage, HeadersType
+
+ATTEMPT = "x-attempt"
+"""How often the message has been delivered for processing, from 1; ours, for brokers overwrite theirs."""
+FIRST_PUBLISHED_AT = "x-first-published-at"
+"""When the message first went to the broker, in ms of Unix time."""
+
+CONTEXT_HEADERS = ("traceparent", "tracestate", "baggage")
+"""W3C Trace Context and Baggage."""
+
+
+def now_ms() -> int:
+    """Return the Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message on its way to an exchange."""
+
+    entry: str
+    """The outbox entry it came from."""
+    exchange: str
+    routing_key: str
+    message_id: str
+    correlation_id: str
+    body: bytes
+    headers: dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as a consumer got it."""
+
+    queue: str
+    exchange: str
+    routing_key: str
+    body: bytes
+    message_id: str | None
+    correlation_id: str | None
+    headers: Mapping[str, object]
+    redelivered: bool
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is, from 1; an absent or malformed count is the first."""
+        value = self.headers.get(ATTEMPT)
+        return value if isinstance(value, int) and value > 0 else 1
+
+    @property
+    def first_published_at(self) -> int | None:
+        """When the message was first published, in ms of Unix time, if the header is well formed."""
+        value = self.headers.get(FIRST_PUBLISHED_AT)
+        return value if isinstance(value, int) and value > 0 else None
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What becomes of a delivery once it was processed."""
+
+    action: Literal["ack", "retry", "dead_letter"]
+    outcome: str
+    """One word for what happened: the use case's result, or the reason of a retry or a dead letter."""
+    error: BaseException | None = None
+    context: dict[str, str] = field(default_factory=dict)
+    """Headers that a republished copy carries in addition: the trace context of this attempt."""
+
+
+Process: TypeAlias = Callable[[Delivery], Awaitable[Settlement]]
+PublishBatch: TypeAlias = Callable[[Sequence[Outgoing]], Awaitable[Sequence[BaseException | None]]]
+"""Sends messages and returns, in their order, None for a confirmed one and the error of any other."""
+
+
+def to_amqp(message: Outgoing, app_id: str) -> aio_pika.Message:
+    """Return the persistent AMQP message with the properties that `contracts/asyncapi.yaml` names."""
+    headers: HeadersType = {**message.headers}
+    return aio_pika.Message(
+        message.body,
+        headers=headers,
+        content_type="application/json",
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        correlation_id=message.correlation_id,
+        message_id=message.message_id,
+        timestamp=now_ms() // 1000,
+        type=message.routing_key,
+        app_id=app_id,
+    )
+
+
+def from_amqp(message: AbstractIncomingMessage, queue: str) -> Delivery:
+    """Return what arrived, free of aio-pika."""
+    return Delivery(
+        queue=queue,
+        exchange=message.exchange or "",
+        routing_key=message.routing_key or "",
+        body=message.body,
+        message_id=message.message_id,
+        correlation_id=message.correlation_id,
+        headers=dict(message.headers),
+        redelivered=bool(message.redelivered),
+    )

@@ -1,0 +1,129 @@
+"""What becomes of a delivery: done, tried again later, or set aside. Use cases just return or raise."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+from pydantic import ValidationError
+
+from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Delivery, Process, Settlement
+from services.kit.topology import RETRY_DELAYS_SECONDS
+
+log = structlog.get_logger(__name__)
+Event = TypeVar("Event")
+
+# https://www.w3.org/TR/trace-context/#traceparent-header-field-values: version 00, no all-zero ids
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+MAX_ATTEMPTS = len(RETRY_DELAYS_SECONDS) + 1
+
+
+class UnusableMessageError(Exception):
+    """A message that no retry can help; `reason` is one word for metrics and the dead-letter queue."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        """Keep the reason apart from the detail."""
+        super().__init__(detail)
+        self.reason = reason
+
+
+def recoverable(
+    parse: Callable[[bytes], Event],
+    handle: Callable[[Event], Awaitable[str]],
+    *,
+    give_up: Callable[[bytes, str], Awaitable[None]],
+    hopeless: tuple[type[Exception], ...] = (),
+    deadline_seconds: float = 30.0,
+) -> Process:
+    """Return the processing of a delivery around a use case.
+
+    Args:
+        parse: Validates a body; raises `pydantic.ValidationError`.
+        handle: The use case; returns its outcome in one word.
+        give_up: Called with the body and the reason before a delivery is dead-lettered.
+        hopeless: Errors of the use case that no retry can help; any other is tried again after 1, 5 and 30 s.
+        deadline_seconds: How long the use case may take; longer is an error like any other.
+    """
+
+    async def attempt(delivery: Delivery) -> Settlement:
+        check_headers(delivery)
+        event = parse_body(parse, delivery.body)
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                return Settlement("ack", await handle(event))
+        except hopeless as error:
+            raise UnusableMessageError(snake_case(error), str(error)) from error
+
+    async def process(delivery: Delivery) -> Settlement:
+        try:
+            return await attempt(delivery)
+        except UnusableMessageError as error:
+            settlement = Settlement("dead_letter", error.reason, error)
+        except Exception as error:  # noqa: BLE001 - a bug, too, must not stop the consumer
+            action = Settlement("retry", snake_case(error), error)
+            exhausted = Settlement("dead_letter", "retries_exhausted", error)
+            settlement = exhausted if delivery.attempt >= MAX_ATTEMPTS else action
+        if settlement.action == "dead_letter":
+            settlement = await _give_up(give_up, delivery, settlement)
+        return settlement
+
+    return process
+
+
+async def _give_up(
+    give_up: Callable[[bytes, str], Awaitable[None]], delivery: Delivery, settlement: Settlement
+) -> Settlement:
+    try:
+        await give_up(delivery.body, settlement.outcome)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the dead letter waits for it
+        # The dead letter can wait; an order that nobody fails would be stuck for ever.
+        log.warning("giving up failed, trying again", error=repr(error))
+        return Settlement("retry", "give_up_failed", error)
+    return settlement
+
+
+def check_headers(delivery: Delivery) -> None:
+    """Hold a delivery to the header contract in `contracts/schemas/headers.json`.
+
+    Raises:
+        UnusableMessageError: A required header or property is missing or malformed.
+    """
+    for header in (ATTEMPT, FIRST_PUBLISHED_AT):
+        value = delivery.headers.get(header)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UnusableMessageError(
+                "invalid_headers", f"{header} must be a positive integer, is {value!r}"
+            )
+    traceparent = delivery.headers.get("traceparent")
+    if traceparent is not None and not (isinstance(traceparent, str) and _TRACEPARENT.fullmatch(traceparent)):
+        raise UnusableMessageError("invalid_headers", "traceparent is malformed")
+    if not delivery.message_id or not delivery.correlation_id:
+        raise UnusableMessageError("invalid_headers", "message_id and correlation_id are required")
+
+
+def parse_body(parse: Callable[[bytes], Event], body: bytes) -> Event:
+    """Validate a body.
+
+    Raises:
+        UnusableMessageError: `malformed_json`, `unknown_type` or `schema_violation`; the detail names the
+            fields and never repeats their values, which may be personal.
+    """
+    try:
+        return parse(body)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        detail = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems[:5])
+        raise UnusableMessageError(_reason(problems[0]["type"], problems[0]["loc"]), detail) from None
+
+
+def _reason(kind: str, location: tuple[int | str, ...]) -> str:
+    if kind == "json_invalid":
+        return "malformed_json"
+    return "unknown_type" if location == ("type",) else "schema_violation"
+
+
+def snake_case(error: BaseException) -> str:
+    """Return an error's class as a label: `PaymentUnavailableError` is `payment_unavailable`."""
+    name = re.sub(r"(Error|Exception)$", "", type(error).__name__) or type(error).__name__
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,0 +1,79 @@
+"""Redis clients with deadlines, and Lua scripts kept beside the code that calls them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from services.kit.lifetime import Lifetime
+
+log = structlog.get_logger(__name__)
+
+REQUEST_TIMEOUT_SECONDS = 0.4
+"""Connecting and answering may take this long each, so that a caller hears 503 within a second."""
+WAITING_TIMEOUT_SECONDS = 5.0
+RETRY_SECONDS = 0.5
+
+
+class RunScript(Protocol):
+    """Runs one of a service's Lua scripts, atomically, by its file's stem."""
+
+    async def __call__(
+        self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int | float]
+    ) -> Any:  # noqa: ANN401 - Redis replies are as varied as scripts
+        """Return the script's reply; raises `redis.RedisError`."""
+
+
+def redis_client(url: str, *, timeout: float = REQUEST_TIMEOUT_SECONDS, connections: int = 64) -> Redis:
+    """Return a client that never repeats a command by itself.
+
+    redis-py would retry up to ten times; a write to a hung server would then be sent again and again.
+    Whoever calls decides what may be repeated.
+
+    Args:
+        url: `redis://` or `rediss://` address.
+        timeout: Seconds for connecting, for one answer, and for a free connection.
+        connections: How many connections may be open at once.
+    """
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=timeout,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=True,
+    )
+    return Redis.from_pool(pool)
+
+
+def waiting_client(url: str) -> Redis:
+    """Return a client for connections that wait for news rather than for an answer, up to 5 s."""
+    return redis_client(url, timeout=WAITING_TIMEOUT_SECONDS, connections=8)
+
+
+async def retrying(work: Callable[[], Awaitable[None]], lifetime: Lifetime) -> None:
+    """Do what a service needs before it can begin, as soon as Redis answers or until it is told to stop."""
+    while not lifetime.ending:
+        try:
+            return await work()
+        except RedisError as error:
+            log.warning("redis not ready", error=repr(error), retry_seconds=RETRY_SECONDS)
+        await asyncio.sleep(RETRY_SECONDS)
+    return None
+
+
+def load_scripts(client: Redis, directory: Path) -> RunScript:
+    """Return a runner for the `*.lua` files in a directory; a script unknown to the server is sent again."""
+    scripts = {path.stem: client.register_script(path.read_text()) for path in directory.glob("*.lua")}
+
+    async def run(name: str, keys: Sequence[str], args: Sequence[str | bytes | int | float]) -> Any:  # noqa: ANN401 - see RunScript
+        return await scripts[name](keys=keys, args=args)
+
+    return run

@@ -1,0 +1,52 @@
+"""Settings that every service has, read from the environment by the entry point and by nothing else."""
+
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Environment = Literal["development", "staging", "production"]
+
+DEVELOPMENT_SECRET = "orderscope"  # noqa: S105 - public on purpose, refused in production
+KNOWN_SECRETS = frozenset({"", DEVELOPMENT_SECRET, "guest", "change-me"})
+
+
+class ServiceSettings(BaseSettings):
+    """What every service is told by its environment.
+
+    Raises:
+        pydantic.ValidationError: A value is malformed, or a default secret is used in production.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    environment: Environment = "development"
+    service_version: str = "0.1.0"
+    amqp_url: str = f"amqp://orderscope:{DEVELOPMENT_SECRET}@127.0.0.1:5672/"
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8000, ge=1, le=65535)
+    shutdown_timeout_seconds: float = Field(default=20.0, gt=0)
+    """How long work in hand may take to finish after SIGTERM."""
+    outbox_max_entries: int = Field(default=100_000, ge=1)
+    """Entries that may wait for the broker; past them an order is refused with 503."""
+    retention_seconds: int = Field(default=7 * 24 * 3600, ge=60)
+    """How long a settled order, and what was done for it, is kept."""
+
+    def secrets(self) -> dict[str, str]:
+        """Return every secret in use by the name of its variable."""
+        return {
+            "AMQP_URL": urlsplit(self.amqp_url).password or "",
+            "REDIS_URL": urlsplit(self.redis_url).password or "",
+        }
+
+    @model_validator(mode="after")
+    def _no_default_secret_in_production(self) -> Self:
+        if self.environment == "production":
+            weak = sorted(name for name, value in self.secrets().items() if value in KNOWN_SECRETS)
+            if weak:
+                raise ValueError(
+                    f"ENVIRONMENT=production refuses default or empty secrets in {', '.join(weak)}"
+                )
+        return self

@@ -1,0 +1,61 @@
+"""Settling a delivery: acknowledged, or first copied, confirmed, to a retry or the dead-letter queue."""
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, HeadersType
+
+from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Settlement, from_amqp, now_ms
+from services.kit.topology import Subscription
+
+MAX_ERROR_LENGTH = 500
+PUBLISH_TIMEOUT_SECONDS = 4.0
+
+
+async def settle(
+    channel: AbstractChannel,
+    subscription: Subscription,
+    message: AbstractIncomingMessage,
+    settlement: Settlement,
+) -> None:
+    """Do with a message what was decided; the original is acknowledged only after its copy was confirmed.
+
+    Raises:
+        aio_pika.exceptions.AMQPError, ConnectionError, TimeoutError: Nothing was acknowledged.
+    """
+    if settlement.action == "retry":
+        attempt = from_amqp(message, subscription.queue).attempt
+        headers: HeadersType = {ATTEMPT: attempt + 1, "x-retry-reason": settlement.outcome}
+        await _copy(channel, message, subscription.retry_queue(attempt), {**headers, **settlement.context})
+    elif settlement.action == "dead_letter":
+        headers = dead_letter_headers(subscription.queue, settlement)
+        await _copy(channel, message, subscription.dead_letter_queue, {**headers, **settlement.context})
+    await message.ack()
+
+
+def dead_letter_headers(queue: str, settlement: Settlement) -> HeadersType:
+    """Say why, where and when a message was set aside; times are ms of Unix time."""
+    error = settlement.error
+    text = f"{type(error).__name__}: {error}" if error else ""
+    return {
+        "x-dead-letter-reason": settlement.outcome,
+        "x-dead-letter-error": text[:MAX_ERROR_LENGTH],
+        "x-dead-lettered-at": now_ms(),
+        "x-dead-lettered-from": queue,
+    }
+
+
+async def _copy(
+    channel: AbstractChannel, message: AbstractIncomingMessage, queue: str, headers: HeadersType
+) -> None:
+    kept = {FIRST_PUBLISHED_AT: now_ms(), **message.headers}
+    copy = aio_pika.Message(
+        message.body,
+        headers={**kept, **headers},
+        content_type=message.content_type,
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        correlation_id=message.correlation_id,
+        message_id=message.message_id,
+        timestamp=message.timestamp,
+        type=message.type,
+        app_id=message.app_id,
+    )
+    await channel.default_exchange.publish(copy, queue, mandatory=True, timeout=PUBLISH_TIMEOUT_SECONDS)

@@ -1,0 +1,91 @@
+"""The composition root: builds the notifier from its parts, and takes it down in the reverse order."""
+
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import SpanKind
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+
+from observability import Telemetry, TelemetrySettings, setup
+from services.kit.broker import Broker
+from services.kit.consumer import Consumer, consuming
+from services.kit.http import Ping, http_server, probe_routes
+from services.kit.lifetime import until_signalled
+from services.kit.messages import Process
+from services.kit.recovery import recoverable
+from services.kit.redis import redis_client
+from services.kit.topology import Subscription
+from services.notifier.handlers import Ports, RecipientRefusedError, notify
+from services.notifier.mail import MailServer
+from services.notifier.messages import ORDER_DONE, ORDER_FAILED, OrderOutcome
+from services.notifier.metrics import count_emails
+from services.notifier.settings import Settings
+from services.notifier.store import NotificationStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OUTCOMES = Subscription("notifier.order-outcome", [ORDER_DONE, ORDER_FAILED])
+
+
+async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None:
+    """Notify until SIGTERM, then finish what is in hand."""
+    lifetime = until_signalled()
+    telemetry = setup("notifier", telemetry_settings, settings.service_version, settings.environment)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        await enter(telemetry.running())
+        redis = await enter(redis_client(settings.redis_url))
+        broker = Broker(settings.amqp_url, telemetry.instance)
+        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
+        probes = Starlette(routes=[*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()])
+        consumer = Consumer(broker, OUTCOMES, build(settings, telemetry, redis), settings.prefetch)
+        await enter(http_server(probes, host=settings.http_host, port=settings.http_port, shutdown_timeout=1))
+        await enter(lifetime.background(broker.keep_connected(), "broker"))
+        await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
+        await lifetime.wait()
+
+
+def build(settings: Settings, telemetry: Telemetry, redis: Redis) -> Process:
+    """Return the processing of a delivery; opens no connection."""
+    # A claim outlasts any one attempt, and lapses before the last retry of one that died holding it.
+    store = NotificationStore(
+        redis, claim_seconds=2 * settings.smtp_timeout_seconds, retention=settings.retention_seconds
+    )
+    server: Mapping[str, str | int] = {
+        "server.address": settings.smtp_host,
+        "server.port": settings.smtp_port,
+    }
+    send = count_emails(telemetry.instruments(), mail_server(settings).send)
+    ports = Ports(
+        claim=store.claim,
+        mark_sent=store.mark_sent,
+        release=store.release,
+        send=telemetry.traced("send email", SpanKind.CLIENT, server)(send),
+    )
+
+    async def give_up(_body: bytes, _reason: str) -> None:
+        await store.give_up()
+
+    return telemetry.consumer(
+        recoverable(
+            OrderOutcome.model_validate_json,
+            partial(notify, ports=ports, sender=settings.mail_from),
+            give_up=give_up,
+            hopeless=(RecipientRefusedError,),
+        )
+    )
+
+
+def mail_server(settings: Settings) -> MailServer:
+    """Return where emails are handed in."""
+    return MailServer(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_timeout_seconds,
+        settings.smtp_security,
+        settings.smtp_username,
+        settings.smtp_password,
+    )

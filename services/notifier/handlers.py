@@ -1,0 +1,59 @@
+"""The use case: one email an order, however often its outcome is told."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from services.notifier.emails import Email, compose
+from services.notifier.messages import OrderOutcome
+
+log = structlog.get_logger(__name__)
+
+
+class BeingSentError(Exception):
+    """Another delivery of the same outcome is at it; whether it succeeds is seen by trying again."""
+
+
+class RecipientRefusedError(Exception):
+    """The mail server refuses this email for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What notifying needs."""
+
+    claim: Callable[[str], Awaitable[Literal["claimed", "sent", "being_sent"]]]
+    """Takes an order's notification for a short while, unless it was sent already."""
+    mark_sent: Callable[[str], Awaitable[None]]
+    release: Callable[[str], Awaitable[None]]
+    """Gives a claim back after a failure, so that a retry need not wait for it to lapse."""
+    send: Callable[[Email], Awaitable[None]]
+    """Hands an email to the mail server; raises `RecipientRefusedError`, or anything that may pass."""
+
+
+async def notify(event: OrderOutcome, *, ports: Ports, sender: str) -> str:
+    """Email the customer what became of the order and return `sent` or `duplicate`.
+
+    An email that the server took just before this process died is sent again, with the same Message-ID:
+    SMTP knows no way to ask whether it was taken.
+
+    Raises:
+        BeingSentError: Try again later.
+        RecipientRefusedError: No retry can help.
+    """
+    order_id = event.data.order_id
+    claim = await ports.claim(order_id)
+    if claim == "sent":
+        return "duplicate"
+    if claim == "being_sent":
+        raise BeingSentError(f"the email for order {order_id} is being sent")
+    try:
+        await ports.send(compose(event, sender))
+    except BaseException:
+        await ports.release(order_id)
+        raise
+    await ports.mark_sent(order_id)
+    log.info("email sent", order_id=order_id, outcome=event.type)
+    return "sent"

@@ -1,0 +1,74 @@
+"""Sending email over SMTP."""
+
+import asyncio
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formataddr, formatdate
+from typing import Literal
+
+import aiosmtplib
+
+from services.notifier.emails import Email
+from services.notifier.handlers import RecipientRefusedError
+
+PERMANENT = 500
+"""Replies from 500 on are final (https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where to hand emails in, and how long that may take in seconds."""
+
+    host: str
+    port: int
+    timeout: float
+    security: Literal["none", "starttls", "tls"] = "none"
+    username: str | None = None
+    password: str | None = None
+
+    async def send(self, email: Email) -> None:
+        """Hand an email to the server.
+
+        Raises:
+            RecipientRefusedError: The server refuses it for good.
+            aiosmtplib.SMTPException, OSError: Anything that may pass.
+        """
+        try:
+            async with asyncio.timeout(self.timeout):  # aiosmtplib's own holds for each command anew
+                await self._hand_in(mime(email))
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            if all(refusal.code >= PERMANENT for refusal in error.recipients):
+                raise RecipientRefusedError("the mail server refuses the recipient") from error
+            raise
+        except aiosmtplib.SMTPResponseException as error:
+            if error.code >= PERMANENT and not isinstance(error, aiosmtplib.SMTPAuthenticationError):
+                raise RecipientRefusedError(f"the mail server refuses the email: {error.code}") from error
+            raise
+
+    async def _hand_in(self, message: EmailMessage) -> None:
+        await aiosmtplib.send(
+            message,
+            hostname=self.host,
+            port=self.port,
+            timeout=self.timeout,
+            use_tls=self.security == "tls",
+            start_tls=self.security == "starttls",
+            username=self.username,
+            password=self.password,
+        )
+
+
+def mime(email: Email) -> EmailMessage:
+    """Return the message with both bodies; `EmailMessage` refuses line breaks in headers."""
+    message = EmailMessage()
+    domain = email.sender.rpartition("@")[2]
+    message["From"] = formataddr(("Orderscope", email.sender))
+    message["To"] = formataddr((email.recipient_name, email.recipient))
+    message["Subject"] = email.subject
+    message["Date"] = formatdate(usegmt=True)
+    message["Message-ID"] = f"<{email.message_id}@{domain}>"
+    message["X-Order-ID"] = email.order_id
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic answers, please
+    message.set_content(email.text)
+    message.add_alternative(email.html, subtype="html")
+    return message

@@ -1,0 +1,22 @@
+"""Settings of the notifier."""
+
+from typing import Literal
+
+from pydantic import EmailStr, Field
+
+from services.kit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """What the notifier is told by its environment, beside what every service is told."""
+
+    http_port: int = Field(default=8002, ge=1, le=65535)
+    prefetch: int = Field(default=20, ge=1, le=1000)
+    """Emails in hand at once."""
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = Field(default=1025, ge=1, le=65535)
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    smtp_username: str | None = None
+    smtp_password: str | None = None
+    smtp_timeout_seconds: float = Field(default=5.0, gt=0)
+    mail_from: EmailStr = "orders@orderscope.example"

@@ -1,0 +1,25 @@
+-- Begins an order: moves it to processing and takes its items from the stock, all or none.
+-- KEYS: status, reservation, stock.  ARGV: 1 time, 2… sku, quantity, sku, quantity, …
+-- Returns {state, moved}: unknown | settled | reserved | out_of_stock; moved is 1 on the first time
+local status = redis.call('HGET', KEYS[1], 'status')
+if not status then return {'unknown', 0} end
+if status == 'done' or status == 'failed' then return {'settled', 0} end
+local moved = 0
+if status == 'pending' then
+  redis.call('HSET', KEYS[1], 'status', 'processing', 'processing', ARGV[1])
+  redis.call('PUBLISH', KEYS[1], 'processing')
+  moved = 1
+end
+if redis.call('EXISTS', KEYS[2]) == 1 then return {'reserved', moved} end
+local wanted = {}
+for i = 2, #ARGV, 2 do
+  wanted[ARGV[i]] = (wanted[ARGV[i]] or 0) + tonumber(ARGV[i + 1])
+end
+for sku, quantity in pairs(wanted) do
+  if tonumber(redis.call('HGET', KEYS[3], sku) or 0) < quantity then return {'out_of_stock', moved} end
+end
+for sku, quantity in pairs(wanted) do
+  redis.call('HINCRBY', KEYS[3], sku, -quantity)
+  redis.call('HSET', KEYS[2], sku, quantity)
+end
+return {'reserved', moved}

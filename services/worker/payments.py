@@ -1,0 +1,81 @@
+"""A simulated payment provider: its latency, its declines, its outages, and its book in Redis."""
+
+import asyncio
+import math
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from services.kit.redis import RunScript
+from services.worker.handlers import PaymentDeclinedError, PaymentUnavailableError
+from services.worker.messages import OrderCreatedData
+from services.worker.store import now
+
+SIGMA = 0.7
+"""Of the log-normal latency: a p99 of about five times the median, as card networks have it."""
+MAX_LATENCY_SECONDS = 5.0
+ALWAYS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the provider will say to an order."""
+
+    state: Literal["approved", "declined"]
+    outages: int
+    """How many charges find the provider unavailable first."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedPayments:
+    """Behaves like a provider across the network, idempotency keys (the order's id) included."""
+
+    run: RunScript
+    latency_seconds: float
+    decline_rate: float
+    outage_rate: float
+    retention: int
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def charge(self, order: OrderCreatedData) -> None:
+        """Take the order's total; raises `PaymentDeclinedError` or `PaymentUnavailableError`."""
+        await self._travel()
+        verdict = judge(order.payment.token, order.order_id, self.decline_rate, self.outage_rate)
+        total = order.total
+        state = await self.run(
+            "charge",
+            [_payment(order.order_id)],
+            [verdict.state, verdict.outages, total.amount, total.currency, now(), self.retention],
+        )
+        if state == "unavailable":
+            raise PaymentUnavailableError("the payment provider is unavailable")
+        if state != "approved":
+            raise PaymentDeclinedError(f"the payment was {state}")
+
+    async def void(self, order_id: str) -> None:
+        """Give back what was taken for an order, or see to it that nothing will be."""
+        await self._travel()
+        await self.run("void", [_payment(order_id)], [now(), self.retention])
+
+    async def _travel(self) -> None:
+        if self.latency_seconds:
+            latency = random.lognormvariate(math.log(self.latency_seconds), SIGMA)
+            await self.sleep(min(latency, MAX_LATENCY_SECONDS))
+
+
+def judge(token: str, order_id: str, decline_rate: float, outage_rate: float) -> Verdict:
+    """Return the verdict on an order: the token's, or drawn by the order's id, so that it never changes."""
+    if token == "tok_declined":  # noqa: S105 - a test token's name
+        return Verdict("declined", 0)
+    if token == "tok_flaky":  # noqa: S105 - a test token's name
+        return Verdict("approved", 1)
+    if token == "tok_outage":  # noqa: S105 - a test token's name
+        return Verdict("approved", ALWAYS)
+    draw = random.Random(order_id)  # noqa: S311 - a simulation
+    outages = 1 if draw.random() < outage_rate else 0
+    return Verdict("declined" if draw.random() < decline_rate else "approved", outages)
+
+
+def _payment(order_id: str) -> str:
+    return f"payment:{order_id}"

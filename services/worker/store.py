@@ -1,0 +1,78 @@
+"""Orders and stock in Redis, as fulfilment sees them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.asyncio import Redis
+
+from services.kit.ids import uuid7
+from services.kit.outbox import Outbox
+from services.kit.redis import RunScript
+from services.worker.handlers import Final, Reservation, Settled, UnknownOrderError
+from services.worker.messages import OrderCreatedData, OrderOutcome, OrderReference, OutcomeData
+
+STOCK = "stock"
+
+
+def now() -> str:
+    """Return the time as RFC 3339 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class FulfilmentStore:
+    """Moves orders on, and stock with them, each in one atomic step."""
+
+    def __init__(self, redis: Redis, run: RunScript, outbox: Outbox, *, retention: int) -> None:
+        """Keep the clients; `retention` is how long a settled order is kept, in seconds."""
+        self._redis = redis
+        self._run = run
+        self._outbox = outbox
+        self._retention = retention
+
+    async def stock_up(self, units: Mapping[str, int]) -> None:
+        """Put products on the shelf that were never there; others keep their count."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            for sku, count in units.items():
+                pipeline.hsetnx(STOCK, sku, str(count))
+            await pipeline.execute()
+
+    async def reserve(self, order: OrderCreatedData) -> Reservation:
+        """See `Ports.reserve`; raises `UnknownOrderError`."""
+        items = [field for item in order.items for field in (item.sku, item.quantity)]
+        keys = [_status(order.order_id), _reservation(order.order_id), STOCK]
+        state, _ = await self._run("reserve", keys, [now(), *items])
+        if state == "unknown":
+            raise UnknownOrderError(f"order {order.order_id} was never accepted")
+        return Reservation(state)
+
+    async def settle(self, order: OrderReference, status: Final, reason: str | None) -> Settled:
+        """See `Ports.settle`; raises `UnknownOrderError`."""
+        order_id = order.order_id
+        event = outcome(order, status, reason)
+        keys = [_status(order_id), _reservation(order_id), STOCK, self._outbox.stream, f"order:{order_id}"]
+        body = event.model_dump_json(exclude_none=True)
+        fields = self._outbox.fields(event.type, event.id, body)
+        arguments: list[Any] = [status, event.occurred_at, reason or "", self._retention, *fields]
+        stands, first, accepted_at = await self._run("settle", keys, arguments)
+        if stands == "unknown":
+            raise UnknownOrderError(f"order {order_id} was never accepted")
+        return Settled(stands, first == 1, accepted_at)
+
+
+def outcome(order: OrderReference, status: Final, reason: str | None) -> OrderOutcome:
+    """Return the event that tells what became of an order."""
+    return OrderOutcome(
+        id=uuid7(),
+        type="order.done.v1" if status == "done" else "order.failed.v1",
+        occurred_at=now(),
+        data=OutcomeData(order_id=order.order_id, customer=order.customer, reason=reason),
+    )
+
+
+def _status(order_id: str) -> str:
+    return f"order:{order_id}:status"
+
+
+def _reservation(order_id: str) -> str:
+    return f"order:{order_id}:reservation"

@@ -1,0 +1,1 @@
+"""Everything that runs the system natively: servers, development backends, the demo."""

@@ -1,0 +1,1 @@
+"""Producers, consumers and documents, held to the data in `contracts/`."""

@@ -1,0 +1,1 @@
+"""Parts of the services on a real RabbitMQ and a real Redis."""

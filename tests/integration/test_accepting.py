@@ -1,0 +1,97 @@
+"""Accepting orders in a real Redis: one atomic step, idempotent, bounded."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+import services.api
+from services.api.catalogue import CATALOGUE
+from services.api.orders import IdempotencyConflictError, OutboxFullError, Placed, place
+from services.api.schemas import EXAMPLE, NewOrder
+from services.api.store import OrderStore
+from services.kit.ids import uuid7
+from services.kit.outbox import Outbox
+from services.kit.redis import load_scripts
+from tests.servers import entries
+
+LUA = Path(services.api.__file__).parent / "lua"
+ORDER = NewOrder.model_validate(EXAMPLE, strict=False)
+
+
+def store(redis: Redis, *, outbox_max_entries: int = 1000) -> OrderStore:
+    """Return a store on a real Redis."""
+    outbox = Outbox(redis, "api", context=lambda: {"correlation_id": "c-1"})
+    return OrderStore(
+        redis,
+        load_scripts(redis, LUA),
+        outbox,
+        outbox_max_entries=outbox_max_entries,
+        idempotency_ttl=60,
+        retention=3600,
+    )
+
+
+def placing(store: OrderStore) -> Callable[..., asyncio.Future[Placed]]:
+    """Return the use case on that store."""
+    return partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)  # type: ignore[return-value]
+
+
+async def test_an_order_its_status_and_its_event_are_written_together(redis: Redis) -> None:
+    """An accepted order can be read at once, is pending, and has one event in the outbox."""
+    orders = store(redis)
+    placed = await placing(orders)(ORDER, None)
+    read = await orders.order(placed.order.id)
+    assert read is not None
+    assert (read.status, read.total) == ("pending", placed.order.total)
+    [event] = await entries(redis, "outbox:api")
+    assert event["type"] == "order.created.v1"
+    assert event["correlation_id"] == "c-1"
+    assert placed.order.id in event["body"]
+
+
+async def test_fifty_concurrent_requests_with_one_key_are_one_order(redis: Redis) -> None:
+    """The same Idempotency-Key and order give the same order, however many come at once."""
+    orders = placing(store(redis))
+    placed = await asyncio.gather(*(orders(ORDER, "key-1") for _ in range(50)))
+    assert len({p.order.id for p in placed}) == 1
+    assert sum(not p.replayed for p in placed) == 1
+    assert await redis.xlen("outbox:api") == 1
+    assert await redis.zcard("orders") == 1
+
+
+async def test_a_key_used_for_another_order_is_a_conflict(redis: Redis) -> None:
+    """The same key with a different order changes nothing."""
+    orders = placing(store(redis))
+    await orders(ORDER, "key-1")
+    other = ORDER.model_copy(update={"items": ORDER.items[:1]})
+    with pytest.raises(IdempotencyConflictError):
+        await orders(other, "key-1")
+    assert await redis.xlen("outbox:api") == 1
+
+
+async def test_a_full_outbox_refuses_and_writes_nothing(redis: Redis) -> None:
+    """Past its bound no order is promised, and nothing of it remains."""
+    orders = placing(store(redis, outbox_max_entries=1))
+    await orders(ORDER, None)
+    with pytest.raises(OutboxFullError):
+        await orders(ORDER, "key-2")
+    assert await redis.zcard("orders") == 1
+    assert not [key async for key in redis.scan_iter("idempotency:*")]
+
+
+async def test_pages_lead_through_all_orders_newest_first(redis: Redis) -> None:
+    """Following the cursor shows every order once."""
+    orders = store(redis)
+    ids = [(await placing(orders)(ORDER, None)).order.id for _ in range(7)]
+    seen: list[str] = []
+    cursor = None
+    for _ in range(4):
+        page = await orders.page(2, cursor)
+        seen += [order.id for order in page.items]
+        cursor = page.next_cursor
+    assert cursor is None
+    assert seen == sorted(ids, reverse=True)

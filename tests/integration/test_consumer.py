@@ -1,0 +1,167 @@
+"""The consumer on a real RabbitMQ: retries, dead letters, redeliveries, an orderly end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from time import monotonic
+
+import aio_pika
+from aio_pika.abc import AbstractChannel
+
+from services.kit.broker import Broker
+from services.kit.consumer import Consumer
+from services.kit.messages import Delivery, Process, Settlement
+from services.kit.topology import Subscription, declare_subscription
+from tests.servers import eventually, message_in, publish
+
+SUBSCRIPTION = Subscription("test.queue", ["test.happened.v1"])
+
+
+def message(body: bytes = b"{}", **headers: str | int) -> aio_pika.Message:
+    """Return a message as the relay would send it."""
+    return aio_pika.Message(
+        body,
+        message_id="m-1",
+        correlation_id="c-1",
+        headers={"x-attempt": 1, "x-first-published-at": 1, **headers},
+    )
+
+
+@asynccontextmanager
+async def consuming(
+    broker: Broker, channel: AbstractChannel, process: Process, prefetch: int = 10
+) -> AsyncIterator[Consumer]:
+    """Run a consumer while the block runs."""
+    await declare_subscription(channel, SUBSCRIPTION)
+    consumer = Consumer(broker, SUBSCRIPTION, process, prefetch)
+    task = asyncio.create_task(consumer.run())
+    try:
+        yield consumer
+    finally:
+        consumer.stop()
+        await asyncio.wait_for(task, 10)
+
+
+def answering(*settlements: Settlement) -> tuple[list[Delivery], Callable[[Delivery], Awaitable[Settlement]]]:
+    """Return the deliveries seen so far and a process that settles them one after the other."""
+    seen: list[Delivery] = []
+
+    async def process(delivery: Delivery) -> Settlement:
+        seen.append(delivery)
+        return settlements[min(len(seen), len(settlements)) - 1]
+
+    return seen, process
+
+
+async def test_a_retry_comes_back_later_with_its_attempt_counted(
+    broker: Broker, channel: AbstractChannel
+) -> None:
+    """The first retry waits a second and carries the ids, the attempt and the trace of the one before."""
+    retry = Settlement("retry", "mail_down", OSError("down"), {"traceparent": "of-attempt-1"})
+    seen, process = answering(retry, Settlement("ack", "sent"))
+    async with consuming(broker, channel, process):
+        began = monotonic()
+        await publish(channel, "test.queue", message())
+        await eventually(lambda: _seen(seen, 2))
+    assert 0.9 < monotonic() - began < 5
+    second = seen[1]
+    assert (second.attempt, second.message_id, second.correlation_id) == (2, "m-1", "c-1")
+    assert second.headers["x-retry-reason"] == "mail_down"
+    assert second.headers["traceparent"] == "of-attempt-1"
+
+
+async def test_a_dead_letter_says_why(broker: Broker, channel: AbstractChannel) -> None:
+    """What was set aside keeps body, ids and trace, and names reason, error, time and queue."""
+    dead = Settlement(
+        "dead_letter", "malformed_json", ValueError("no JSON"), {"traceparent": "of-this-attempt"}
+    )
+    _, process = answering(dead)
+    async with consuming(broker, channel, process):
+        await publish(channel, "test.queue", message(b"not JSON"))
+        letter = await message_in(channel, "test.queue.dlq")
+    assert (letter.body, letter.message_id, letter.correlation_id) == (b"not JSON", "m-1", "c-1")
+    assert letter.headers["x-dead-letter-reason"] == "malformed_json"
+    assert letter.headers["x-dead-letter-error"] == "ValueError: no JSON"
+    assert letter.headers["x-dead-lettered-from"] == "test.queue"
+    assert letter.headers["traceparent"] == "of-this-attempt"
+
+
+async def test_a_message_without_any_property_is_delivered_and_can_be_set_aside(
+    broker: Broker, channel: AbstractChannel
+) -> None:
+    """Strangers' messages do not stop the consumer."""
+    _, process = answering(Settlement("dead_letter", "invalid_headers"))
+    async with consuming(broker, channel, process):
+        await publish(channel, "test.queue", aio_pika.Message(b""))
+        assert (await message_in(channel, "test.queue.dlq")).body == b""
+
+
+async def test_a_bug_while_processing_leaves_the_message_with_the_broker(
+    broker: Broker, channel: AbstractChannel
+) -> None:
+    """A delivery that could not be settled is delivered again."""
+    deliveries: list[Delivery] = []
+
+    async def process(delivery: Delivery) -> Settlement:
+        deliveries.append(delivery)
+        if len(deliveries) == 1:
+            raise KeyError("a bug")
+        return Settlement("ack", "done")
+
+    async with consuming(broker, channel, process):
+        await publish(channel, "test.queue", message())
+        await eventually(lambda: _seen(deliveries, 2))
+    assert deliveries[1].redelivered
+
+
+async def test_stopping_finishes_what_is_in_hand_and_takes_no_more(
+    broker: Broker, channel: AbstractChannel
+) -> None:
+    """Everything that was begun is acknowledged, the rest stays in the queue."""
+    begun: list[Delivery] = []
+    release = asyncio.Event()
+
+    async def process(delivery: Delivery) -> Settlement:
+        begun.append(delivery)
+        await release.wait()
+        return Settlement("ack", "done")
+
+    async with consuming(broker, channel, process, prefetch=2) as consumer:
+        for _ in range(5):
+            await publish(channel, "test.queue", message())
+        await eventually(lambda: _seen(begun, 2))
+        consumer.stop()
+        release.set()
+    queue = await channel.declare_queue("test.queue", passive=True)
+    assert len(begun) < 5
+    assert queue.declaration_result.message_count == 5 - len(begun)
+
+
+async def test_work_in_hand_survives_the_loss_of_its_channel(
+    broker: Broker, channel: AbstractChannel
+) -> None:
+    """When the connection breaks, the handler finishes; the redelivery is processed on the next channel."""
+    finished: list[bool] = []
+    begun = asyncio.Event()
+    release = asyncio.Event()
+
+    async def process(delivery: Delivery) -> Settlement:
+        begun.set()
+        if not delivery.redelivered:
+            await release.wait()
+        finished.append(delivery.redelivered)
+        return Settlement("ack", "done")
+
+    async with consuming(broker, channel, process):
+        await publish(channel, "test.queue", message())
+        await asyncio.wait_for(begun.wait(), 10)
+        assert broker._connection is not None  # noqa: SLF001 - the test cuts it
+        await broker._connection.close()  # noqa: SLF001
+        await eventually(lambda: _seen(finished, 1))
+        release.set()
+        await eventually(lambda: _seen(finished, 2))
+    assert sorted(finished) == [False, True]
+
+
+async def _seen(things: list[Delivery] | list[bool], count: int) -> bool:
+    return len(things) >= count

@@ -1,0 +1,142 @@
+"""Statuses, stock, payments and outcomes under any order of events, on a real Redis."""
+
+import asyncio
+from pathlib import Path
+from uuid import uuid4
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+import services.worker
+from services.kit.outbox import Outbox
+from services.kit.redis import load_scripts
+from services.worker.handlers import (
+    PaymentDeclinedError,
+    PaymentUnavailableError,
+    Ports,
+    abandon,
+    fulfil,
+)
+from services.worker.messages import OrderCreated
+from services.worker.payments import SimulatedPayments
+from services.worker.store import FulfilmentStore, now
+from tests.servers import entries
+
+LUA = Path(services.worker.__file__).parent / "lua"
+RANK = {"pending": 0, "processing": 1, "done": 2, "failed": 2}
+STOCK = 5
+
+
+class World:
+    """One accepted order, its worker, and what there is to know about them."""
+
+    def __init__(self, redis: Redis, token: str, quantity: int) -> None:
+        """Compose a worker around an order."""
+        self.redis = redis
+        self.event = created(token, quantity)
+        self.order_id = self.event.data.order_id
+        scripts = load_scripts(redis, LUA)
+        outbox = Outbox(redis, "worker", context=dict)
+        self.store = FulfilmentStore(redis, scripts, outbox, retention=60)
+        provider = SimulatedPayments(scripts, 0, 0, 0, 60)
+        self.ports = Ports(self.store.reserve, provider.charge, provider.void, self.store.settle)
+        self.statuses = ["pending"]
+
+    async def accept(self) -> None:
+        """Begin as the api would."""
+        await self.redis.flushall()
+        await self.store.stock_up({"a": STOCK})
+        await self.redis.hset(
+            f"order:{self.order_id}:status", mapping={"status": "pending", "pending": now()}
+        )
+
+    async def apply(self, operation: str) -> None:
+        """Let one thing happen, once or twice at the same time."""
+        await asyncio.gather(
+            *(self._once(operation.rstrip("2")) for _ in range(2 if "2" in operation else 1))
+        )
+        self.statuses.append(str(await self.redis.hget(f"order:{self.order_id}:status", "status")))
+
+    async def _once(self, operation: str) -> None:
+        order, ports = self.event.data, self.ports
+        try:
+            if operation == "fulfil":
+                await fulfil(self.event, ports=ports)
+            elif operation == "reserve":
+                await ports.reserve(order)
+            elif operation == "charge":
+                await ports.charge(order)
+            elif operation == "abandon":
+                await abandon(order, "retries_exhausted", ports=ports)
+        except (PaymentDeclinedError, PaymentUnavailableError):
+            return
+
+    async def check(self) -> None:
+        """Hold the world to its invariants."""
+        ranks = [RANK[status] for status in self.statuses]
+        assert ranks == sorted(ranks), self.statuses
+        finals = {status for status in self.statuses if RANK[status] == 2}
+        assert len(finals) <= 1
+        outcomes = [entry["type"] for entry in await entries(self.redis, "outbox:worker")]
+        assert outcomes == [f"order.{status}.v1" for status in finals]
+        left = int(await self.redis.hget("stock", "a") or 0)
+        held = int(await self.redis.hget(f"order:{self.order_id}:reservation", "a") or 0)
+        sold = self.event.data.items[0].quantity if self.statuses[-1] == "done" else 0
+        assert left + held + sold == STOCK
+        payment = await self.redis.hgetall(f"payment:{self.order_id}")
+        assert int(payment.get("charges", 0)) <= 1
+        if self.statuses[-1] == "done":
+            assert payment["state"] == "approved"
+
+
+def created(token: str, quantity: int) -> OrderCreated:
+    """Return the event of a new order."""
+    data = {
+        "order_id": str(uuid4()),
+        "customer": {"name": "Ada", "email": "ada@example.com"},
+        "items": ({"sku": "a", "quantity": quantity},),
+        "total": {"amount": 100, "currency": "EUR"},
+        "payment": {"token": token},
+    }
+    fields = {
+        "id": str(uuid4()),
+        "type": "order.created.v1",
+        "occurred_at": "2026-01-01T00:00:00Z",
+        "data": data,
+    }
+    return OrderCreated.model_validate(fields, strict=False)
+
+
+OPERATIONS = st.lists(
+    st.sampled_from(["fulfil", "fulfil2", "reserve", "reserve2", "charge", "abandon", "abandon2"]), max_size=6
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    token=st.sampled_from(["tok_visa", "tok_declined", "tok_flaky", "tok_outage"]),
+    quantity=st.integers(min_value=1, max_value=STOCK + 1),
+    operations=OPERATIONS,
+)
+async def test_any_order_of_events_keeps_the_books(
+    redis: Redis, token: str, quantity: int, operations: list[str]
+) -> None:
+    """Statuses move forward only, stock adds up, one outcome is told, no payment is taken twice."""
+    world = World(redis, token, quantity)
+    await world.accept()
+    for operation in operations:
+        await world.apply(operation)
+    await world.check()
+
+
+async def test_giving_up_while_paying_keeps_no_payment(redis: Redis) -> None:
+    """An order that is failed while its payment is under way gets the payment back."""
+    world = World(redis, "tok_visa", 1)
+    await world.accept()
+    await world.apply("reserve")
+    await world.apply("charge")
+    await world.apply("abandon")
+    await world.apply("fulfil")
+    payment = await redis.hgetall(f"payment:{world.order_id}")
+    assert (world.statuses[-1], payment["state"]) == ("failed", "voided")

@@ -1,0 +1,1 @@
+"""The parts by themselves, with fakes: no server, no network but loopback, no waiting."""

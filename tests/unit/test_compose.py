@@ -1,0 +1,140 @@
+"""Every container of the full stack is pinned, contained, bounded and watched."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stack.dotenv import variables
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "services" / "Dockerfile").read_text(encoding="utf-8")
+EXAMPLE = variables((ROOT / ".env.example").read_text(encoding="utf-8"))
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "prometheus.yml").read_text(encoding="utf-8"))
+
+OURS = {"api": 8000, "worker": 8001, "notifier": 8002}
+SERVERS = {"gateway", "rabbitmq", "redis", "prometheus", "jaeger", "grafana", "mailpit"}
+IMAGES_WITH_A_USER = ("haproxy", "prom/prometheus", "jaegertracing/jaeger", "grafana/grafana")
+
+each_service = pytest.mark.parametrize(
+    ("name", "service"), [pytest.param(name, service, id=name) for name, service in SERVICES.items()]
+)
+
+
+def test_the_whole_system_is_there() -> None:
+    """One command starts the services, their servers, and everything one looks at them with."""
+    assert set(SERVICES) == SERVERS | set(OURS)
+
+
+@each_service
+def test_image_is_built_here_or_pinned_to_a_version(name: str, service: dict[str, Any]) -> None:
+    """What runs tomorrow is what runs today."""
+    if name in OURS:
+        assert service["build"]["target"] == name
+        assert f"AS {name}\n" in DOCKERFILE
+    else:
+        assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+(-[a-z-]+)?", service["image"])
+
+
+@each_service
+def test_container_is_denied_what_it_does_not_need(name: str, service: dict[str, Any]) -> None:
+    """Its file system is read-only, it has no capability and cannot gain one."""
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.keys() & {"cap_add", "privileged", "pid", "ipc", "network_mode", "devices"}
+    assert "docker.sock" not in str(service.get("volumes")), name
+
+
+@each_service
+def test_container_does_not_run_as_root(name: str, service: dict[str, Any]) -> None:
+    """It runs as a user that compose, our Dockerfile or the image names."""
+    user = str(service.get("user", ""))
+    if name in OURS:
+        assert "\nUSER 10001:10001\n" in DOCKERFILE
+    elif not service["image"].startswith(IMAGES_WITH_A_USER):
+        assert user
+    assert user.partition(":")[0] not in {"root", "0"}
+
+
+@each_service
+def test_container_is_bounded(name: str, service: dict[str, Any]) -> None:
+    """Memory, processes, logs and temporary files end somewhere, each said in one place."""
+    assert set(service["deploy"]["resources"]["limits"]) == {"memory", "pids"}
+    assert not service.keys() & {"mem_limit", "pids_limit"}
+    assert set(service["logging"]["options"]) == {"max-size", "max-file"}
+    assert all("size=" in mount for mount in service.get("tmpfs", ())), name
+    assert service["stop_grace_period"]
+
+
+@each_service
+def test_container_is_watched_and_starts_after_what_it_needs(name: str, service: dict[str, Any]) -> None:
+    """It says whether it is well, and what depends on it waits for that rather than for its start."""
+    assert ("\nHEALTHCHECK " in DOCKERFILE) if name in OURS else service["healthcheck"]["test"]
+    needed = service.get("depends_on", {})
+    assert needed.keys() <= SERVICES.keys()
+    assert all(value == {"condition": "service_healthy"} for value in needed.values())
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_orders_do_not_wait_for_telemetry_or_the_inbox(name: str) -> None:
+    """A service starts without a trace store, a Prometheus and a mail server."""
+    assert set(SERVICES[name]["depends_on"]) == {"rabbitmq", "redis"}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_service_can_be_scaled(name: str) -> None:
+    """No replica claims a name or a port of the host that the next one would want too."""
+    assert not SERVICES[name].keys() & {"ports", "container_name", "hostname"}
+
+
+@each_service
+def test_ports_are_open_to_this_machine_only(name: str, service: dict[str, Any]) -> None:
+    """Nothing listens on the network that the machine is in."""
+    assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in service.get("ports", ())), name
+    assert service["networks"] == ["orderscope"]
+
+
+@each_service
+def test_mounts_are_named_volumes_or_read_only_files(name: str, service: dict[str, Any]) -> None:
+    """Data lives in declared volumes; a file of the repository is there, and cannot be written to."""
+    for mount in service.get("volumes", ()):
+        source, _, rest = mount.partition(":")
+        if source.startswith("./"):
+            assert rest.endswith(":ro"), f"{name}: {mount}"
+            assert (ROOT / source).exists(), f"{name}: {mount}"
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+def test_no_secret_is_written_down() -> None:
+    """Each secret comes from `.env`; without it compose stops and says what makes one."""
+    secrets = {name for name, value in EXAMPLE.items() if not value}
+    required = set(re.findall(r"\$\{(\w+):\?run make up, which fills \.env\}", TEXT))
+    assert required == secrets
+    assert set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT)) == set(EXAMPLE) | {"VERSION"}
+    values = {k: v for s in SERVICES.values() for k, v in s.get("environment", {}).items()}
+    secret_values = {
+        v for k, v in values.items() if re.search("PASS|TOKEN|SECRET|AUTH|AMQP_URL|REDIS_URL", k)
+    }
+    assert all("${" in value for value in secret_values)
+
+
+@pytest.mark.parametrize(("name", "port"), OURS.items())
+def test_prometheus_finds_every_replica(name: str, port: int) -> None:
+    """Each is scraped by its own address, within 5 s of its start, on the port that its image listens on."""
+    (job,) = (job for job in PROMETHEUS["scrape_configs"] if job["job_name"] == name)
+    expected = {"names": [name], "type": "A", "port": port, "refresh_interval": "5s"}
+    assert job["dns_sd_configs"] == [expected]
+    assert f"AS {name}\nENV HTTP_PORT={port}\n" in DOCKERFILE
+
+
+def test_prometheus_keeps_exemplars() -> None:
+    """Without the flag, no point of a chart leads to a trace."""
+    assert "--enable-feature=exemplar-storage" in SERVICES["prometheus"]["command"]
+    assert PROMETHEUS["global"]["scrape_interval"] == "5s"
