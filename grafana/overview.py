@@ -29,7 +29,7 @@ _VITAL_SIGNS = (
         title="Orders accepted",
         description="How busy the system is. Zero while clients are there: they cannot reach it.",
         unit=OpsPerSecond,
-        queries=(Query(rate("orders_accepted_total"), "accepted"),),
+        queries=(Query(rate("orders_accepted_total", 'outcome="new"'), "accepted"),),
     ),
     Panel(
         title="Requests that failed",
@@ -109,7 +109,7 @@ _ORDERS = (
         description="Accepted and settled run together. A gap that stays is a backlog: see the queues.",
         unit=OpsPerSecond,
         queries=(
-            Query(rate("orders_accepted_total"), "accepted"),
+            Query(rate("orders_accepted_total", 'outcome="new"'), "accepted"),
             Query(rate("orders_settled_total", by="status"), "{{status}}"),
         ),
     ),
@@ -127,12 +127,12 @@ _ORDERS = (
         unit=OpsPerSecond,
         queries=(
             Query(
-                rate("consumer_retries_total", by="messaging_destination_name, reason"),
-                "retry {{messaging_destination_name}}: {{reason}}",
+                rate("consumer_retries_total", by="queue, reason"),
+                "retry {{queue}}: {{reason}}",
             ),
             Query(
-                rate("dead_letters_total", by="messaging_destination_name, reason"),
-                "dead {{messaging_destination_name}}: {{reason}}",
+                rate("dead_letters_total", by="queue, reason"),
+                "dead {{queue}}: {{reason}}",
             ),
         ),
         warn=0.1,

@@ -4,9 +4,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+import structlog
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
+
+log = structlog.get_logger("observability.batch")
 
 
 class BatchProcessor(SpanProcessor):
@@ -85,4 +88,8 @@ class BatchProcessor(SpanProcessor):
         while self._queue and len(batch) < self._batch_size:
             batch.append(self._queue.popleft())
         if batch:
-            self._exporter.export(batch)
+            try:
+                self._exporter.export(batch)
+            except Exception:  # ours raises nothing, a stranger's must not end the thread
+                log.exception("span export failed", spans=len(batch))
+                self._on_drop(len(batch))

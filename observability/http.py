@@ -95,7 +95,7 @@ class ServerMiddleware:
         status = exchange.status or SERVER_ERROR
         span.set_attribute("http.response.status_code", status)
         if route:
-            span.update_name(f"{method} {route}")
+            span.update_name(f"{method if method != '_OTHER' else 'HTTP'} {route}")
             span.set_attribute("http.route", route)
         if status >= SERVER_ERROR:
             span.set_attribute("error.type", str(status))

@@ -1,5 +1,6 @@
 """Logs: one JSON object a line on stdout, from our code and from every library alike."""
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from opentelemetry import trace
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from observability.correlation import correlation_id
-from observability.redaction import redact
+from observability.redaction import redact, redact_text
 
 _FIRST = ("timestamp", "level", "service", "event", "correlation_id", "trace_id", "span_id")
 """What a reader looks for stands first."""
@@ -89,7 +90,15 @@ def _context(constant: Mapping[str, str]) -> Processor:
 
 def _render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
     first = {name: event.pop(name) for name in _FIRST if name in event}
-    return orjson.dumps({**first, **event}, default=repr, option=orjson.OPT_NON_STR_KEYS)
+    fields = {**first, **event}
+    try:
+        return orjson.dumps(fields, default=_text, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:  # lone surrogates, huge integers: no reason to fail whoever logs
+        return json.dumps(fields, default=_text, skipkeys=True).encode()
+
+
+def _text(value: object) -> str:
+    return redact_text(repr(value))
 
 
 _RENDERING: list[Processor] = [

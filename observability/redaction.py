@@ -34,8 +34,7 @@ def _redacted(key: str, value: object) -> object:
 
 def redact_text(text: str) -> str:
     """Return a text without emails and URL credentials, at most 4,000 characters long."""
-    if len(text) > MAX_LENGTH:
-        text = text[:MAX_LENGTH] + "…"
-    if "@" not in text:
-        return text
-    return _EMAIL.sub(REDACTED, _CREDENTIALS.sub(f"{REDACTED}@", text))
+    if "@" in text:
+        text = _EMAIL.sub(REDACTED, _CREDENTIALS.sub(f"{REDACTED}@", text))
+    # Cut last: half a secret would no longer look like one.
+    return text if len(text) <= MAX_LENGTH else text[:MAX_LENGTH] + "…"

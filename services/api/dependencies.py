@@ -1,5 +1,6 @@
 """What stands before every route: the rate limit."""
 
+import math
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request, Response
@@ -17,7 +18,7 @@ def rate_limit(decide: Decide) -> Callable[..., Awaitable[None]]:
         decision = await decide(client_of(request))
         headers = decision.headers()
         if not decision.allowed:
-            headers["Retry-After"] = str(max(1, round(decision.retry_after + 0.5)))
+            headers["Retry-After"] = str(max(1, math.ceil(decision.retry_after)))
             raise ProblemError(429, "rate-limited", "too many requests from this client", headers=headers)
         response.headers.update(headers)
 

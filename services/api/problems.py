@@ -13,6 +13,15 @@ Ids = Callable[[], Mapping[str, str]]
 """Returns `correlation_id` and, when there is one, `trace_id` of the request at hand."""
 
 
+RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""Phrases of RFC 9110 that Python has only since 3.13."""
+
+
+def title(status: int) -> str:
+    """Return the phrase of a status, the same in every version of Python."""
+    return RENAMED.get(status) or HTTPStatus(status).phrase
+
+
 class InvalidField(BaseModel):
     """What is wrong with one part of the input."""
 
@@ -59,7 +68,7 @@ def problem_response(request: Request, error: ProblemError, ids: Mapping[str, st
     """Return the answer for a problem."""
     problem = Problem(
         type=f"urn:orderscope:problem:{error.kind}",
-        title=HTTPStatus(error.status).phrase,
+        title=title(error.status),
         status=error.status,
         detail=str(error),
         instance=request.url.path,
@@ -75,6 +84,6 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return OpenAPI responses for statuses that are answered with a problem."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
-        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        status: {"description": title(status), "content": {MEDIA_TYPE: {"schema": schema}}}
         for status in statuses
     }

@@ -49,8 +49,9 @@ class Item(Input):
 class PaymentMethod(Input):
     """A payment method as the provider's token: card numbers never come here.
 
-    The simulated provider takes any token, and treats these specially: `tok_declined` (declined),
-    `tok_flaky` (unavailable once, then approved), `tok_outage` (always unavailable).
+    The simulated provider knows `tok_visa` (approved), `tok_declined` (declined), `tok_flaky` (unavailable
+    once, then approved) and `tok_outage` (always unavailable); with any other token it approves most orders,
+    declines some, and is sometimes unavailable.
     """
 
     token: PaymentToken

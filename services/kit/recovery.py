@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import structlog
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Delivery, Process, Settlement
 from services.kit.topology import RETRY_DELAYS_SECONDS
@@ -84,7 +85,7 @@ async def _give_up(
 
 
 def check_headers(delivery: Delivery) -> None:
-    """Hold a delivery to the header contract in `contracts/schemas/headers.json`.
+    """Hold a delivery to the header contract in `contracts/schemas/headers.schema.json`.
 
     Raises:
         UnusableMessageError: A required header or property is missing or malformed.
@@ -113,8 +114,13 @@ def parse_body(parse: Callable[[bytes], Event], body: bytes) -> Event:
         return parse(body)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
-        detail = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems[:5])
+        detail = "; ".join(f"{'.'.join(map(str, p['loc']))}: {_message(p)}" for p in problems[:5])
         raise UnusableMessageError(_reason(problems[0]["type"], problems[0]["loc"]), detail) from None
+
+
+def _message(problem: ErrorDetails) -> str:
+    # The text of a custom validator, such as an email's, quotes what it refuses.
+    return "is not valid" if problem["type"] == "value_error" else problem["msg"]
 
 
 def _reason(kind: str, location: tuple[int | str, ...]) -> str:

@@ -19,7 +19,9 @@ class ServiceSettings(BaseSettings):
         pydantic.ValidationError: A value is malformed, or a default secret is used in production.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     environment: Environment = "development"
     service_version: str = "0.1.0"

@@ -63,7 +63,8 @@ def mime(email: Email) -> EmailMessage:
     message = EmailMessage()
     domain = email.sender.rpartition("@")[2]
     message["From"] = formataddr(("Orderscope", email.sender))
-    message["To"] = formataddr((email.recipient_name, email.recipient))
+    # "=?" would begin an encoded word (RFC 2047), and what that hides could not be sent.
+    message["To"] = formataddr((email.recipient_name.replace("=?", "= ?"), email.recipient))
     message["Subject"] = email.subject
     message["Date"] = formatdate(usegmt=True)
     message["Message-ID"] = f"<{email.message_id}@{domain}>"

@@ -66,6 +66,8 @@ class SimulatedPayments:
 
 def judge(token: str, order_id: str, decline_rate: float, outage_rate: float) -> Verdict:
     """Return the verdict on an order: the token's, or drawn by the order's id, so that it never changes."""
+    if token == "tok_visa":  # noqa: S105 - a test token's name
+        return Verdict("approved", 0)
     if token == "tok_declined":  # noqa: S105 - a test token's name
         return Verdict("declined", 0)
     if token == "tok_flaky":  # noqa: S105 - a test token's name

@@ -1,0 +1,52 @@
+"""The log lines of one correlation id, from all services, in the order of their times."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from stack.demo.traces import COLOURS
+from stack.demo.waiting import wait_for
+
+SERVICES = ("api", "worker", "notifier")
+SHOWN_ELSEWHERE = {
+    "timestamp",
+    "level",
+    "service",
+    "event",
+    "version",
+    "environment",
+    "correlation_id",
+    "trace_id",
+    "span_id",
+    "logger",
+}
+
+
+def lines_of(logs: Path, correlation_id: str, last: str) -> list[dict[str, Any]]:
+    """Return the lines as soon as the one with the last event is there."""
+
+    def look() -> list[dict[str, Any]] | None:
+        lines = [line for service in SERVICES for line in _lines(logs / f"{service}.log", correlation_id)]
+        done = any(line["event"] == last for line in lines)
+        return sorted(lines, key=lambda line: line["timestamp"]) if done else None
+
+    return wait_for(f"the log line '{last}' of {correlation_id}", look)
+
+
+def _lines(path: Path, correlation_id: str) -> list[dict[str, Any]]:
+    with path.open(errors="replace") as file:
+        return [json.loads(line) for line in file if correlation_id in line and line.endswith("}\n")]
+
+
+def table(lines: list[dict[str, Any]]) -> Table:
+    """Return the lines as a table, with what each says beside its event."""
+    view = Table("time", "service", "level", "event", "what it says", box=None, pad_edge=False)
+    for line in lines:
+        fields = " ".join(f"{k}={v}" for k, v in line.items() if k not in SHOWN_ELSEWHERE and v is not None)
+        colour = COLOURS.get(line["service"], "")
+        view.add_row(
+            line["timestamp"][11:23], line["service"], line["level"], line["event"], fields, style=colour
+        )
+    return view
