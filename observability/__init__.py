@@ -8,7 +8,7 @@ anything in here.
 
 from observability.correlation import context_headers, correlation_id, current_ids
 from observability.settings import TelemetrySettings
-from observability.spans import redis_command, redis_script
+from observability.spans import redis_command
 from observability.telemetry import Telemetry, setup
 
 __all__ = [
@@ -18,6 +18,5 @@ __all__ = [
     "correlation_id",
     "current_ids",
     "redis_command",
-    "redis_script",
     "setup",
 ]

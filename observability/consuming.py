@@ -114,7 +114,7 @@ class ConsumerMiddleware:
         if settlement.action == "ack":
             log.info("message processed", outcome=settlement.outcome, **fields)
             return
-        error = repr(settlement.error)
+        error = f"{type(settlement.error).__qualname__}: {settlement.error}"
         if settlement.action == "retry":
             self._retries.labels(delivery.queue, settlement.outcome).inc()
             log.warning("message will be retried", reason=settlement.outcome, error=error, **fields)

@@ -43,6 +43,8 @@ def configure_logs(constant: Mapping[str, str], level: str, stream: BinaryIO | N
         library.handlers, library.propagate = [], True
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # A connection that fails is told by who keeps it, with what is done about it.
+    logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
 
 
 class _Handler(logging.Handler):

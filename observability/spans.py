@@ -1,9 +1,9 @@
 """Spans around plain async functions."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
@@ -19,9 +19,22 @@ def redis_command(operation: str) -> Mapping[str, AttributeValue]:
     return {"db.system.name": "redis", "db.operation.name": operation}
 
 
-def redis_script(name: str) -> Mapping[str, AttributeValue]:
-    """Return the attributes of a Lua script in Redis."""
-    return {**redis_command("EVALSHA"), "db.stored_procedure.name": name}
+class RunScript(Protocol):
+    """Runs a Lua script in Redis by name."""
+
+    async def __call__(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - replies are as varied as scripts
+        """Return the script's reply."""
+
+
+def traced_scripts(tracer: Tracer, run: RunScript, names: Mapping[str, str]) -> RunScript:
+    """Return the runner with a span around those scripts that have a span's name."""
+    attributes = {name: {**redis_command("EVALSHA"), "db.stored_procedure.name": name} for name in names}
+    spans = {name: traced(tracer, names[name], SpanKind.CLIENT, attributes[name])(run) for name in names}
+
+    async def traced_run(name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - see RunScript
+        return await spans.get(name, run)(name, keys, args)
+
+    return traced_run
 
 
 def traced(

@@ -27,7 +27,7 @@ from observability.metrics import metrics_route, new_registry
 from observability.producing import PublisherMiddleware
 from observability.runtime import outbox_gauges, span_counter, watch_event_loop
 from observability.settings import TelemetrySettings
-from observability.spans import traced
+from observability.spans import RunScript, traced, traced_scripts
 from observability.tracing import resource, tracer_provider
 
 SCHEMA_URL = Schemas.V1_44_0.value
@@ -83,6 +83,10 @@ class Telemetry:
         if not self.enabled:
             return lambda function: function
         return traced(self.tracer, name, kind, attributes or {})
+
+    def traced_scripts(self, run: RunScript, names: Mapping[str, str]) -> RunScript:
+        """Return a runner of Redis scripts with a span around those that have a span's name."""
+        return traced_scripts(self.tracer, run, names) if self.enabled else run
 
     def instruments(self) -> Instruments:
         """Return what the service's own metrics are made with."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as StockSpanExporter
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 
@@ -26,13 +26,7 @@ def resource(service: str, *, version: str, environment: str, instance: str) -> 
             "service.instance.id": instance,
             "deployment.environment.name": environment,
         }
-    ).merge(_from_environment())
-
-
-def _from_environment() -> Resource:
-    given = Resource.create()
-    named = {k: v for k, v in given.attributes.items() if k != "service.name" or v != "unknown_service"}
-    return Resource(named)
+    ).merge(OTELResourceDetector().detect())
 
 
 def tracer_provider(settings: TelemetrySettings, who: Resource, on_result: OnResult) -> TracerProvider:

@@ -14,7 +14,6 @@ from observability import (
     context_headers,
     current_ids,
     redis_command,
-    redis_script,
     setup,
 )
 from services.api.cache import OrderCache
@@ -35,6 +34,8 @@ from services.kit.lifetime import Lifetime, until_signalled
 from services.kit.outbox import Outbox, watch_outbox
 from services.kit.redis import load_scripts, redis_client, waiting_client
 from services.kit.relay import Relay, relaying
+
+LUA = Path(__file__).parent / "lua"
 
 
 async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None:
@@ -76,7 +77,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     lifetime: Lifetime,
 ) -> FastAPI:
     """Return the application; opens no connection."""
-    scripts = load_scripts(redis, Path(__file__).parent / "lua")
+    scripts = telemetry.traced_scripts(load_scripts(redis, LUA), {"accept": "redis: accept"})
     instruments = telemetry.instruments()
     store = OrderStore(
         redis,
@@ -86,7 +87,6 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         idempotency_ttl=settings.idempotency_ttl_seconds,
         retention=settings.retention_seconds,
     )
-    accept = telemetry.traced("redis: accept", SpanKind.CLIENT, redis_script("accept"))(store.accept)
     cache = OrderCache(
         telemetry.traced("redis: read order", SpanKind.CLIENT, redis_command("GET"))(store.order),
         entries=settings.cache_entries,
@@ -96,7 +96,9 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     limiter = RateLimiter(scripts, settings.rate_limit_per_second, settings.rate_limit_burst)
     pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping, required=False)}
     orders = Orders(
-        place=count_accepted(instruments, partial(place, accept=accept, catalogue=CATALOGUE, new_id=uuid7)),
+        place=count_accepted(
+            instruments, partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
+        ),
         load=cache.get,
         load_status=store.status,
         page=store.page,

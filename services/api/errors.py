@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from services.api.orders import IdempotencyConflictError, OutboxFullError, UnknownProductError
 from services.api.problems import Ids, InvalidField, ProblemError, problem_response
+from services.kit.errors import describe
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +22,7 @@ KINDS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
 
 def store_unavailable(error: Exception) -> ProblemError:
     """Redis does not answer, or not in time: nothing was promised."""
-    log.error("store unavailable", error=repr(error))
+    log.error("store unavailable", error=describe(error))
     return ProblemError(503, "store-unavailable", "the order store does not answer", headers=RETRY_SOON)
 
 

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from services.api.cache import SETTLED
 from services.api.schemas import OrderStatus, StatusChange
 from services.api.store import status_key
+from services.kit.errors import describe
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ class Followers:
                     self._pubsub = pubsub
                     await self._listen(pubsub)
             except (RedisError, OSError) as error:
-                log.warning("status subscription lost", error=repr(error))
+                log.warning("status subscription lost", error=describe(error))
             finally:
                 self._pubsub = None
             await asyncio.sleep(POLL_SECONDS)
@@ -92,7 +93,7 @@ class Followers:
             if self._pubsub is not None:
                 await self._pubsub.unsubscribe(channel)
         except (RedisError, OSError) as error:
-            log.warning("unsubscribing failed", error=repr(error))
+            log.warning("unsubscribing failed", error=describe(error))
 
 
 async def changes(

@@ -10,6 +10,8 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import AMQPError
 
+from services.kit.errors import describe
+
 log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 5.0
@@ -80,7 +82,9 @@ class Broker:
                 delay = FIRST_DELAY_SECONDS
                 log.warning("rabbitmq connection lost")
             except BROKER_ERRORS as error:
-                log.warning("rabbitmq connection failed", error=repr(error), retry_seconds=round(delay, 1))
+                log.warning(
+                    "rabbitmq connection failed", error=describe(error), retry_seconds=round(delay, 1)
+                )
             await asyncio.sleep(random.uniform(delay / 2, delay))  # noqa: S311 - jitter is no secret
             delay = min(delay * 2, LAST_DELAY_SECONDS)
 

@@ -10,6 +10,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from services.kit.broker import BROKER_ERRORS, Broker
+from services.kit.errors import describe
 from services.kit.lifetime import Lifetime
 from services.kit.messages import Process, from_amqp
 from services.kit.settle import settle
@@ -40,7 +41,7 @@ class Consumer:
                 async with self.broker.channel() as channel:
                     await self._consume(channel)
             except BROKER_ERRORS as error:
-                log.warning("consumer interrupted", queue=self.subscription.queue, error=repr(error))
+                log.warning("consumer interrupted", queue=self.subscription.queue, error=describe(error))
             if not self._stopping.is_set():
                 await asyncio.sleep(PAUSE_SECONDS)
         await asyncio.gather(*self._tasks)
@@ -81,7 +82,7 @@ class Consumer:
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - also a bug must not hold it
             # Not settled: the broker delivers it again, and processing it twice changes nothing. One that
             # comes back for ever runs into the queue's delivery limit.
-            log.warning("delivery not settled", correlation_id=delivery.correlation_id, error=repr(error))
+            log.warning("delivery not settled", correlation_id=delivery.correlation_id, error=describe(error))
             with suppress(*BROKER_ERRORS):
                 await asyncio.wait_for(message.nack(requeue=True), SETTLE_TIMEOUT_SECONDS)
 

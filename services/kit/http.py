@@ -13,6 +13,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from services.kit.errors import describe
+
 PING_TIMEOUT_SECONDS = 0.8
 START_TIMEOUT_SECONDS = 10.0
 
@@ -103,5 +105,5 @@ async def _error(ping: Ping) -> str | None:
         async with asyncio.timeout(PING_TIMEOUT_SECONDS):
             await ping.check()
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a dependency is the answer
-        return f"{type(error).__name__}: {error}".rstrip(": ")
+        return describe(error)
     return None

@@ -13,6 +13,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from services.kit.errors import describe
 from services.kit.messages import ATTEMPT, CONTEXT_HEADERS, FIRST_PUBLISHED_AT, Outgoing, now_ms
 from services.kit.topology import EXCHANGE
 
@@ -117,7 +118,7 @@ async def watch_outbox(outbox: Outbox, report: Callable[[int, float], None]) -> 
             backlog = await outbox.backlog()
             report(backlog.entries, backlog.oldest_age_seconds)
         except RedisError as error:
-            log.warning("outbox not readable", error=repr(error))
+            log.warning("outbox not readable", error=describe(error))
         await asyncio.sleep(WATCH_SECONDS)
 
 

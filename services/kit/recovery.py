@@ -9,6 +9,7 @@ import structlog
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from services.kit.errors import describe
 from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Delivery, Process, Settlement
 from services.kit.topology import RETRY_DELAYS_SECONDS
 
@@ -79,7 +80,7 @@ async def _give_up(
         await give_up(delivery.body, settlement.outcome)
     except Exception as error:  # noqa: BLE001 - whatever it is, the dead letter waits for it
         # The dead letter can wait; an order that nobody fails would be stuck for ever.
-        log.warning("giving up failed, trying again", error=repr(error))
+        log.warning("giving up failed, trying again", error=describe(error))
         return Settlement("retry", "give_up_failed", error)
     return settlement
 

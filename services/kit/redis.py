@@ -11,6 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from services.kit.errors import describe
 from services.kit.lifetime import Lifetime
 
 log = structlog.get_logger(__name__)
@@ -24,9 +25,7 @@ RETRY_SECONDS = 0.5
 class RunScript(Protocol):
     """Runs one of a service's Lua scripts, atomically, by its file's stem."""
 
-    async def __call__(
-        self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int | float]
-    ) -> Any:  # noqa: ANN401 - Redis replies are as varied as scripts
+    async def __call__(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - Redis replies are as varied as scripts
         """Return the script's reply; raises `redis.RedisError`."""
 
 
@@ -64,7 +63,7 @@ async def retrying(work: Callable[[], Awaitable[None]], lifetime: Lifetime) -> N
         try:
             return await work()
         except RedisError as error:
-            log.warning("redis not ready", error=repr(error), retry_seconds=RETRY_SECONDS)
+            log.warning("redis not ready", error=describe(error), retry_seconds=RETRY_SECONDS)
         await asyncio.sleep(RETRY_SECONDS)
     return None
 
@@ -73,7 +72,7 @@ def load_scripts(client: Redis, directory: Path) -> RunScript:
     """Return a runner for the `*.lua` files in a directory; a script unknown to the server is sent again."""
     scripts = {path.stem: client.register_script(path.read_text()) for path in directory.glob("*.lua")}
 
-    async def run(name: str, keys: Sequence[str], args: Sequence[str | bytes | int | float]) -> Any:  # noqa: ANN401 - see RunScript
+    async def run(name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - see RunScript
         return await scripts[name](keys=keys, args=args)
 
     return run

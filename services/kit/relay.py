@@ -11,6 +11,7 @@ from aio_pika.exceptions import DeliveryError
 from redis.exceptions import RedisError
 
 from services.kit.broker import BROKER_ERRORS, Broker
+from services.kit.errors import describe
 from services.kit.lifetime import Lifetime
 from services.kit.messages import Outgoing, PublishBatch, to_amqp
 from services.kit.outbox import Outbox
@@ -71,7 +72,7 @@ class Relay:
                     exchange = await declare_exchange(channel)
                     await self._relay(self.instrument(publisher(exchange, self.app_id)))
             except (*BROKER_ERRORS, RedisError) as error:
-                log.warning("outbox relay interrupted", error=repr(error))
+                log.warning("outbox relay interrupted", error=describe(error))
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def drain(self) -> None:
@@ -86,7 +87,7 @@ class Relay:
                     await self._send(publish, messages)
                 await self.outbox.forget_relay(self.instance)
         except (*BROKER_ERRORS, RedisError) as error:
-            log.warning("outbox not drained", error=repr(error))
+            log.warning("outbox not drained", error=describe(error))
 
     async def _relay(self, publish: PublishBatch) -> None:
         # What this relay had in hand when it last lost its channel goes first.
@@ -138,5 +139,5 @@ def _warn(message: Outgoing, error: BaseException) -> None:
         correlation_id=message.correlation_id,
         message_id=message.message_id,
         routing_key=message.routing_key,
-        error=repr(error),
+        error=describe(error),
     )

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 
-from observability import Telemetry, TelemetrySettings, context_headers, redis_script, setup
+from observability import Telemetry, TelemetrySettings, context_headers, setup
 from services.kit.broker import Broker
 from services.kit.consumer import Consumer, consuming
 from services.kit.http import Ping, http_server, probe_routes
@@ -27,6 +27,8 @@ from services.worker.payments import SimulatedPayments
 from services.worker.settings import Settings
 from services.worker.store import FulfilmentStore
 
+LUA = Path(__file__).parent / "lua"
+SPANS = {"reserve": "reserve stock", "settle": "redis: settle"}
 ORDERS = Subscription("worker.order-created", [ORDER_CREATED])
 
 
@@ -59,7 +61,7 @@ def build(
     settings: Settings, telemetry: Telemetry, redis: Redis, outbox: Outbox
 ) -> tuple[FulfilmentStore, Process]:
     """Return the store and the processing of a delivery; opens no connection."""
-    scripts = load_scripts(redis, Path(__file__).parent / "lua")
+    scripts = telemetry.traced_scripts(load_scripts(redis, LUA), SPANS)
     store = FulfilmentStore(redis, scripts, outbox, retention=settings.retention_seconds)
     ports = fulfilment_ports(telemetry, store, payments(settings, scripts))
 
@@ -84,12 +86,10 @@ def fulfilment_ports(telemetry: Telemetry, store: FulfilmentStore, provider: Sim
     """Return what fulfilling needs, each port seen in the trace and in the metrics."""
     instruments, client = telemetry.instruments(), SpanKind.CLIENT
     return Ports(
-        reserve=telemetry.traced("reserve stock", client, redis_script("reserve"))(store.reserve),
+        reserve=store.reserve,
         charge=telemetry.traced("charge payment", client)(measure_charges(instruments, provider.charge)),
         void=telemetry.traced("void payment", client)(provider.void),
-        settle=telemetry.traced("redis: settle", client, redis_script("settle"))(
-            measure_settled(instruments, store.settle)
-        ),
+        settle=measure_settled(instruments, store.settle),
     )
 
 
