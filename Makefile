@@ -54,6 +54,8 @@ stack-status: install ## Say what runs
 up: ## Start the stack with Docker Compose
 	@$(PYTHON) -m stack.dotenv
 	@docker compose up --detach --build --wait
+	@echo "API http://$$(docker compose port api 8000)/docs   Grafana http://127.0.0.1:3000   Jaeger http://127.0.0.1:16686"
+	@echo "Prometheus http://127.0.0.1:9090   RabbitMQ http://127.0.0.1:15672   inbox http://127.0.0.1:8025"
 
 down: ## Stop it; volumes stay
 	@docker compose down
