@@ -72,7 +72,11 @@ class ConsumerMiddleware:
             span = self._start(delivery, producer, identifier)
             began = perf_counter()
             with correlated(identifier), inside(span, producer):
-                settlement = await process(delivery)
+                try:
+                    settlement = await process(delivery)
+                except BaseException as error:  # above all a cancellation: nothing was settled
+                    failed(span, error)
+                    raise
                 self._finish(span, delivery, settlement, perf_counter() - began)
                 propagate.inject(settlement.context)
             return settlement

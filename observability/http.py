@@ -83,8 +83,9 @@ class ServerMiddleware:
                 await self._app(scope, receive, exchange)
             except Exception as error:
                 failed(span, error)
-                if not exchange.status:
+                if exchange.status < SERVER_ERROR:  # else whoever answered has logged it
                     log.exception("request failed")
+                if not exchange.status:
                     raise
             finally:
                 active.dec()

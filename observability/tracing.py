@@ -9,8 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from observability.batch import BatchProcessor
-from observability.otlp.environment import otlp_settings
-from observability.otlp.exporter import OtlpSpanExporter
+from observability.otlp import OtlpSpanExporter, otlp_settings, tls_context
 from observability.settings import TelemetrySettings
 
 OnResult = Callable[[int, str], None]
@@ -54,5 +53,10 @@ def span_exporter(settings: TelemetrySettings, on_result: OnResult) -> SpanExpor
         return StockSpanExporter()
     to = otlp_settings(os.environ)
     return OtlpSpanExporter(
-        to.endpoint, headers=to.headers, timeout=to.timeout, compression=to.compression, on_result=on_result
+        to.endpoint,
+        headers=to.headers,
+        timeout=to.timeout,
+        compression=to.compression,
+        tls=tls_context(to) if to.endpoint.startswith("https") else None,
+        on_result=on_result,
     )

@@ -26,6 +26,11 @@ def running_stack(
         _stack("down", "--run-dir", str(run_dir), timeout=STOP_TIMEOUT_SECONDS)
 
 
+def restart(run_dir: Path, component: str) -> None:
+    """Start a component again that was killed, on the same ports."""
+    _stack("restart", component, "--run-dir", str(run_dir))
+
+
 def _stack(
     *arguments: str, environment: dict[str, str] | None = None, timeout: float = START_TIMEOUT_SECONDS
 ) -> None:

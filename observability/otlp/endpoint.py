@@ -27,7 +27,9 @@ def parse_endpoint(url: str) -> Endpoint:
     Raises:
         ValueError: It is no such URL. The message does not repeat the URL, which may hold a secret.
     """
-    parts = _split(url)
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("a URL has printable ASCII characters only, and no blanks")
+    parts = urlsplit(url)
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise ValueError("expected a URL like http://host:4318/v1/traces")
     if parts.username is not None:
@@ -35,15 +37,15 @@ def parse_endpoint(url: str) -> Endpoint:
     query = f"?{parts.query}" if parts.query else ""
     return Endpoint(
         host=parts.hostname,
-        port=parts.port or _DEFAULT_PORTS[parts.scheme],
+        port=_port(parts) or _DEFAULT_PORTS[parts.scheme],
         target=(parts.path or "/") + query,
         secure=parts.scheme == "https",
     )
 
 
-def _split(url: str) -> SplitResult:
-    if not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError("a URL has printable ASCII characters only, and no blanks")
-    parts = urlsplit(url)
-    _ = parts.port  # is checked only when it is read
-    return parts
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        # The library's message repeats what stands there, which may be the end of a secret.
+        raise ValueError("the port must be a number up to 65535") from None

@@ -71,9 +71,11 @@ class OtlpSpanExporter(SpanExporter):
         self._lock = Lock()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Deliver a batch or give it up; SUCCESS means that the server took spans of it, or had none."""
+        """Deliver a batch or give it up; SUCCESS means that the server took spans of it."""
+        if not spans:
+            return SpanExportResult.SUCCESS  # and no news of the server's health
         try:
-            results, detail = self._settle(spans) if spans else ({}, "")
+            results, detail = self._settle(spans)
         except Exception as error:  # noqa: BLE001  # what it was is logged, and the spans are counted
             results, detail = {"internal_error": len(spans)}, repr(error)
         results = {reason: number for reason, number in results.items() if number}
@@ -81,7 +83,7 @@ class OtlpSpanExporter(SpanExporter):
             {reason: number for reason, number in results.items() if reason != EXPORTED}, detail
         )
         self._tell(results)
-        return SpanExportResult.SUCCESS if EXPORTED in results or not spans else SpanExportResult.FAILURE
+        return SpanExportResult.SUCCESS if EXPORTED in results else SpanExportResult.FAILURE
 
     def shutdown(self) -> None:
         """Refuse further batches, and give up the one in hand at once, be it in a pause or in a request."""

@@ -32,6 +32,5 @@ def retry_after(header: str | None, now: datetime | None = None) -> float:
     except (ValueError, OverflowError):
         return 0.0
     # A date without a zone is UTC, the only zone that HTTP dates have.
-    return max(
-        0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - (now or datetime.now(UTC))).total_seconds()
-    )
+    moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

@@ -115,13 +115,14 @@ def parse_body(parse: Callable[[bytes], Event], body: bytes) -> Event:
         return parse(body)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
-        detail = "; ".join(f"{'.'.join(map(str, p['loc']))}: {_message(p)}" for p in problems[:5])
+        detail = "; ".join(_message(problem) for problem in problems[:5])
         raise UnusableMessageError(_reason(problems[0]["type"], problems[0]["loc"]), detail) from None
 
 
 def _message(problem: ErrorDetails) -> str:
     # The text of a custom validator, such as an email's, quotes what it refuses.
-    return "is not valid" if problem["type"] == "value_error" else problem["msg"]
+    text = "is not valid" if problem["type"] == "value_error" else problem["msg"]
+    return ": ".join(filter(None, (".".join(map(str, problem["loc"])), text)))
 
 
 def _reason(kind: str, location: tuple[int | str, ...]) -> str:

@@ -1,6 +1,7 @@
 """Sending email over SMTP."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate
@@ -13,6 +14,12 @@ from services.notifier.handlers import RecipientRefusedError
 
 PERMANENT = 500
 """Replies from 500 on are final (https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1)."""
+
+SPECIALS = re.compile(r'[()<>\[\]:;@\\,."=?]+')
+"""What a name must quote (https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3), or begins an encoded word.
+
+`EmailMessage` loses the quotes of a name that is not ASCII, and decodes what looks encoded.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,7 @@ def mime(email: Email) -> EmailMessage:
     message = EmailMessage()
     domain = email.sender.rpartition("@")[2]
     message["From"] = formataddr(("Orderscope", email.sender))
-    # "=?" would begin an encoded word (RFC 2047), and what that hides could not be sent.
-    message["To"] = formataddr((email.recipient_name.replace("=?", "= ?"), email.recipient))
+    message["To"] = formataddr((" ".join(SPECIALS.sub(" ", email.recipient_name).split()), email.recipient))
     message["Subject"] = email.subject
     message["Date"] = formatdate(usegmt=True)
     message["Message-ID"] = f"<{email.message_id}@{domain}>"

@@ -11,6 +11,7 @@ POSTS = (
     'http_server_request_duration_seconds_{part}{{http_request_method="POST",http_route="/v1/orders"{more}}}'
 )
 SERVER_ERRORS = ',http_response_status_code=~"5.."'
+WORK_QUEUES = "worker[.]order-created|notifier[.]order-outcome"
 QUEUES = "sum by (queue) (rabbitmq_detailed_queue_messages_ready)"
 
 
@@ -35,6 +36,8 @@ def read(prometheus: str, *, orders: int, dead_letters: int) -> Numbers:
     wait_for("the dead letter in Prometheus", lambda: _query(prometheus, dead), seconds=30)
     failed = f"(sum({_posts('count', SERVER_ERRORS)}) or vector(0))"
     p95 = f"histogram_quantile(0.95, sum by (le) ({_posts('bucket')}))"
+    depths = f'count(rabbitmq_detailed_queue_messages_ready{{queue=~"{WORK_QUEUES}"}}) == 2'
+    wait_for("the queues in Prometheus", lambda: _value(prometheus, depths), seconds=30)
     return Numbers(
         queues=_query(prometheus, QUEUES),
         p95_seconds=_value(prometheus, p95),

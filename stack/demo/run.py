@@ -50,16 +50,14 @@ def show(endpoints: Endpoints, logs_directory: Path, console: Console, started: 
     console.print(metrics.table(metrics.read(endpoints["prometheus"], orders=len(ended), dead_letters=1)))
 
 
-def demo(endpoints: Endpoints, logs_directory: Path, started: float) -> bool:
-    """Run the demonstration on a running stack; true when everything was as it should be."""
+def demo(endpoints: Endpoints, logs_directory: Path, started: float) -> str | None:
+    """Run the demonstration on a running stack and return what was not as it should be, if anything."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     try:
         show(endpoints, logs_directory, console, started)
     except (RuntimeError, TimeoutError, httpx2.HTTPError, OSError) as error:
-        console.print(f"demo: failed: {error}", style="bold red", markup=False)
-        console.print(f"The logs are in {logs_directory}", markup=False)
-        return False
-    return True
+        return f"{error or type(error).__name__}; the logs are in {logs_directory}"
+    return None
 
 
 def _title(console: Console, title: str) -> None:

@@ -28,14 +28,19 @@ class Span:
 
 
 def trace_with(traces: str, trace_id: str, last: str) -> list[Span]:
-    """Return the spans of a trace as soon as the last one of a name has arrived."""
+    """Return the spans of a trace as soon as the last one of a name has arrived, and all that it hangs from.
+
+    Each service exports its spans by itself, so for a moment a trace can have gaps.
+    """
 
     def look() -> list[Span] | None:
         response = httpx2.get(f"{traces}/api/v3/traces/{trace_id}", timeout=5)
         if response.status_code != httpx2.codes.OK:
             return None
         spans = parse(response.json()["result"])
-        return spans if any(span.name == last for span in spans) else None
+        known = {span.span_id for span in spans}
+        gaps = [span for span in spans if span.parent_id and span.parent_id not in known]
+        return spans if not gaps and any(span.name == last for span in spans) else None
 
     return wait_for(f"the whole trace {trace_id}", look)
 

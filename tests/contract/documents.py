@@ -24,7 +24,8 @@ def is_date_time(value: object) -> bool:
 
 def schema(name: str) -> dict[str, Any]:
     """Return a JSON Schema of the contract."""
-    return read(f"schemas/{name}.schema.json")
+    document: dict[str, Any] = read(f"schemas/{name}.schema.json")
+    return document
 
 
 def read(path: str) -> Any:  # noqa: ANN401 - as varied as JSON

@@ -44,7 +44,7 @@ def test_unknown_fields_are_ignored(name: str, model: type[BaseModel]) -> None:
 
 
 @pytest.mark.parametrize(("name", "model"), READERS)
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(data=st.data())
 def test_whatever_the_contract_allows_is_read(name: str, model: type[BaseModel], data: st.DataObject) -> None:
     """Each consumer's model takes every document of the schema, unknown fields included."""

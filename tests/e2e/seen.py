@@ -36,12 +36,14 @@ class Seen:
     logs: Path
 
     async def trace(self, trace_id: str, complete: Callable[[list[Span]], bool]) -> list[Span]:
-        """Return a trace's spans as soon as they are complete."""
+        """Return a trace's spans as soon as they are complete and each parent is among them."""
 
         async def look() -> list[Span] | None:
             response = await self.client.get(f"{self.endpoints['traces']}/api/v3/traces/{trace_id}")
             found = spans(response.json()["result"]) if response.status_code == 200 else []
-            return found if complete(found) else None
+            known = {span.span_id for span in found}
+            gaps = [span for span in found if span.parent_id and span.parent_id not in known]
+            return found if not gaps and complete(found) else None
 
         return await eventually(look, seconds=15)
 

@@ -1,85 +1,79 @@
-"""Requests to an ASGI application without a server."""
+"""Calling an ASGI app without a server."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlencode
 
-import orjson
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Scope
 
-_DEADLINE_SECONDS = 20
+Headers = Iterable[tuple[str, str]]
 
 
 @dataclass
 class Answer:
-    """What the application sent."""
+    """What an app sent."""
 
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    messages: list[Message] = field(default_factory=list)
+    raised: Exception | None = None
 
-    def json(self) -> Any:  # noqa: ANN401 -- a test knows what it expects
-        """Decode the body."""
-        return orjson.loads(self.body)
+    @property
+    def status(self) -> int:
+        """Return the status code."""
+        return int(self.messages[0]["status"])
 
+    @property
+    def body(self) -> bytes:
+        """Return the whole body."""
+        return b"".join(message.get("body", b"") for message in self.messages[1:])
 
-@dataclass(frozen=True)
-class Client:
-    """Sends requests to one application; an exception in it is an exception here."""
+    def json(self) -> Any:  # noqa: ANN401 - JSON
+        """Return the body's document."""
+        return json.loads(self.body)
 
-    app: ASGIApp
-
-    async def get(self, path: str, **query: str) -> Answer:
-        """Send a GET; in names of parameters ``__`` stands for a dot."""
-        return await self.send("GET", path, query={name.replace("__", "."): query[name] for name in query})
-
-    async def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        chunks: Sequence[bytes] = (),
-    ) -> Answer:
-        """Send a request whose body comes in chunks."""
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": unquote(path),
-            "raw_path": path.encode(),
-            "root_path": "",
-            "query_string": urlencode(query or {}).encode(),
-            "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
-        }
-        answer = Answer()
-        async with asyncio.timeout(_DEADLINE_SECONDS):
-            await self.app(scope, _Body(chunks).receive, _collector(answer))
-        return answer
+    def header(self, name: str) -> str | None:
+        """Return a header; fails when there are several."""
+        values = [v.decode() for n, v in self.messages[0]["headers"] if n.decode().lower() == name]
+        assert len(values) <= 1
+        return values[0] if values else None
 
 
-class _Body:
-    def __init__(self, chunks: Sequence[bytes]) -> None:
-        self._left = list(chunks) or [b""]
+def http_scope(method: str, path: str, headers: Headers = (), query: bytes = b"") -> Scope:
+    """Return a request's scope as uvicorn makes it."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "root_path": "",
+        "scheme": "http",
+        "server": ("127.0.0.1", 8000),
+        "client": ("10.0.0.9", 40_000),
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers],
+        "state": {},
+    }
 
-    async def receive(self) -> Message:
-        if not self._left:
-            await asyncio.Event().wait()  # a client that waits for its answer
-        chunk = self._left.pop(0)
-        return {"type": "http.request", "body": chunk, "more_body": bool(self._left)}
 
+async def call(app: ASGIApp, scope: Scope, *chunks: bytes) -> Answer:
+    """Send a request with a body in chunks and return the answer, the error of the app included."""
+    answer = Answer()
+    waiting: list[Message] = [{"type": "http.request", "body": c, "more_body": True} for c in chunks]
+    waiting.append({"type": "http.request", "body": b"", "more_body": False})
 
-def _collector(answer: Answer) -> Any:  # noqa: ANN401 -- ASGI's send
+    async def receive() -> Message:
+        if not waiting:
+            await asyncio.Event().wait()  # a client that stays
+        return waiting.pop(0)
+
     async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            answer.headers = {name.decode(): value.decode() for name, value in message["headers"]}
-        else:
-            answer.body += message.get("body", b"")
+        answer.messages.append(dict(message))
 
-    return send
+    try:
+        await app(scope, receive, send)
+    except Exception as error:  # noqa: BLE001 - as uvicorn would
+        answer.raised = error
+    return answer

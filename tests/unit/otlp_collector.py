@@ -10,8 +10,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from observability.otlp import delivery
 from observability.otlp.exporter import OtlpSpanExporter
 
 PATIENCE = 10.0  # seconds after which a test has failed
@@ -63,6 +65,7 @@ class Collector(ThreadingHTTPServer):
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         """Take a free port of the loopback interface, which refuses connections until `listen`."""
         self.tls = tls
+        self.accepted = 0  # connections
         self.answers: deque[Answer] = deque()
         self.received: list[Received] = []
         self.arrived = threading.Semaphore(0)  # one for each request
@@ -93,10 +96,14 @@ class Collector(ThreadingHTTPServer):
     def get_request(self) -> tuple[socket.socket, object]:
         """Accept a connection, and shake hands if it is for TLS."""
         accepted, peer = super().get_request()
+        self.accepted += 1
         if self.tls is None:
             return accepted, peer
         with accepted:  # which is empty once it is wrapped, and closed when that fails
             return self.tls.wrap_socket(accepted, server_side=True), peer
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients may leave while they are answered."""
 
     def shutdown_request(self, request: object) -> None:
         """Close a connection, and tell the test so."""
@@ -144,6 +151,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def record_pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the list of the attempts after which there is a pause; pauses take no time from now on."""
+    attempts: list[int] = []
+
+    def no_time(attempt: int) -> float:
+        attempts.append(attempt)
+        return 0.0
+
+    monkeypatch.setattr(delivery, "backoff", no_time)
+    return attempts
 
 
 @contextmanager

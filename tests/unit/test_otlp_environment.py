@@ -86,6 +86,7 @@ def test_headers_are_percent_encoded_pairs(text: str, headers: dict[str, str]) -
         ("ENDPOINT", "grpc://collector:4317"),
         ("ENDPOINT", "http://collector:99999"),
         ("ENDPOINT", "http://user:secret@collector"),
+        ("ENDPOINT", "http://user:secret"),
         ("ENDPOINT", "http://collector/a secret"),
         ("ENDPOINT", "http://[secret"),
         ("TIMEOUT", "soon"),

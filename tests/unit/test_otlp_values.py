@@ -60,6 +60,11 @@ def test_scalars_keep_type_and_value(value: AnyValue, field: str, expected: obje
     assert_as_stock(span(attributes={"key": value}))
 
 
+def test_lengths_about_a_byte_are_right_on_every_level() -> None:
+    """From 128 on, a length takes two bytes: the value's first, then those of what it stands in."""
+    assert_as_stock(*(span(attributes={"key": "x" * length}) for length in range(110, 135)))
+
+
 def test_nan_and_negative_zero_keep_their_bits() -> None:
     """Floats go over as their bits."""
     assert math.isnan(decoded_value(math.nan).double_value)

@@ -67,7 +67,6 @@ def test_json_and_protobuf_say_the_same() -> None:
         pytest.param(b'{"resourceSpans": [{"resource": [1]}]}', id="array for resource"),
         pytest.param(document(traceId="xyz"), id="id is not hex"),
         pytest.param(document(traceId=[1]), id="id is no text"),
-        pytest.param(document(kind="server"), id="no kind"),
         pytest.param(document(startTimeUnixNano=-1), id="negative time"),
         pytest.param(document(startTimeUnixNano="1" * 5000), id="huge number"),
         pytest.param(document(name=1), id="number for name"),

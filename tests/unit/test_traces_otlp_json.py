@@ -13,14 +13,16 @@ from stack.traces.otlp_json import span_json, trace_json
 from stack.traces.values import value_text
 from tests.unit.trace_samples import any_value, make_request, make_span, store_of, trace_id
 
-text = st.text(max_size=8)
+text, keys = st.text(max_size=8), st.text(min_size=1, max_size=8)
 uint32, uint64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 scalars = st.one_of(text, st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.binary(max_size=8))
 values = st.recursive(
     scalars.map(any_value) | st.just(AnyValue()),
     lambda inner: st.one_of(
-        st.lists(inner, max_size=3).map(lambda items: AnyValue(array_value=ArrayValue(values=items))),
-        st.dictionaries(text, inner, max_size=3).map(
+        st.lists(inner, min_size=1, max_size=3).map(
+            lambda items: AnyValue(array_value=ArrayValue(values=items))
+        ),
+        st.dictionaries(keys, inner, min_size=1, max_size=3).map(
             lambda items: AnyValue(
                 kvlist_value=KeyValueList(values=[KeyValue(key=key, value=items[key]) for key in items])
             )
@@ -28,7 +30,7 @@ values = st.recursive(
     ),
     max_leaves=6,
 )
-attributes = st.lists(st.builds(KeyValue, key=text, value=values), max_size=3)
+attributes = st.lists(st.builds(KeyValue, key=keys, value=values), max_size=3)
 trace_ids, span_ids = st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8)
 spans = st.builds(
     Span,
@@ -43,7 +45,9 @@ spans = st.builds(
     end_time_unix_nano=uint64,
     attributes=attributes,
     dropped_attributes_count=uint32,
-    events=st.lists(st.builds(Span.Event, time_unix_nano=uint64, name=text, attributes=attributes), max_size=2),
+    events=st.lists(
+        st.builds(Span.Event, time_unix_nano=uint64, name=text, attributes=attributes), max_size=2
+    ),
     links=st.lists(
         st.builds(Span.Link, trace_id=trace_ids, span_id=span_ids, trace_state=text, attributes=attributes),
         max_size=2,
@@ -85,11 +89,11 @@ def test_texts_are_jaegers() -> None:
     assert [value_text(any_value(number)) for number in numbers] == [
         "1", "-5", "1", "0.5", "1e+21", "1e-7", "0", "NaN", "-Infinity",
     ]  # fmt: skip
-    assert value_text(any_value(True)) == "true"
+    assert value_text(any_value(value=True)) == "true"
     assert value_text(any_value(b"\x00\xff")) == "AP8="
     items = [any_value("a"), any_value(2)]
     assert value_text(AnyValue(array_value=ArrayValue(values=items))) == '["a",2]'
-    pairs = [KeyValue(key="b", value=any_value(1)), KeyValue(key="a", value=any_value(False))]
+    pairs = [KeyValue(key="b", value=any_value(1)), KeyValue(key="a", value=any_value(value=False))]
     assert value_text(AnyValue(kvlist_value=KeyValueList(values=pairs))) == '{"a":false,"b":1}'
 
 

@@ -7,13 +7,11 @@ import zlib
 import orjson
 import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # googleapis ships no py.typed
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from stack.traces.receiver import MAX_BODY_BYTES, MAX_JSON_BYTES, otlp_app
 from stack.traces.store import Limits, TraceStore
-from tests.unit.asgi import Answer, Client
+from tests.unit.backend_client import Answer, Client
 from tests.unit.trace_samples import make_request, make_span, trace_id
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -42,7 +40,9 @@ def error_code(answer: Answer) -> int:
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
-@pytest.mark.parametrize(("media_type", "body", "answered"), [(PROTOBUF, GOOD, b""), (JSON, GOOD_JSON, b"{}")])
+@pytest.mark.parametrize(
+    ("media_type", "body", "answered"), [(PROTOBUF, GOOD, b""), (JSON, GOOD_JSON, b"{}")]
+)
 async def test_success_is_an_empty_answer_in_the_same_encoding(
     media_type: str, body: bytes, answered: bytes, encoding: str
 ) -> None:
@@ -160,14 +160,3 @@ async def test_only_post_is_taken() -> None:
     assert (await client.get("/v1/traces")).status == 405
     assert (await client.send("POST", "/v1/metrics")).status == 404
     assert (await client.get("/health")).status == 200
-
-
-bodies = st.one_of(
-    st.binary(max_size=300),
-    st.builds(lambda cut, junk: GOOD[:cut] + junk + GOOD[cut:], st.integers(0, len(GOOD)), st.binary(max_size=5)),
-    st.builds(lambda at, byte: GOOD[:at] + bytes([byte]) + GOOD[at + 1 :], st.integers(0, len(GOOD) - 1), st.integers(0, 255)),
-    st.recursive(
-        st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=5),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
-    ).map(orjson.dumps),
-)

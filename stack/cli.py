@@ -1,0 +1,89 @@
+"""The stack's command line."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stack import status
+from stack.components import BUILDERS
+from stack.demo.command import command as demo
+from stack.down import down
+from stack.errors import StackError
+from stack.layout import DEFAULT_RUN_DIR, Layout
+from stack.progress import RED, Progress, progress_on
+from stack.up import restart, up
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status; a wrong command line ends the process with status 2."""
+    given = _parser().parse_args(arguments)
+    command: Callable[[Namespace, Progress], int] = given.command
+    try:
+        return command(given, progress_on())
+    except StackError as error:
+        complaint = progress_on(sys.stderr)
+        complaint.write(complaint.paint(f"error: {error}", RED))
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        return INTERRUPTED
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("python -m stack", description="The whole system natively, without Docker.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[[Namespace, Progress], int], help_text: str) -> ArgumentParser:
+        subparser = commands.add_parser(name, help=help_text, description=help_text)
+        subparser.set_defaults(command=command)
+        subparser.add_argument(
+            "--run-dir", type=Path, default=DEFAULT_RUN_DIR, help="data, logs, state (default: .run)"
+        )
+        return subparser
+
+    starting = add("up", _up, "Start what does not run yet, and wait until it is ready.")
+    starting.add_argument("--only", type=_names, metavar="NAME,…", help=f"some of: {', '.join(BUILDERS)}")
+    stopping = add("down", _down, "Stop everything that was started.")
+    stopping.add_argument("--purge", action="store_true", help="delete data and logs too")
+    showing = add("status", _status, "Show what runs: exit status 0 all of it, 1 not all, 3 nothing.")
+    showing.add_argument("--json", action="store_true", help="as JSON")
+    add("demo", _demo, "Start everything, place orders, show what can be seen, and stop it again.")
+    restarting = add("restart", _restart, "Start one component anew, on the same ports.")
+    restarting.add_argument("name", choices=BUILDERS, metavar="NAME")
+    return parser
+
+
+def _up(given: Namespace, progress: Progress) -> int:
+    up(_layout(given), progress, given.only)
+    return 0
+
+
+def _down(given: Namespace, progress: Progress) -> int:
+    down(_layout(given), progress, purge=given.purge)
+    return 0
+
+
+def _status(given: Namespace, progress: Progress) -> int:
+    found = status.rows(_layout(given))
+    status.show(found, progress, as_json=given.json)
+    return status.exit_code(found)
+
+
+def _restart(given: Namespace, progress: Progress) -> int:
+    restart(_layout(given), given.name, progress)
+    return 0
+
+
+def _demo(given: Namespace, progress: Progress) -> int:
+    return demo(_layout(given), progress)
+
+
+def _layout(given: Namespace) -> Layout:
+    return Layout(given.run_dir.resolve())
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

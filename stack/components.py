@@ -1,0 +1,123 @@
+"""What the stack consists of, and how each component is run."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stack import programs
+from stack.errors import StackError
+from stack.layout import ROOT, Layout
+from stack.ports import Ports
+from stack.servers import backends, epmd, grafana, jaeger, prometheus, rabbitmq, redis, scrape, services
+from stack.spec import Spec
+
+SERVICES = ("api", "worker", "notifier")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where a stack runs, on which ports, in which environment."""
+
+    layout: Layout
+    ports: Ports
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+
+def spec(plan: Plan, name: str) -> Spec:
+    """Return how to run a component.
+
+    Raises:
+        StackError: Its program is missing, or what it is configured with.
+    """
+    return BUILDERS[name](plan)
+
+
+def grafana_program() -> tuple[Path, Path] | None:
+    """Return Grafana and the folder with its defaults; None unless both are there."""
+    program = programs.on_path("grafana") or programs.on_path("grafana-server")
+    home = grafana.find_home(program, os.environ) if program else None
+    return (program, home) if program and home else None
+
+
+def scrape_targets(ports: Ports) -> dict[str, list[str]]:
+    """Return the addresses of each job in `prometheus.yml`."""
+    listeners = {
+        "api": ports.api,
+        "worker": ports.worker,
+        "notifier": ports.notifier,
+        "rabbitmq": ports.rabbitmq_metrics,
+        "rabbitmq-queues": ports.rabbitmq_metrics,
+        "prometheus": ports.prometheus,
+    }
+    return {job: [f"127.0.0.1:{port}"] for job, port in listeners.items()}
+
+
+def _epmd(plan: Plan) -> Spec:
+    program = programs.require(programs.EPMD)
+    return epmd.spec(program, plan.ports.epmd, plan.layout.data("epmd"), plan.environ)
+
+
+def _rabbitmq(plan: Plan) -> Spec:
+    directory = plan.layout.data("rabbitmq")
+    node = rabbitmq.Node(
+        program=programs.require(programs.RABBITMQ),
+        directory=directory,
+        home=directory,
+        amqp=plan.ports.amqp,
+        management=plan.ports.rabbitmq_management,
+        metrics=plan.ports.rabbitmq_metrics,
+        distribution=plan.ports.rabbitmq_distribution,
+        epmd=plan.ports.epmd,
+    )
+    return rabbitmq.spec(node, plan.environ)
+
+
+def _redis(plan: Plan) -> Spec:
+    program = programs.require(programs.REDIS)
+    return redis.spec(program, plan.ports.redis, plan.layout.data("redis"), plan.environ)
+
+
+def _prometheus(plan: Plan) -> Spec:
+    configuration = scrape.derive(ROOT / "prometheus.yml", scrape_targets(plan.ports))
+    program, port = programs.require(programs.PROMETHEUS), plan.ports.prometheus
+    return prometheus.spec(program, port, plan.layout.data("prometheus"), plan.environ, configuration)
+
+
+def _jaeger(plan: Plan) -> Spec:
+    program = programs.on_path("jaeger")
+    if program is None:
+        raise StackError("there is no jaeger on the PATH; the trace store of the stack is called traces")
+    return jaeger.spec(program, plan.ports, plan.layout.data("jaeger"), plan.environ)
+
+
+def _traces(plan: Plan) -> Spec:
+    return backends.traces(plan.ports.otlp_http, plan.ports.traces, plan.layout.data("traces"), plan.environ)
+
+
+def _inbox(plan: Plan) -> Spec:
+    return backends.inbox(plan.ports.smtp, plan.ports.inbox, plan.layout.data("inbox"), plan.environ)
+
+
+def _grafana(plan: Plan) -> Spec:
+    found = grafana_program()
+    if found is None:
+        raise StackError("there is no grafana on the PATH, or no conf/defaults.ini: set GF_PATHS_HOME")
+    return grafana.spec(*found, plan.ports, plan.layout.data("grafana"), plan.environ)
+
+
+def _service(name: str) -> Callable[[Plan], Spec]:
+    return lambda plan: services.spec(name, plan.ports, plan.layout.data(name), plan.environ)
+
+
+BUILDERS: Mapping[str, Callable[[Plan], Spec]] = {
+    "epmd": _epmd,
+    "rabbitmq": _rabbitmq,
+    "redis": _redis,
+    "prometheus": _prometheus,
+    "jaeger": _jaeger,
+    "traces": _traces,
+    "inbox": _inbox,
+    "grafana": _grafana,
+    **{name: _service(name) for name in SERVICES},
+}

@@ -1,0 +1,58 @@
+"""`python -m stack demo`: starts what does not run, demonstrates, and leaves things as they were."""
+
+import json
+import sys
+import threading
+import time
+
+from stack import state
+from stack.demo.run import demo
+from stack.down import down
+from stack.endpoints import table
+from stack.errors import StackError
+from stack.layout import Layout
+from stack.locking import interruptible, uninterrupted
+from stack.progress import Progress
+from stack.up import up
+
+
+def command(layout: Layout, progress: Progress) -> int:
+    """Return 0 when everything was shown as it should be, 1 otherwise.
+
+    At a terminal the stack goes on serving until Ctrl-C. A stack that ran before is left running.
+    """
+    started = time.monotonic()
+    before = state.load(layout)
+    was_running = bool(before and before.running())
+    failure = None
+    try:
+        with interruptible():
+            up(layout, progress)
+            failure = demo(json.loads(layout.endpoints.read_text()), layout.logs, started)
+            if failure is None:
+                _addresses(layout, progress)
+            if failure is None and sys.stdout.isatty():
+                _serve(progress)
+    except StackError as error:
+        failure = str(error)
+    finally:
+        if not was_running:
+            with uninterrupted():
+                down(layout, progress)
+    progress.write(f"demo: failed: {failure}" if failure else "demo: ok")
+    return 1 if failure else 0
+
+
+def _addresses(layout: Layout, progress: Progress) -> None:
+    progress.write()
+    if current := state.load(layout):
+        for line in table(layout, current.ports, [one.name for one in current.processes]):
+            progress.write(f"  {line}")
+
+
+def _serve(progress: Progress) -> None:
+    progress.write("Serving; Ctrl-C stops everything")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        progress.write()

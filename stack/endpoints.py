@@ -1,0 +1,49 @@
+"""The addresses of a running stack: for programs in `endpoints.json`, for people as a table."""
+
+import json
+from collections.abc import Iterable
+
+from stack.layout import Layout, write_atomically
+from stack.ports import Ports
+from stack.progress import columns
+from stack.servers import rabbitmq
+
+
+def endpoints(ports: Ports) -> dict[str, str]:
+    """Return the base URLs that tests, the demo and load generators need."""
+    return {
+        "api": _http(ports.api),
+        "prometheus": _http(ports.prometheus),
+        "amqp": rabbitmq.url(ports.amqp),
+        "rabbitmq_metrics": _http(ports.rabbitmq_metrics),
+        "redis": f"redis://127.0.0.1:{ports.redis}/0",
+        "traces": _http(ports.traces),
+        "mail": _http(ports.inbox),
+    }
+
+
+def write(layout: Layout, ports: Ports) -> None:
+    """Write `endpoints.json`; a reader sees all of it or nothing."""
+    write_atomically(layout.endpoints, json.dumps(endpoints(ports), indent=1) + "\n")
+
+
+def table(layout: Layout, ports: Ports, running: Iterable[str]) -> list[str]:
+    """Return lines that say what can be opened, for what runs."""
+    credentials = f"user {rabbitmq.USER}, password {rabbitmq.PASSWORD}"
+    rows = [
+        ("api", "API", f"{_http(ports.api)}/docs"),
+        ("grafana", "Grafana", _http(ports.grafana)),
+        ("jaeger", "Jaeger", _http(ports.traces)),
+        ("traces", "Traces", _http(ports.traces)),
+        ("prometheus", "Prometheus", _http(ports.prometheus)),
+        ("rabbitmq", "RabbitMQ", f"{_http(ports.rabbitmq_management)}  ({credentials})"),
+        ("inbox", "Inbox", _http(ports.inbox)),
+        ("redis", "Redis", endpoints(ports)["redis"]),
+    ]
+    there = set(running)
+    shown = [(title, address) for name, title, address in rows if name in there]
+    return columns([*shown, ("Logs", str(layout.logs))])
+
+
+def _http(port: int) -> str:
+    return f"http://127.0.0.1:{port}"

@@ -1,0 +1,66 @@
+"""Where things are: in the repository, and in a run directory."""
+
+import secrets
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = ROOT / "stack" / "config"
+DEFAULT_RUN_DIR = ROOT / ".run"
+PRIVATE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files of one running stack; `run_dir` is absolute."""
+
+    run_dir: Path
+
+    @property
+    def state(self) -> Path:
+        """What was started, on which ports."""
+        return self.run_dir / "stack.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the command that changes something."""
+        return self.run_dir / "stack.lock"
+
+    @property
+    def endpoints(self) -> Path:
+        """The addresses, for those who use the stack."""
+        return self.run_dir / "endpoints.json"
+
+    @property
+    def logs(self) -> Path:
+        """One file a component."""
+        return self.run_dir / "logs"
+
+    def log(self, name: str) -> Path:
+        """Return the log of a component."""
+        return self.logs / f"{name}.log"
+
+    def data(self, name: str) -> Path:
+        """Return the folder in which a component keeps what it must not forget."""
+        return self.run_dir / "data" / name
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file in one step: a reader sees the old text or the new one, never half of it."""
+    path.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def make_secret(path: Path) -> None:
+    """Write a random secret for the owner only, unless there is one; many may do it at once."""
+    path.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as new:
+        new.write(secrets.token_hex(20))
+        new.flush()
+        Path(new.name).chmod(0o400)
+        with suppress(FileExistsError):
+            path.hardlink_to(new.name)

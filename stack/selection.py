@@ -1,0 +1,41 @@
+"""Which components to run, and in which order to stop them."""
+
+from collections.abc import Iterable
+
+from stack import programs
+from stack.components import BUILDERS, SERVICES, grafana_program
+from stack.errors import StackError
+from stack.processes import Process
+
+NEEDS = {"rabbitmq": ("epmd",)}
+
+
+def select(only: Iterable[str] | None = None) -> list[str]:
+    """Return the components to run: all that this machine can, or the given ones and what they need.
+
+    Raises:
+        StackError: There is no component of that name.
+    """
+    wanted = set(only) if only is not None else everything()
+    if unknown := sorted(wanted - set(BUILDERS)):
+        raise StackError(f"no component is called {', '.join(unknown)}; there are {', '.join(BUILDERS)}")
+    wanted |= {need for name in wanted for need in NEEDS.get(name, ())}
+    return [name for name in BUILDERS if name in wanted]
+
+
+def everything() -> set[str]:
+    """Return what makes a whole stack on this machine; Jaeger and Grafana where they are installed."""
+    tracing = "jaeger" if programs.on_path("jaeger") else "traces"
+    optional = {"grafana"} if grafana_program() else set[str]()
+    return {"rabbitmq", "redis", "prometheus", tracing, "inbox", *optional, *SERVICES}
+
+
+def stop_order(processes: Iterable[Process]) -> list[list[Process]]:
+    """Return what to stop together, and what after that: services, servers, what servers rest on."""
+    everyone = list(processes)
+    needed = {need for needs in NEEDS.values() for need in needs}
+    return [
+        [process for process in everyone if process.name in SERVICES],
+        [process for process in everyone if process.name not in {*SERVICES, *needed}],
+        [process for process in everyone if process.name in needed],
+    ]

@@ -1,0 +1,1 @@
+"""How each server is run: pure functions from names, ports and folders to a `Spec`."""

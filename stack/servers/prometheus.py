@@ -1,0 +1,36 @@
+"""Prometheus: scrapes the stack, keeps exemplars, forgets after a day."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from stack import probes
+from stack.spec import Spec
+
+
+def spec(
+    program: Path,
+    port: int,
+    directory: Path,
+    environ: Mapping[str, str],
+    configuration: str,
+) -> Spec:
+    """Return how to run a Prometheus; `configuration` is the text of its `prometheus.yml`."""
+    file = directory / "prometheus.yml"
+    return Spec(
+        name="prometheus",
+        command=(
+            str(program),
+            f"--config.file={file}",
+            f"--storage.tsdb.path={directory / 'tsdb'}",
+            "--storage.tsdb.retention.time=1d",
+            "--storage.tsdb.retention.size=512MB",
+            "--enable-feature=exemplar-storage",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ),
+        cwd=directory,
+        environment=environ,
+        ready=probes.http(port, "/-/ready"),
+        ports={"prometheus": port},
+        files={file: configuration},
+        start_timeout=30,
+    )

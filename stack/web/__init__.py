@@ -1,0 +1,1 @@
+"""What the development backends share: serving on sockets, bounded request bodies, plain pages."""

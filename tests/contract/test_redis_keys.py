@@ -1,0 +1,66 @@
+"""The keys that more than one service touches: the order and its status."""
+
+import re
+from pathlib import Path
+
+from redis.asyncio import Redis
+
+import services
+from services.api.catalogue import CATALOGUE
+from services.api.orders import created, price
+from services.api.schemas import EXAMPLE, NewOrder
+from services.api.store import STATUSES, OrderStore, order_key, status_key
+from services.kit.outbox import Outbox
+from services.worker.messages import OrderCreated
+from services.worker.store import FulfilmentStore
+from tests.unit.fakes import Scripts, Stream
+
+ORDER_ID, EVENT_ID = "019ab2f0-5c1e-7d3a-9f00-6b1f2c3d4e5f", "019ab2f0-5c1f-7a01-8b2c-0123456789ab"
+NEW = NewOrder.model_validate(EXAMPLE)
+ORDER = price(NEW, CATALOGUE, ORDER_ID)
+EVENT = created(ORDER, NEW, EVENT_ID)
+SCRIPTS = Path(services.__file__).parent
+
+
+async def test_api_and_worker_write_the_same_keys() -> None:
+    """The status that the api begins is the one that the worker moves on; so is the order that expires."""
+    outbox = Outbox(Stream().as_redis(), "any", context=dict)
+    accepted = Scripts({"accept": ("accepted", "")})
+    store = OrderStore(Redis(), accepted, outbox, outbox_max_entries=1, idempotency_ttl=60, retention=60)
+    await store.accept(ORDER, EVENT, None)
+    moved = Scripts({"reserve": ("reserved", 1), "settle": ("done", 1, "")})
+    worker = FulfilmentStore(Redis(), moved, outbox, retention=60)
+    order = OrderCreated.model_validate_json(EVENT.model_dump_json()).data
+    await worker.reserve(order)
+    await worker.settle(order, "done", None)
+    [(_, begun, _)], [(_, reserving, _), (_, settling, _)] = accepted.calls, moved.calls
+    assert begun[:2] == [order_key(ORDER_ID), status_key(ORDER_ID)]
+    assert reserving[0] == settling[0] == begun[1]
+    assert settling[4] == begun[0]
+
+
+def test_scripts_name_their_keys_in_the_order_in_which_they_get_them() -> None:
+    """Each script's first lines tell what KEYS are, and the status is where both services put it."""
+    assert keys_of("api/lua/accept.lua")[:2] == ["order", "status"]
+    assert keys_of("worker/lua/reserve.lua")[0] == keys_of("worker/lua/settle.lua")[0] == "status"
+    assert keys_of("worker/lua/settle.lua")[4] == "order"
+
+
+def test_statuses_are_those_that_scripts_write() -> None:
+    """Each status that the api can show is one that a script sets, and no script sets another."""
+    scripts = [SCRIPTS / path for path in ("api/lua/accept.lua", "worker/lua/reserve.lua")]
+    written = {s for path in scripts for s in re.findall(r"'status', '(\w+)'", path.read_text())}
+    settled = set(re.findall(r"status == '(\w+)'", (SCRIPTS / "worker/lua/settle.lua").read_text()))
+    assert written | settled == set(STATUSES)
+
+
+def test_every_move_is_published_on_the_channel_that_followers_hear() -> None:
+    """The channel's name is the status's key, which both scripts that move it publish to."""
+    for script in ("reserve", "settle"):
+        assert "redis.call('PUBLISH', KEYS[1]," in (SCRIPTS / f"worker/lua/{script}.lua").read_text()
+
+
+def keys_of(script: str) -> list[str]:
+    """Return what a script's comment calls its KEYS."""
+    [line] = re.findall(r"^-- KEYS: ([^.\n]*)", (SCRIPTS / script).read_text(), re.MULTILINE)
+    return [name.strip() for name in re.sub(r"\([^)]*\)", "", line).split(",")]

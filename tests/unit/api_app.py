@@ -1,0 +1,61 @@
+"""The api's application over use cases that a test chooses."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from services.api.catalogue import CATALOGUE
+from services.api.follow import Followers
+from services.api.http import http_api
+from services.api.messages import OrderCreated
+from services.api.orders import Idempotency, Placed, place
+from services.api.routes import Orders
+from services.api.schemas import NewOrder, Order, OrderDocument, OrderPage, OrderStatus
+from services.kit.ids import uuid7
+
+IDS = {"correlation_id": "checkout-42", "trace_id": "0af7651916cd43dd8448eb211c80319c"}
+
+
+async def accept(order: OrderDocument, _: OrderCreated, __: Idempotency | None) -> Placed:
+    """Accept any order."""
+    return Placed(order, replayed=False)
+
+
+async def placing(new: NewOrder, key: str | None) -> Placed:
+    """Place an order in the real catalogue."""
+    return await place(new, key, accept=accept, catalogue=CATALOGUE, new_id=uuid7)
+
+
+async def no_order(_: str) -> Order | None:
+    """Know no order."""
+    return None
+
+
+async def no_status(_: str) -> OrderStatus | None:
+    """Know no order's status."""
+    return None
+
+
+async def empty_page(_: int, __: str | None) -> OrderPage:
+    """Have no orders."""
+    return OrderPage(items=[], next_cursor=None)
+
+
+async def unlimited() -> None:
+    """Let every request pass."""
+
+
+def app(limit: Callable[..., Awaitable[None]] = unlimited, **parts: Any) -> FastAPI:  # noqa: ANN401 - of Orders
+    """Return the application with some parts of `Orders` replaced."""
+    orders = Orders(
+        place=placing,
+        load=no_order,
+        load_status=no_status,
+        page=empty_page,
+        followers=Followers(Redis(), limit=2),
+        ending=lambda: False,
+    )
+    return http_api(replace(orders, **parts), limit, [], version="1", ids=lambda: IDS)

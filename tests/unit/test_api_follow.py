@@ -1,0 +1,197 @@
+"""Following an order: every change, once, in order, whatever becomes of the hints."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from structlog.testing import capture_logs
+
+from services.api import follow
+from services.api.follow import Followers, TooManyFollowersError, changes
+from services.api.schemas import OrderStatus, Status, StatusChange
+from services.api.store import status_key
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+AT = "2026-11-23T09:30:00Z"
+
+
+class PubSub:
+    """Stands for Redis and its subscription: hands over what a test publishes, errors included."""
+
+    def __init__(self) -> None:
+        """Start without subscriptions."""
+        self.channels: set[str] = set()
+        self.changed = asyncio.Event()
+        self.news: asyncio.Queue[str | Exception] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def pubsub(self, **_: object) -> AsyncIterator["PubSub"]:
+        """Open a subscription, which forgets its channels at the end."""
+        try:
+            yield self
+        finally:
+            self.channels.clear()
+
+    async def subscribe(self, *channels: str) -> None:
+        """Listen to channels."""
+        self.channels.update(channels)
+        self.changed.set()
+
+    async def unsubscribe(self, *channels: str) -> None:
+        """Cease to."""
+        self.channels.difference_update(channels)
+
+    async def listening_to(self, channel: str) -> None:
+        """Wait until somebody subscribed to a channel."""
+        while channel not in self.channels:
+            self.changed.clear()
+            await self.changed.wait()
+
+    async def get_message(self, timeout: float) -> dict[str, str] | None:  # noqa: ASYNC109 - redis-py's signature
+        """Return the next message, or None after a while."""
+        try:
+            news = await asyncio.wait_for(self.news.get(), timeout)
+        except TimeoutError:
+            return None
+        if isinstance(news, Exception):
+            raise news
+        return {"channel": news}
+
+
+class Orders:
+    """Stands for the store: one order, whose history a test goes on with."""
+
+    def __init__(self, *history: Status) -> None:
+        """Start with a history; an order without one is unknown."""
+        self.history = list(history)
+        self.loads = 0
+        self.looked_twice = asyncio.Event()
+
+    async def load(self) -> OrderStatus | None:
+        """Return where the order stands."""
+        self.loads += 1
+        if self.loads > 1:
+            self.looked_twice.set()
+        told = [StatusChange(status=status, at=AT) for status in self.history]
+        return OrderStatus(id="x", status=self.history[-1], history=told) if told else None
+
+
+def never() -> bool:
+    """Go on."""
+    return False
+
+
+async def followed(
+    orders: Orders,
+    seen: int = 0,
+    ending: Callable[[], bool] = never,
+    followers: Followers | None = None,
+) -> list[tuple[int, Status]]:
+    """Follow an order to its end; without followers, deaf to hints."""
+    followers = followers or Followers(cast("Redis", PubSub()), limit=1)
+    told = changes(followers, orders.load, "x", seen=seen, ending=ending)
+    async with asyncio.timeout(5):
+        return [(number, change.status) async for number, change in told]
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (0, [(1, "pending"), (2, "processing"), (3, "done")]),
+        (1, [(2, "processing"), (3, "done")]),
+        (3, []),
+        (9, []),
+    ],
+)
+async def test_changes_are_told_in_order_from_where_one_left_off(seen: int, told: list[Any]) -> None:
+    """Numbers count from the first change, so that a client can resume after the last it saw."""
+    assert await followed(Orders("pending", "processing", "done"), seen) == told
+
+
+async def test_an_unknown_order_has_no_changes() -> None:
+    """The stream ends at once, also when the order expired meanwhile."""
+    assert await followed(Orders()) == []
+
+
+async def test_a_lost_hint_costs_a_heartbeat_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any news a follower looks again by itself and misses nothing."""
+    monkeypatch.setattr(follow, "HEARTBEAT_SECONDS", 0.01)
+    orders = Orders("pending")
+    following = asyncio.create_task(followed(orders))
+    await asyncio.wait_for(orders.looked_twice.wait(), 5)
+    orders.history += ["processing", "failed"]
+    assert await following == [(1, "pending"), (2, "processing"), (3, "failed")]
+
+
+async def test_a_service_that_ends_lets_its_followers_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the next heartbeat the stream of an unsettled order ends."""
+    monkeypatch.setattr(follow, "HEARTBEAT_SECONDS", 0.01)
+    orders = Orders("pending")
+    assert await followed(orders, ending=lambda: orders.loads > 2) == [(1, "pending")]
+
+
+async def test_news_wakes_its_followers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A published change is told without waiting for a heartbeat, to followers of that order only."""
+    monkeypatch.setattr(follow, "HEARTBEAT_SECONDS", 60)
+    orders = Orders("pending")
+    async with listening() as (followers, redis), followers.follow("y") as other:
+        following = asyncio.create_task(followed(orders, followers=followers))
+        await asyncio.wait_for(redis.listening_to(status_key("x")), 5)
+        orders.history += ["done"]
+        redis.news.put_nowait(status_key("x"))
+        assert await following == [(1, "pending"), (2, "done")]
+        assert not other.is_set()
+
+
+async def test_a_broken_subscription_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an error everything that is followed is subscribed to again."""
+    monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
+    async with listening() as (followers, redis), followers.follow("x") as news:
+        with capture_logs() as logs:
+            redis.news.put_nowait(RedisConnectionError("gone"))
+            redis.news.put_nowait(status_key("x"))
+            await asyncio.wait_for(news.wait(), 5)
+        assert redis.channels == {follow.KEEP, status_key("x")}
+    assert [line["event"] for line in logs] == ["status subscription lost"]
+
+
+async def test_nobody_listens_for_those_who_left() -> None:
+    """An order's channel is left with its last follower."""
+    async with listening() as (followers, redis):
+        async with followers.follow("x"):
+            async with followers.follow("x"):
+                assert status_key("x") in redis.channels
+            assert status_key("x") in redis.channels
+        assert redis.channels == {follow.KEEP}
+
+
+async def test_followers_are_bounded() -> None:
+    """One too many is refused, and has a place again once another leaves."""
+    followers = Followers(cast("Redis", PubSub()), limit=2)
+    async with AsyncExitStack() as stack:
+        for order_id in ("x", "x"):
+            await stack.enter_async_context(followers.follow(order_id))
+        assert followers.full
+        with pytest.raises(TooManyFollowersError):
+            await stack.enter_async_context(followers.follow("y"))
+    assert not followers.full
+    async with followers.follow("y"):
+        pass
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[tuple[Followers, PubSub]]:
+    """Run followers over a subscription that is open."""
+    redis = PubSub()
+    followers = Followers(cast("Redis", redis), limit=9)
+    task = asyncio.create_task(followers.run())
+    await asyncio.wait_for(redis.listening_to(follow.KEEP), 5)
+    yield followers, redis
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

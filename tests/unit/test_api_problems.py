@@ -1,0 +1,105 @@
+"""Every error leaves as a problem, with the ids under which it can be found."""
+
+import json
+from typing import Any, NoReturn
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from starlette.requests import Request
+from structlog.testing import capture_logs
+
+from services.api.orders import IdempotencyConflictError, OutboxFullError, UnknownProductError
+from services.api.problems import MEDIA_TYPE, InvalidField, ProblemError, problem_response
+from services.api.schemas import EXAMPLE
+from services.kit.ids import uuid7
+from tests.unit.api_app import IDS, app
+from tests.unit.asgi import Answer, call, http_scope
+
+JSON = [("content-type", "application/json")]
+
+
+async def failing(error: Exception) -> Answer:
+    """Return the answer to a read whose use case raises."""
+
+    async def fail(_: str) -> NoReturn:
+        raise error
+
+    with capture_logs():
+        return await call(app(load=fail), http_scope("GET", f"/v1/orders/{uuid7()}"))
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind", "retry_after"),
+    [
+        (RedisConnectionError("secret-host:6379"), 503, "store-unavailable", "1"),
+        (RedisTimeoutError(), 503, "store-unavailable", "1"),
+        (OutboxFullError(), 503, "outbox-full", "1"),
+        (IdempotencyConflictError(), 422, "idempotency-conflict", None),
+        (UnknownProductError(2, "lid"), 422, "validation", None),
+        (ProblemError(429, "rate-limited", "x", headers={"Retry-After": "7"}), 429, "rate-limited", "7"),
+        (ZeroDivisionError("secret"), 500, "internal-error", None),
+    ],
+)
+async def test_errors_are_translated(
+    error: Exception, status: int, kind: str, retry_after: str | None
+) -> None:
+    """Each error has its status and kind, and says no more than a client should know."""
+    answer = await failing(error)
+    assert answer.status == status
+    assert answer.header("content-type") == MEDIA_TYPE
+    assert answer.header("retry-after") == retry_after
+    problem = answer.json()
+    assert problem["type"] == f"urn:orderscope:problem:{kind}"
+    assert problem["status"] == status
+    assert problem["instance"].startswith("/v1/orders/")
+    assert problem.items() >= IDS.items()
+    assert "secret" not in answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/nowhere", 404, "not-found"),
+        ("DELETE", "/v1/orders", 405, "method-not-allowed"),
+        ("GET", "/v1/orders/42", 422, "validation"),
+        ("GET", "/v1/orders?limit=0", 422, "validation"),
+        ("GET", "/v1/orders?limit=many", 422, "validation"),
+        ("GET", "/v1/orders?cursor=x", 422, "validation"),
+        ("GET", f"/v1/orders/{uuid7()}", 404, "not-found"),
+        ("GET", f"/v1/orders/{uuid7()}/status", 404, "not-found"),
+        ("GET", f"/v1/orders/{uuid7()}/events", 404, "not-found"),
+    ],
+)
+async def test_requests_that_lead_nowhere_are_problems(
+    method: str, path: str, status: int, kind: str
+) -> None:
+    """Unknown paths, methods, orders and malformed parameters are answered in the same form."""
+    path, _, query = path.partition("?")
+    answer = await call(app(), http_scope(method, path, query=query.encode()))
+    assert (answer.status, answer.header("content-type")) == (status, MEDIA_TYPE)
+    assert answer.json()["type"].endswith(f":{kind}")
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "two words", "caf\xe9"])
+async def test_malformed_idempotency_keys_are_refused(key: str) -> None:
+    """A key is 1 to 255 printable ASCII characters; the problem names the header."""
+    scope = http_scope("POST", "/v1/orders", [*JSON, ("idempotency-key", key)])
+    answer = await call(app(), scope, json.dumps(EXAMPLE).encode())
+    assert answer.status == 422
+    assert any("idempotency-key" in error["location"] for error in answer.json()["errors"])
+
+
+def test_a_problem_says_only_what_there_is_to_say() -> None:
+    """Outside a trace there is no trace id; without invalid fields no list of them."""
+    request = Request({"type": "http", "path": "/x", "headers": [], "query_string": b"", "server": ("h", 1)})
+    plain = problem_response(request, ProblemError(404, "not-found", "no"), {"correlation_id": "c"})
+    assert _fields(plain) == {"type", "title", "status", "detail", "instance", "correlation_id"}
+    errors = [InvalidField(location="items.0.sku", message="no such product")]
+    full = problem_response(request, ProblemError(422, "validation", "no", errors=errors), IDS)
+    assert _fields(full) == _fields(plain) | {"trace_id", "errors"}
+
+
+def _fields(response: Any) -> set[str]:  # noqa: ANN401 - a response
+    answer = Answer([{"status": 200, "headers": []}, {"body": response.body}])
+    return set(answer.json())

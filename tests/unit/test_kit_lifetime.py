@@ -1,0 +1,64 @@
+"""How a service lives and ends."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+from structlog.testing import capture_logs
+
+from services.kit.lifetime import Lifetime, until_signalled
+
+
+async def forever() -> None:
+    """Work until cancelled."""
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it(number: signal.Signals) -> None:
+    """Also a second signal is heard without harm: the deadline rules."""
+    lifetime = until_signalled()
+    try:
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+        await asyncio.wait_for(lifetime.wait(), 5)
+        assert lifetime.ending
+    finally:
+        for one in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(one)
+
+
+async def test_background_work_ends_with_its_block() -> None:
+    """It is cancelled and awaited; the lifetime goes on."""
+    lifetime = Lifetime()
+    async with lifetime.background(forever(), "work") as task:
+        assert not task.done()
+    assert task.cancelled()
+    assert not lifetime.ending
+
+
+async def test_a_service_does_not_outlive_its_parts() -> None:
+    """Work that fails ends the service with its error, and is logged by name."""
+    lifetime = Lifetime()
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    with capture_logs() as logs:
+        async with lifetime.background(fail(), "divider"):
+            with pytest.raises(ZeroDivisionError):
+                await asyncio.wait_for(lifetime.wait(), 5)
+    assert [(line["event"], line["task"]) for line in logs] == [("background task failed", "divider")]
+
+
+async def test_work_that_is_done_ends_nothing() -> None:
+    """Returning is no failure."""
+    lifetime = Lifetime()
+
+    async def work() -> None:
+        """Be done."""
+
+    async with lifetime.background(work(), "work") as task:
+        await task
+    assert not lifetime.ending

@@ -1,0 +1,80 @@
+"""Handing an email in: which refusals are for good, and that it cannot take for ever."""
+
+import asyncio
+from email.message import EmailMessage
+
+import aiosmtplib
+import pytest
+
+from services.notifier.emails import compose
+from services.notifier.handlers import RecipientRefusedError
+from services.notifier.mail import MailServer
+from tests.unit.test_notifier_notify import event
+
+EMAIL = compose(event(), "orders@shop.example")
+SERVER = MailServer("mail.example", 25, timeout=0.05)
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Make the mail server answer with an error."""
+
+    async def send(message: EmailMessage, **_: object) -> None:
+        assert message["To"] == "Ada <ada@example.com>"
+        raise error
+
+    monkeypatch.setattr(aiosmtplib, "send", send)
+
+
+def refused(*codes: int) -> aiosmtplib.SMTPRecipientsRefused:
+    """Return a refusal of recipients."""
+    return aiosmtplib.SMTPRecipientsRefused(
+        [aiosmtplib.SMTPRecipientRefused(code, "no", "ada@example.com") for code in codes]
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused(550),
+        refused(550, 553),
+        aiosmtplib.SMTPSenderRefused(550, "no", "orders@shop.example"),
+        aiosmtplib.SMTPDataError(554, "spam"),
+        aiosmtplib.SMTPResponseException(552, "too large"),
+    ],
+)
+async def test_refusals_from_500_on_are_final(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """No retry can help, and the error does not repeat the address."""
+    answering(monkeypatch, error)
+    with pytest.raises(RecipientRefusedError) as caught:
+        await SERVER.send(EMAIL)
+    assert "ada@" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused(450),
+        refused(450, 550),
+        aiosmtplib.SMTPDataError(451, "later"),
+        aiosmtplib.SMTPAuthenticationError(535, "wrong password"),
+        aiosmtplib.SMTPConnectError("no route"),
+        aiosmtplib.SMTPServerDisconnected("gone"),
+        ConnectionRefusedError(),
+    ],
+)
+async def test_anything_else_may_pass(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """The error passes, so that the email is tried again; a wrong password is the operator's to mend."""
+    answering(monkeypatch, error)
+    with pytest.raises(type(error)):
+        await SERVER.send(EMAIL)
+
+
+async def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline holds for the whole conversation."""
+
+    async def hang(_: EmailMessage, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(aiosmtplib, "send", hang)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(SERVER.send(EMAIL), 5)

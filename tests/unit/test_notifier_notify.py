@@ -1,0 +1,94 @@
+"""Notifying a customer: one email, whatever is told how often."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+
+from services.notifier.emails import Email
+from services.notifier.handlers import BeingSentError, Ports, RecipientRefusedError, notify
+from services.notifier.messages import OrderOutcome
+
+ORDER_ID = "019ab2f0-5c1e-7d3a-9f00-6b1f2c3d4e5f"
+
+
+def event(name: str = "Ada", email: str = "ada@example.com", reason: str | None = None) -> OrderOutcome:
+    """Return an outcome; a reason makes it a failure."""
+    return OrderOutcome.model_validate(
+        {
+            "id": "019ab2f0-5d00-7b02-9c3d-fedcba987654",
+            "type": "order.failed.v1" if reason else "order.done.v1",
+            "data": {"order_id": ORDER_ID, "customer": {"name": name, "email": email}, "reason": reason},
+        }
+    )
+
+
+@dataclass
+class Post:
+    """Stands for the store and the mail server; `steps` is what was done, in order."""
+
+    claimed: Literal["claimed", "sent", "being_sent"] = "claimed"
+    refusal: BaseException | None = None
+    steps: list[str] = field(default_factory=list)
+    emails: list[Email] = field(default_factory=list)
+
+    async def claim(self, order_id: str) -> Literal["claimed", "sent", "being_sent"]:
+        """Claim."""
+        self.steps.append(f"claim {order_id}")
+        return self.claimed
+
+    async def mark_sent(self, order_id: str) -> None:
+        """Remember."""
+        self.steps.append(f"mark {order_id}")
+
+    async def release(self, order_id: str) -> None:
+        """Give back."""
+        self.steps.append(f"release {order_id}")
+
+    async def send(self, email: Email) -> None:
+        """Send, or fail."""
+        self.steps.append("send")
+        if self.refusal is not None:
+            raise self.refusal
+        self.emails.append(email)
+
+    async def notified(self) -> str:
+        """Notify through these ports."""
+        ports = Ports(self.claim, self.mark_sent, self.release, self.send)
+        return await notify(event(), ports=ports, sender="orders@shop.example")
+
+
+async def test_the_customer_gets_one_email() -> None:
+    """It is claimed, sent and remembered, in this order."""
+    post = Post()
+    assert await post.notified() == "sent"
+    assert post.steps == [f"claim {ORDER_ID}", "send", f"mark {ORDER_ID}"]
+    assert [(email.recipient, email.sender) for email in post.emails] == [
+        ("ada@example.com", "orders@shop.example")
+    ]
+
+
+async def test_what_was_sent_is_not_sent_again() -> None:
+    """A duplicate ends with the claim."""
+    post = Post("sent")
+    assert await post.notified() == "duplicate"
+    assert post.steps == [f"claim {ORDER_ID}"]
+
+
+async def test_what_another_is_sending_is_tried_again_later() -> None:
+    """Whether the other succeeds is not known yet, so this is no duplicate."""
+    post = Post("being_sent")
+    with pytest.raises(BeingSentError):
+        await post.notified()
+    assert post.steps == [f"claim {ORDER_ID}"]
+
+
+@pytest.mark.parametrize(
+    "error", [RecipientRefusedError(), ConnectionError(), TimeoutError(), KeyboardInterrupt()]
+)
+async def test_a_failure_gives_the_claim_back(error: BaseException) -> None:
+    """The error passes, and a retry need not wait for the claim to lapse."""
+    post = Post(refusal=error)
+    with pytest.raises(type(error)):
+        await post.notified()
+    assert post.steps == [f"claim {ORDER_ID}", "send", f"release {ORDER_ID}"]

@@ -1,0 +1,183 @@
+"""The batch processor: bounded, complete, and honest about what it dropped."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.trace import Tracer
+from structlog.testing import capture_logs
+
+from observability.batch import BatchProcessor
+
+
+class Backend(SpanExporter):
+    """Stands for a trace backend that can be held up."""
+
+    def __init__(self) -> None:
+        """Start open."""
+        self.batches: list[list[str]] = []
+        self.open, self.entered = threading.Event(), threading.Event()
+        self.open.set()
+        self.error: Exception | None = None
+        self.closed = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Take a batch as soon as the backend is open."""
+        self.entered.set()
+        assert self.open.wait(5)
+        if self.error is not None:
+            raise self.error
+        self.batches.append([span.name for span in spans])
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Note the end, and let go what is held up."""
+        self.closed = True
+        self.open.set()
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of all spans that arrived."""
+        return [name for batch in self.batches for name in batch]
+
+
+@contextmanager
+def processing(
+    backend: Backend, *, delay: float = 60, queue: int = 100, batch: int = 10
+) -> Iterator[tuple[Tracer, BatchProcessor, list[int]]]:
+    """Yield a tracer whose spans go to a backend, the processor, and what it says it dropped."""
+    drops: list[int] = []
+    processor = BatchProcessor(
+        backend, on_drop=drops.append, delay_seconds=delay, queue_size=queue, batch_size=batch
+    )
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    try:
+        yield provider.get_tracer("test"), processor, drops
+    finally:
+        backend.open.set()
+        processor.shutdown()
+
+
+def make(tracer: Tracer, count: int, first: int = 0) -> list[str]:
+    """Start and end spans; return their names."""
+    names = [str(number) for number in range(first, first + count)]
+    for name in names:
+        tracer.start_span(name).end()
+    return names
+
+
+def until(done: threading.Event | None = None, backend: Backend | None = None, count: int = 0) -> None:
+    """Wait until something happened, or so many spans arrived, for at most 5 s."""
+    deadline = time.monotonic() + 5
+    while not (done.is_set() if done else backend and len(backend.names) >= count):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_a_full_batch_goes_at_once() -> None:
+    """It does not wait for the delay; what does not fill a batch does."""
+    backend = Backend()
+    with processing(backend) as (tracer, _, _):
+        names = make(tracer, 10)
+        until(backend=backend, count=10)
+        assert backend.batches == [names]
+
+
+def test_what_fills_no_batch_goes_after_the_delay() -> None:
+    """A trace is seen while somebody looks."""
+    backend = Backend()
+    with processing(backend, delay=0.01) as (tracer, _, _):
+        make(tracer, 3)
+        until(backend=backend, count=3)
+
+
+def test_a_flush_exports_everything_in_batches() -> None:
+    """In the order in which the spans ended, no batch larger than allowed."""
+    backend = Backend()
+    with processing(backend) as (tracer, processor, drops):
+        names = make(tracer, 9)
+        assert processor.force_flush()
+        assert (backend.names, drops) == (names, [])
+
+
+def test_the_queue_is_bounded_and_drops_are_counted() -> None:
+    """While the backend hangs, spans beyond the bound are dropped, the newest first, and nobody waits."""
+    backend = Backend()
+    backend.open.clear()
+    with processing(backend, queue=20, batch=5) as (tracer, _, drops):
+        held = make(tracer, 5)
+        until(backend.entered)
+        began = time.monotonic()
+        kept = make(tracer, 20, first=5)
+        make(tracer, 7, first=25)
+        assert time.monotonic() - began < 1
+        assert sum(drops) == 7
+        backend.open.set()
+        until(backend=backend, count=25)
+        assert backend.names == held + kept
+
+
+def test_a_flush_does_not_wait_for_ever() -> None:
+    """While another export holds the exporter, it gives up after its timeout and says so."""
+    backend = Backend()
+    backend.open.clear()
+    with processing(backend, batch=5) as (tracer, processor, _):
+        make(tracer, 5)
+        until(backend.entered)
+        assert not processor.force_flush(timeout_millis=10)
+
+
+def test_shutdown_exports_the_rest() -> None:
+    """What is queued goes out, the exporter is closed, and what comes later is dropped and counted."""
+    backend = Backend()
+    with processing(backend) as (tracer, processor, drops):
+        names = make(tracer, 8)
+        processor.shutdown()
+        assert (backend.names, backend.closed, drops) == (names, True, [])
+        make(tracer, 3)
+        assert (backend.names, sum(drops)) == (names, 3)
+
+
+def test_shutdown_has_a_deadline() -> None:
+    """A backend that hangs holds up the end of the process no longer than it may; the loss is counted."""
+    backend = Backend()
+    backend.open.clear()
+    backend.error = ConnectionError("gone")
+    with processing(backend, batch=5) as (tracer, processor, drops), capture_logs():
+        make(tracer, 9)
+        until(backend.entered)
+        began = time.monotonic()
+        processor.shutdown(timeout_seconds=0.05)
+        assert time.monotonic() - began < 4
+        assert sum(drops) == 9
+
+
+def test_a_broken_exporter_does_not_end_the_thread() -> None:
+    """What it raises is logged, its spans are counted as lost, and the next batch is tried."""
+    backend = Backend()
+    backend.error = ZeroDivisionError()
+    with processing(backend) as (tracer, processor, drops):
+        with capture_logs() as logs:
+            make(tracer, 4)
+            processor.force_flush()
+        assert ([line["event"] for line in logs], sum(drops)) == (["span export failed"], 4)
+        backend.error = None
+        names = make(tracer, 10)
+        until(backend=backend, count=10)
+        assert backend.names == names
+
+
+def test_what_is_not_sampled_is_not_exported() -> None:
+    """Nor counted as dropped."""
+    backend, drops = Backend(), list[int]()
+    processor = BatchProcessor(backend, on_drop=drops.append, delay_seconds=60, queue_size=1, batch_size=1)
+    provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    make(provider.get_tracer("test"), 5)
+    processor.shutdown()
+    assert (backend.names, drops) == ([], [])

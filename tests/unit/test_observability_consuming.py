@@ -1,0 +1,182 @@
+"""A span a delivery, in its producer's trace or linked to it, and what is counted."""
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanKind, StatusCode
+from structlog.testing import capture_logs
+
+from observability.consuming import ConsumerMiddleware
+from observability.correlation import correlation_id
+from services.kit.messages import Delivery, Settlement
+from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT, delivery
+from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
+
+QUEUE = "worker.order-created"
+DESTINATION = f"orders:order.created.v1:{QUEUE}"
+WAITED = "messaging_time_in_queue_seconds"
+
+
+@dataclass
+class Processed:
+    """A delivery that was processed: its settlement, and what was recorded."""
+
+    recorder: Recorder
+    settlement: Settlement
+    logs: list[tuple[str, str]]
+    seen: str
+
+
+async def processed(
+    one: Delivery, settlement: Settlement | None = None, *, linked: bool = False
+) -> Processed:
+    """Process a delivery through the middleware, inside a span that is none of its own."""
+    recorder, unrelated, seen = Recorder(), Recorder(), list[str]()
+
+    async def process(_: Delivery) -> Settlement:
+        seen.append(str(correlation_id()))
+        trace.get_current_span().add_event("processing")
+        return settlement or Settlement("ack", "done")
+
+    observed = ConsumerMiddleware(recorder.tracer, recorder.registry, linked=linked)(process)
+    with unrelated.within(), capture_logs() as logs:
+        result = await observed(one)
+    lines = [(str(line["log_level"]), str(line["event"])) for line in logs]
+    return Processed(recorder, result, lines, seen[0])
+
+
+def links(span: ReadableSpan) -> list[tuple[str, str]]:
+    """Return the trace and span ids that a span links to."""
+    contexts = [link.context for link in span.links]
+    return [(trace.format_trace_id(c.trace_id), trace.format_span_id(c.span_id)) for c in contexts]
+
+
+async def test_a_delivery_gets_a_consumer_span() -> None:
+    """Named and described as the messaging conventions have it, and current while processing."""
+    recorder = (await processed(delivery(b"{}", x_attempt=2))).recorder
+    span = recorder.span()
+    assert (span.name, span.kind) == (f"process {QUEUE}", SpanKind.CONSUMER)
+    assert span.status.status_code is StatusCode.UNSET
+    assert [event.name for event in span.events] == ["processing"]
+    assert recorder.attributes() == {
+        "messaging.system": "rabbitmq",
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": DESTINATION,
+        "messaging.rabbitmq.destination.routing_key": "order.created.v1",
+        "messaging.message.id": delivery().message_id,
+        "messaging.message.conversation_id": "checkout-42",
+        "messaging.message.body.size": 2,
+        "orderscope.delivery.attempt": 2,
+        "orderscope.outcome": "done",
+        "correlation_id": "checkout-42",
+    }
+
+
+async def test_as_a_child_it_continues_its_producers_trace() -> None:
+    """And it links to its producer as well."""
+    span = (await processed(delivery(traceparent=TRACEPARENT))).recorder.span()
+    assert (trace_id(span), parent_id(span)) == (TRACE_ID, SPAN_ID)
+    assert links(span) == [(TRACE_ID, SPAN_ID)]
+
+
+async def test_as_linked_it_begins_a_trace_of_its_own() -> None:
+    """The link leads back to the producer."""
+    span = (await processed(delivery(traceparent=TRACEPARENT), linked=True)).recorder.span()
+    assert trace_id(span) != TRACE_ID
+    assert parent_id(span) is None
+    assert links(span) == [(TRACE_ID, SPAN_ID)]
+
+
+@pytest.mark.parametrize("traceparent", [None, "", "garbage", b"bytes", 7, ["list"]])
+async def test_a_malformed_context_begins_a_trace(traceparent: object) -> None:
+    """Whatever a stranger put there, processing goes on, without parent and without link."""
+    span = (await processed(delivery(traceparent=traceparent, tracestate=7, baggage=b"x"))).recorder.span()
+    assert (parent_id(span), links(span)) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("told", "seen"), [("checkout-42", "checkout-42"), ("two words", None), (None, None), ("a" * 129, None)]
+)
+async def test_the_correlation_id_comes_with_the_message(told: str | None, seen: str | None) -> None:
+    """It holds while processing; one that is ill-formed is replaced, and the span has what was used."""
+    done = await processed(replace(delivery(), correlation_id=told))
+    assert done.recorder.attributes()["correlation_id"] == done.seen
+    assert done.seen == seen or (seen is None and done.seen != told)
+    assert correlation_id() is None
+
+
+ACTIONS: list[tuple[Literal["retry", "dead_letter"], str, str, str]] = [
+    ("retry", "consumer_retries_total", "warning", "message will be retried"),
+    ("dead_letter", "dead_letters_total", "error", "message dead-lettered"),
+]
+
+
+@pytest.mark.parametrize(("action", "metric", "level", "event"), ACTIONS)
+async def test_a_failure_is_seen_everywhere(
+    action: Literal["retry", "dead_letter"], metric: str, level: str, event: str
+) -> None:
+    """In the span with its exception, in the metrics by reason, in a line of its level."""
+    done = await processed(delivery(), Settlement(action, "dry_well", ValueError("dry")))
+    span, recorder = done.recorder.span(), done.recorder
+    assert span.status.status_code is StatusCode.ERROR
+    assert recorder.attributes()["error.type"] == recorder.attributes()["orderscope.outcome"] == "dry_well"
+    assert [e.name for e in span.events] == ["processing", "exception"]
+    assert recorder.value(metric, queue=QUEUE, reason="dry_well") == 1
+    labels = {"messaging_destination_name": DESTINATION, "error_type": "dry_well"}
+    assert recorder.value("messaging_process_duration_seconds_count", **labels) == 1
+    assert done.logs == [(level, event)]
+
+
+async def test_success_is_counted_by_its_outcome() -> None:
+    """As an acknowledged delivery, timed without an error, in a line of its own."""
+    done = await processed(delivery(), Settlement("ack", "duplicate"))
+    consumed = {"queue": QUEUE, "outcome": "duplicate"}
+    assert done.recorder.value("messaging_client_consumed_messages_total", **consumed) == 1
+    labels = {"messaging_destination_name": DESTINATION, "error_type": ""}
+    assert done.recorder.value("messaging_process_duration_seconds_count", **labels) == 1
+    assert done.logs == [("info", "message processed")]
+
+
+@pytest.mark.parametrize("action", ["ack", "retry", "dead_letter"])
+async def test_a_copy_carries_on_from_this_attempt(action: Literal["ack", "retry", "dead_letter"]) -> None:
+    """The next attempt, or a replay, finds this span as its parent and links to it; baggage goes along."""
+    first = delivery(traceparent=TRACEPARENT, baggage="tenant=shop")
+    done = await processed(first, Settlement(action, "x", ValueError()))
+    span, context = done.recorder.span(), done.settlement.context
+    assert context["traceparent"].startswith(f"00-{TRACE_ID}-{span_id(span)}-")
+    assert context["baggage"] == "tenant=shop"
+    again = (await processed(delivery(traceparent=context["traceparent"]))).recorder.span()
+    assert (trace_id(again), parent_id(again)) == (TRACE_ID, span_id(span))
+    assert links(again) == [(TRACE_ID, span_id(span))]
+
+
+@pytest.mark.parametrize(("attempt", "counted"), [(1, 1), (2, None)])
+async def test_time_in_queue_is_that_of_the_first_delivery(attempt: int, counted: int | None) -> None:
+    """From the first publishing; a retry has waited on purpose. Clocks that differ give no negative times."""
+    for ago in (3, -3):
+        first = int((time.time() - ago) * 1000)
+        done = await processed(delivery(x_attempt=attempt, x_first_published_at=first))
+        assert done.recorder.value(f"{WAITED}_count", queue=QUEUE) == counted
+        if counted:
+            waited = done.recorder.value(f"{WAITED}_sum", queue=QUEUE)
+            assert waited == pytest.approx(max(0, ago), abs=1)
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), ZeroDivisionError()])
+async def test_what_was_not_settled_passes_and_is_no_success(error: BaseException) -> None:
+    """A cancellation at shutdown, or a bug: the span ends as failed, and whoever called decides."""
+    recorder = Recorder()
+
+    async def process(_: Delivery) -> Settlement:
+        raise error
+
+    with pytest.raises(type(error)):
+        await ConsumerMiddleware(recorder.tracer, recorder.registry, linked=False)(process)(delivery())
+    assert recorder.span().status.status_code is StatusCode.ERROR
+    assert recorder.attributes()["error.type"] == type(error).__qualname__

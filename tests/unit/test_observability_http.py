@@ -1,0 +1,118 @@
+"""What a request leaves behind: its span, its metrics, its log line, its correlation id."""
+
+import pytest
+from opentelemetry import baggage
+from opentelemetry.trace import SpanKind, StatusCode
+from starlette.types import Receive, Scope, Send
+
+from observability.correlation import correlation_id
+from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT
+from tests.unit.recorder import parent_id, trace_id
+from tests.unit.served import ACTIVE, asked, count
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(200, StatusCode.UNSET), (404, StatusCode.UNSET), (503, StatusCode.ERROR)]
+)
+async def test_a_request_leaves_a_span_a_metric_and_a_line(status: int, code: StatusCode) -> None:
+    """All three name the route, not the path; an error is the server's from 500 on."""
+    answer, recorder, [line] = await asked("GET", f"/s/{status}", ("user-agent", "curl/8"))
+    span, attributes = recorder.span(), recorder.attributes()
+    assert (span.name, span.kind, span.status.status_code) == ("GET /s/{status:int}", SpanKind.SERVER, code)
+    assert attributes == {
+        "http.request.method": "GET",
+        "http.route": "/s/{status:int}",
+        "http.response.status_code": status,
+        "url.scheme": "http",
+        "url.path": f"/s/{status}",
+        "network.protocol.version": "1.1",
+        "server.address": "127.0.0.1",
+        "server.port": 8000,
+        "client.address": "10.0.0.9",
+        "network.peer.address": "10.0.0.9",
+        "user_agent.original": "curl/8",
+        "correlation_id": answer.header("x-correlation-id"),
+        **({"error.type": "503"} if status == 503 else {}),
+    }
+    assert count(recorder, "GET", "/s/{status:int}", str(status)) == 1
+    assert recorder.value(ACTIVE, http_request_method="GET") == 0
+    assert (line["event"], line["route"], line["status"]) == ("request", "/s/{status:int}", status)
+    assert line["duration_ms"] < 5_000
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "span", "labels"),
+    [
+        ("GET", "/no/such/path", "GET", ("GET", "unmatched", "404")),
+        ("BREW", "/s/200", "HTTP /s/{status:int}", ("_OTHER", "/s/{status:int}", "405")),
+        ("GET\nx", "/no", "HTTP", ("_OTHER", "unmatched", "404")),
+        ("DELETE", "/s/200", "DELETE /s/{status:int}", ("DELETE", "/s/{status:int}", "405")),
+    ],
+)
+async def test_strange_requests_make_no_strange_series(
+    method: str, path: str, span: str, labels: tuple[str, str, str]
+) -> None:
+    """Paths and methods that a client makes up become neither labels nor names of spans."""
+    _, recorder, _ = await asked(method, path)
+    assert recorder.span().name == span
+    assert count(recorder, *labels) == 1
+    assert recorder.attributes().get("http.request.method_original", method) == method
+    assert all(path not in str(series) for series in recorder.series())
+
+
+@pytest.mark.parametrize(
+    ("headers", "taken"),
+    [
+        ([("x-correlation-id", "checkout-42")], "checkout-42"),
+        ([("x-request-id", "r:1")], "r:1"),
+        ([("x-correlation-id", "checkout-42"), ("x-request-id", "r:1")], "checkout-42"),
+        ([("x-correlation-id", "two words"), ("x-request-id", "r:1")], "r:1"),
+        ([("x-correlation-id", "a" * 129)], None),
+        ([("x-correlation-id", "caf\xe9")], None),
+        ([], None),
+    ],
+)
+@pytest.mark.parametrize("path", ["/s/200", "/health"])
+async def test_the_correlation_id_is_taken_or_made_and_returned(
+    headers: list[tuple[str, str]], taken: str | None, path: str
+) -> None:
+    """The first well-formed one holds for the whole request, of a probe too, and is told in the response."""
+    answer, _, _ = await asked("GET", path, *headers)
+    assert answer.body.decode() == answer.header("x-correlation-id")
+    assert taken in {None, answer.header("x-correlation-id")}
+    assert answer.header("x-correlation-id") not in {value for _, value in headers} - {taken}
+    assert correlation_id() is None
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
+async def test_probes_leave_nothing_behind(path: str) -> None:
+    """No span, no series, no line: they would drown what matters."""
+    answer, recorder, logs = await asked("GET", path)
+    assert (answer.status, recorder.spans, recorder.series(), logs) == (200, (), set(), [])
+
+
+async def test_with_telemetry_off_there_is_still_a_correlation_id() -> None:
+    """And nothing else."""
+    answer, recorder, logs = await asked("GET", "/s/200", ("x-correlation-id", "checkout-42"), enabled=False)
+    assert answer.header("x-correlation-id") == answer.body.decode() == "checkout-42"
+    assert (recorder.spans, recorder.series(), logs) == ((), set(), [])
+
+
+@pytest.mark.parametrize(("traceparent", "joined"), [(TRACEPARENT, True), ("garbage", False), ("", False)])
+async def test_a_request_joins_its_clients_trace(traceparent: str, *, joined: bool) -> None:
+    """W3C context is honoured; what is malformed starts a trace of its own."""
+    _, recorder, _ = await asked("GET", "/s/200", ("traceparent", traceparent))
+    span = recorder.span()
+    assert (trace_id(span) == TRACE_ID) is joined
+    assert parent_id(span) == (SPAN_ID if joined else None)
+
+
+async def test_baggage_goes_along() -> None:
+    """What a client's W3C Baggage says is known to everything that the request sets off."""
+    seen: list[object] = []
+
+    async def app(_: Scope, __: Receive, ___: Send) -> None:
+        seen.append(baggage.get_baggage("tenant"))
+
+    await asked("GET", "/s/200", ("baggage", "tenant=shop"), app=app)
+    assert seen == ["shop"]

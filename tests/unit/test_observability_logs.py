@@ -1,0 +1,169 @@
+"""Logs: one JSON object a line, from whoever speaks."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from observability.correlation import correlated
+from observability.logs import configure_logs
+from tests.unit.recorder import Recorder, span_id, trace_id
+
+CONSTANT = {"service": "api", "version": "1.2.3", "environment": "test"}
+HOSTILE = ["a\nb", "a\r\nlevel: fake", "\x1b[31m\x00", '"}\n{"event": "forged', "\u2028\x85", "\ud800"]
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture(name="logged")
+def logged_fixture() -> Iterator[Lines]:
+    """Configure logs into memory and return what reads them; afterwards all is as it was."""
+    root, level, handlers = logging.getLogger(), logging.root.level, logging.root.handlers
+    stream = io.BytesIO()
+    configure_logs(CONSTANT, "INFO", stream)
+
+    def lines() -> list[dict[str, Any]]:
+        text = stream.getvalue().decode()
+        stream.seek(0)
+        stream.truncate()
+        assert text.endswith("\n") or not text
+        return [json.loads(line) for line in text.split("\n")[:-1]]
+
+    yield lines
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def speak_ours(event: str, **fields: object) -> None:
+    """Log as our code does."""
+    structlog.get_logger("ours").info(event, **fields)
+
+
+def speak_theirs(event: str, **_: object) -> None:
+    """Log as a library does."""
+    logging.getLogger("library").info("%s", event)
+
+
+def fail(_secret: str) -> NoReturn:
+    """Fail with a secret in a local variable."""
+    raise ValueError("two\nlines for ada@example.com")
+
+
+BOTH = pytest.mark.parametrize("speak", [speak_ours, speak_theirs])
+
+
+@BOTH
+def test_every_line_says_who_speaks_and_when(logged: Lines, speak: Callable[..., None]) -> None:
+    """Service, version, environment, level, event and an ISO time in UTC."""
+    speak("hello")
+    [line] = logged()
+    assert line.items() >= {**CONSTANT, "level": "info", "event": "hello"}.items()
+    assert line["timestamp"].endswith("Z")
+    assert not {"correlation_id", "trace_id", "span_id"} & set(line)
+
+
+@BOTH
+def test_lines_carry_the_ids_of_the_work_at_hand(logged: Lines, speak: Callable[..., None]) -> None:
+    """Correlation id, trace and span: under these the line is found from everywhere else."""
+    recorder = Recorder()
+    with correlated("checkout-42"), recorder.within():
+        speak("hello")
+    speak("afterwards")
+    inside, outside = logged()
+    span = recorder.span()
+    assert inside["correlation_id"] == "checkout-42"
+    assert (inside["trace_id"], inside["span_id"]) == (trace_id(span), span_id(span))
+    assert not {"correlation_id", "trace_id", "span_id"} & set(outside)
+
+
+@BOTH
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_text_stays_inside_its_line(logged: Lines, speak: Callable[..., None], hostile: str) -> None:
+    """No text can end a line, begin another, or keep one from being written."""
+    speak(hostile, other=hostile)
+    [line] = logged()
+    assert line["event"] == hostile
+    assert line.get("other", hostile) == hostile
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(
+        st.text(st.characters(), min_size=1).filter(lambda name: name not in {"event", "exc_info", "level"}),
+        st.integers() | st.floats() | st.binary() | st.text(st.characters()) | st.tuples(st.text()),
+        max_size=3,
+    )
+)
+def test_any_fields_make_one_line(logged: Lines, fields: dict[str, Any]) -> None:
+    """Surrogates, huge numbers and bytes are no reason to lose a line, or to fail whoever logs."""
+    speak_ours("hello", **fields)
+    [line] = logged()
+    assert line["event"] == "hello"
+
+
+@BOTH
+def test_an_exception_is_part_of_its_line(logged: Lines, speak: Callable[..., None]) -> None:
+    """Type, message and frames as data, without the local variables."""
+    try:
+        fail("hunter2")
+    except ValueError:
+        log = structlog.get_logger() if speak is speak_ours else logging.getLogger("library")
+        log.exception("failed")
+    [line] = logged()
+    assert line["level"] == "error"
+    [error] = line["exception"]
+    assert (error["exc_type"], error["exc_value"]) == ("ValueError", "two\nlines for [redacted]")
+    assert error["frames"][-1]["name"] == "fail"
+    assert "hunter2" not in json.dumps(line)
+
+
+def test_what_is_written_is_redacted(logged: Lines) -> None:
+    """Fields of ours, arguments of libraries, and whatever only has a `repr`."""
+
+    class Url:
+        def __repr__(self) -> str:
+            return "Url(amqp://shop:hunter2@mq/)"
+
+    speak_ours("to ada@example.com", token="hunter2", url=Url(), more={"url": Url()})
+    speak_theirs("connecting to amqp://shop:hunter2@mq/")
+    text = json.dumps(logged())
+    assert "hunter2" not in text
+    assert "ada@" not in text
+
+
+def test_fields_cannot_pretend_to_be_another_service(logged: Lines) -> None:
+    """What every line carries wins over what a line says; a line's own ids win over the context's."""
+    with correlated("checkout-42"):
+        speak_ours("hello", service="worker", correlation_id="of-the-message")
+    [line] = logged()
+    assert (line["service"], line["correlation_id"]) == ("api", "of-the-message")
+
+
+def test_levels_are_honoured(logged: Lines) -> None:
+    """Below the level nothing is written; chatty libraries speak from WARNING on."""
+    structlog.get_logger().debug("no")
+    logging.getLogger("library").debug("no")
+    logging.getLogger("aio_pika").info("no")
+    logging.getLogger("aio_pika").warning("yes")
+    assert [(line["logger"], line["event"]) for line in logged()] == [("aio_pika", "yes")]
+
+
+def test_libraries_that_had_handlers_go_the_same_way() -> None:
+    """Uvicorn and others bring handlers of their own; their lines would come twice, and not as JSON."""
+    root, level, handlers = logging.getLogger(), logging.root.level, logging.root.handlers
+    library = logging.getLogger("test.with.handlers")
+    library.addHandler(logging.StreamHandler(io.StringIO()))
+    library.propagate = False
+    try:
+        configure_logs(CONSTANT, "INFO", io.BytesIO())
+        assert (library.handlers, library.propagate) == ([], True)
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()

@@ -1,0 +1,96 @@
+"""Nothing secret or personal leaves in a log line."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from observability.redaction import MAX_LENGTH, REDACTED, redact, redact_text
+
+SECRET_NAMES = [
+    "password",
+    "smtp_password",
+    "PASSWORD",
+    "client_secret",
+    "operator_token",
+    "token",
+    "authorization",
+    "api_key",
+    "cookie",
+    "set_cookie",
+    "email",
+    "customer_email",
+    "recipient",
+]
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+@pytest.mark.parametrize("value", ["hunter2", 7, ["hunter2"], {"a": "hunter2"}, None])
+def test_telling_names_are_redacted_whatever_they_hold(name: str, value: object) -> None:
+    """The value of such a name is never shown, on the top or inside other values."""
+    assert redact(None, "", {name: value})[name] == REDACTED
+    assert redact(None, "", {"order": [{name: value}]}) == {"order": [{name: REDACTED}]}
+
+
+@pytest.mark.parametrize(
+    "name", ["event", "order_id", "tokens", "secretary", "emailed_at", "passwords_checked"]
+)
+def test_other_names_are_shown(name: str) -> None:
+    """A name that only contains such a word is not one."""
+    assert redact(None, "", {name: "shown", "n": 7, "f": 1.5, "b": True}) == {
+        name: "shown",
+        "n": 7,
+        "f": 1.5,
+        "b": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("mail to ada@example.com failed", f"mail to {REDACTED} failed"),
+        ("<ada.l+x@mail.example.co.uk>, 'eve@x.org'", f"<{REDACTED}>, '{REDACTED}'"),
+        ("amqp://shop:hunter2@mq.internal:5672/", f"amqp:{REDACTED}:5672/"),
+        ("redis://:hunter2@redis:6379/0", f"redis:{REDACTED}:6379/0"),
+        ("rediss://default:p%40ss@redis/0", f"rediss:{REDACTED}/0"),
+        ("5 items @ 3 EUR", "5 items @ 3 EUR"),
+        ("http://127.0.0.1:4318/v1/traces", "http://127.0.0.1:4318/v1/traces"),
+    ],
+)
+def test_texts_lose_emails_and_credentials(text: str, shown: str) -> None:
+    """Addresses and the credentials of URLs, wherever they stand; the rest stays readable."""
+    assert redact_text(text) == shown
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 60),
+    st.sampled_from(["amqp://shop:hunter2@mq/", "redis://:hunter2@r/", "hunter2@example.com"]),
+)
+def test_cutting_reveals_nothing(before: int, secret: str) -> None:
+    """Wherever a long text is cut, no half of a secret is left."""
+    shown = redact_text("x" * (MAX_LENGTH - before) + " " + secret + "y" * 100)
+    assert "hunter" not in shown
+    assert len(shown) <= MAX_LENGTH + 1
+
+
+def test_long_texts_are_cut() -> None:
+    """A value has 4,000 characters at most, and it can be seen that it was cut."""
+    assert redact_text("x" * MAX_LENGTH) == "x" * MAX_LENGTH
+    assert redact_text("x" * (MAX_LENGTH + 1)) == "x" * MAX_LENGTH + "…"
+
+
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.integers(), inner, max_size=3),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.dictionaries(st.text(), VALUES, max_size=4))
+def test_any_event_can_be_redacted(event: dict[str, Any]) -> None:
+    """Whatever is logged, its fields stay, and what is logged is left as it was."""
+    before = repr(event)
+    assert redact(None, "", event).keys() == event.keys()
+    assert repr(event) == before

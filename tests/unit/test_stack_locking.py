@@ -1,0 +1,73 @@
+"""One command at a time, and every command can be interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stack.errors import StackError
+from stack.layout import ROOT, Layout
+from stack.locking import interruptible, locked, uninterrupted
+
+
+def test_a_second_command_is_refused_and_told_of_the_first(tmp_path: Path) -> None:
+    """Two `up` at once would start everything twice."""
+    with (
+        locked(Layout(tmp_path)),
+        pytest.raises(StackError, match=f"another command is at work .* \\(pid {os.getpid()}\\)"),
+        locked(Layout(tmp_path)),
+    ):
+        pass
+
+
+def test_the_lock_is_free_again_afterwards(tmp_path: Path) -> None:
+    """Also when the command failed."""
+    layout = Layout(tmp_path / "new")
+    for _ in range(2):
+        with pytest.raises(RuntimeError), locked(layout):
+            raise RuntimeError
+
+
+def test_a_killed_command_leaves_no_lock(tmp_path: Path) -> None:
+    """The kernel releases it, even after SIGKILL."""
+    code = f"""
+import os, signal
+from pathlib import Path
+from stack.layout import Layout
+from stack.locking import locked
+with locked(Layout(Path({str(tmp_path)!r}))):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=30)  # noqa: S603 - fixed
+    assert result.returncode == -signal.SIGKILL
+    with locked(Layout(tmp_path)):
+        pass
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    """A file in the way, or another user's folder."""
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(StackError, match=r"cannot use .*/file/run"),
+        locked(Layout(tmp_path / "file" / "run")),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_goes_through_every_finally(number: signal.Signals) -> None:
+    """As Ctrl-C does; before and after, the process is as it was."""
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt, match=number.name), interruptible():
+        os.kill(os.getpid(), number)
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_cleaning_up_is_not_interrupted(number: signal.Signals) -> None:
+    """A second Ctrl-C, or a signal while a nested command runs, leaves nothing half-stopped."""
+    with uninterrupted(), interruptible():
+        os.kill(os.getpid(), number)

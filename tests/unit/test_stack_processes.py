@@ -1,0 +1,208 @@
+"""Components are started in the background, known again, and ended with everything they started."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stack import processes, procfs
+from stack.errors import StackError
+from stack.layout import Layout
+from stack.processes import MARK, Process
+from stack.spec import Spec
+from tests.unit.stack_fakes import SLEEPER, STUBBORN, program, until
+
+Start = Callable[[Spec], Process]
+# A child that leaves the session and the process tree of its parent, as a daemon does.
+DAEMON = """
+    import os, sys, time
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() != 0: os._exit(0)
+        print("daemon", os.getpid(), flush=True)
+        time.sleep(60)
+    os.wait()
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Return a way to start components, which are ended with the test."""
+    begun = list[Process]()
+
+    def one(spec: Spec) -> Process:
+        begun.append(processes.start(spec, tmp_path))
+        return begun[-1]
+
+    yield one
+    processes.stop_all(begun, kill=True)
+
+
+def log(tmp_path: Path, name: str = "fake") -> str:
+    """Return what a component has written so far."""
+    return Layout(tmp_path).log(name).read_text()
+
+
+def until_it_says(tmp_path: Path, text: str, name: str = "fake") -> None:
+    """Wait until a component has written something."""
+    until(lambda: text in log(tmp_path, name))
+
+
+def test_a_component_runs_in_a_session_of_its_own(start: Start, tmp_path: Path) -> None:
+    """Ctrl-C at the terminal, or its end, does not reach it."""
+    process = start(program(tmp_path, SLEEPER))
+    assert processes.alive(process)
+    assert os.getsid(process.pid) == process.pid
+
+
+def test_its_output_is_added_to_its_log(start: Start, tmp_path: Path) -> None:
+    """Standard output and error go to the log, after what an earlier start has left there."""
+    for text in ("one", "two"):
+        start(program(tmp_path, f"import os; os.write(1, b'{text} '); os.write(2, b'error ')"))
+        until_it_says(tmp_path, f"{text} error ")
+    assert log(tmp_path) == "one error two error "
+
+
+def test_a_log_that_has_grown_too_large_is_set_aside(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logs are bounded: one old one is kept."""
+    monkeypatch.setattr(processes, "MAX_LOG_BYTES", 10)
+    old = Layout(tmp_path).log("fake")
+    old.parent.mkdir()
+    old.write_text("x" * 11)
+    start(program(tmp_path, SLEEPER))
+    until_it_says(tmp_path, "here")
+    assert old.with_suffix(".log.1").read_text() == "x" * 11
+    assert "x" not in log(tmp_path)
+
+
+def test_a_missing_program_is_named(start: Start, tmp_path: Path) -> None:
+    """What cannot be run is an error at once, not a component that is never ready."""
+    with pytest.raises(StackError, match="fake: cannot run /nowhere/server"):
+        start(replace(program(tmp_path, ""), command=("/nowhere/server",)))
+
+
+def test_configuration_is_written_before_the_start(start: Start, tmp_path: Path) -> None:
+    """Folders are made, files replaced."""
+    file = tmp_path / "conf.d" / "a.conf"
+    spec = replace(program(tmp_path, f"print(open({str(file)!r}).read())"), files={file: "port = 1"})
+    start(spec)
+    until_it_says(tmp_path, "port = 1")
+
+
+def test_a_secret_is_made_once_and_for_the_owner_only(start: Start, tmp_path: Path) -> None:
+    """Erlang refuses a cookie that others can read, and a node must keep its own."""
+    secret = tmp_path / "home" / ".cookie"
+    spec = replace(program(tmp_path, SLEEPER), secrets=(secret,))
+    start(spec)
+    first = secret.read_text()
+    start(spec)
+    assert secret.read_text() == first
+    assert len(first) == 40
+    assert secret.stat().st_mode & 0o777 == 0o400
+    assert [path.name for path in secret.parent.iterdir()] == [".cookie"]
+
+
+def test_how_a_component_ended_can_be_asked(start: Start, tmp_path: Path) -> None:
+    """Its exit status, or the negative number of the signal."""
+    ended = start(program(tmp_path, "raise SystemExit(7)"))
+    until(lambda: not processes.alive(ended))
+    assert processes.exit_status(ended) == 7
+    killed = start(program(tmp_path, SLEEPER))
+    assert processes.exit_status(killed) is None
+    processes.send(killed, signal.SIGKILL)
+    until(lambda: not processes.alive(killed))
+    assert processes.exit_status(killed) == -signal.SIGKILL
+
+
+def test_stopping_asks_first(start: Start, tmp_path: Path) -> None:
+    """SIGTERM, so that a component can finish what it has in hand."""
+    polite = "import signal, sys\nsignal.signal(15, lambda *_: sys.exit(print('bye', flush=True)))\n"
+    process = start(program(tmp_path, polite + SLEEPER))
+    until_it_says(tmp_path, "here")
+    assert processes.stop_all([process]) == []
+    assert "bye" in log(tmp_path)
+    assert not processes.alive(process)
+
+
+def test_who_does_not_end_in_time_is_killed(start: Start, tmp_path: Path) -> None:
+    """The deadline holds, and the caller is told."""
+    process = start(replace(program(tmp_path, STUBBORN), stop_timeout=0.2))
+    until_it_says(tmp_path, "here")
+    assert processes.stop_all([process]) == ["fake"]
+    assert not processes.alive(process)
+
+
+def test_one_deadline_does_not_cut_another(start: Start, tmp_path: Path) -> None:
+    """A component with more time gets it, although its neighbour had to be killed."""
+    slow = "import signal, sys, time\nsignal.signal(15, lambda *_: (time.sleep(0.6), sys.exit()))\n" + SLEEPER
+    hasty = start(replace(program(tmp_path, STUBBORN, name="hasty"), stop_timeout=0.1))
+    patient = start(program(tmp_path, slow, name="patient"))
+    until_it_says(tmp_path, "here", "hasty")
+    until_it_says(tmp_path, "here", "patient")
+    assert processes.stop_all([hasty, patient]) == ["hasty"]
+
+
+def test_a_frozen_component_can_be_stopped(start: Start, tmp_path: Path) -> None:
+    """After a SIGSTOP it is woken, so that it can obey."""
+    process = start(program(tmp_path, SLEEPER))
+    until_it_says(tmp_path, "here")
+    os.kill(process.pid, signal.SIGSTOP)
+    assert processes.stop_all([process]) == []
+    assert not processes.alive(process)
+
+
+@pytest.mark.parametrize("crashed", [False, True])
+def test_children_that_became_daemons_end_too(start: Start, tmp_path: Path, *, crashed: bool) -> None:
+    """They have left session and tree, and are found by their environment; also when the parent is gone."""
+    process = start(program(tmp_path, DAEMON))
+    until_it_says(tmp_path, "daemon")
+    daemon = int(log(tmp_path).split()[1])
+    if crashed:
+        processes.send(process, signal.SIGKILL)
+        until(lambda: not processes.alive(process))
+    assert procfs.start_ticks(daemon)
+    processes.stop(process)
+    assert procfs.start_ticks(daemon) is None
+
+
+def test_children_without_the_mark_end_too(start: Start, tmp_path: Path) -> None:
+    """Redis overwrites its environment; what it forks is known by its session."""
+    child = "import subprocess; print(subprocess.Popen(['sleep', '60'], env={}).pid, flush=True); "
+    process = start(program(tmp_path, child + SLEEPER))
+    until_it_says(tmp_path, "here")
+    orphan = int(log(tmp_path).split()[0])
+    processes.stop(process)
+    assert procfs.start_ticks(orphan) is None
+
+
+def test_a_process_that_got_the_pid_later_is_left_alone(start: Start, tmp_path: Path) -> None:
+    """A pid in an old file may be anybody's by now: the start time tells."""
+    stranger = start(program(tmp_path, SLEEPER))
+    ours = replace(stranger, start_ticks=stranger.start_ticks - 1, mark="of another time")
+    assert not processes.alive(ours)
+    processes.stop(ours)
+    assert processes.alive(stranger)
+
+
+def test_stopping_an_earlier_start_leaves_the_later_one(start: Start, tmp_path: Path) -> None:
+    """After kill and restart, what is left of the first is swept up, and nothing of the second."""
+    spec = program(tmp_path, SLEEPER)
+    first, second = start(spec), start(spec)
+    processes.stop(first)
+    assert processes.alive(second)
+
+
+def test_what_was_started_but_not_written_down_is_swept_up(start: Start, tmp_path: Path) -> None:
+    """An interrupt can come right after a start: the mark tells whose process it is."""
+    process = start(program(tmp_path, SLEEPER))
+    processes.sweep([processes.mark_prefix(tmp_path, "other")])
+    assert processes.alive(process)
+    assert procfs.with_variable(MARK, (process.mark,)) == [process.pid]
+    processes.sweep([processes.mark_prefix(tmp_path, "fake")])
+    assert not processes.alive(process)

@@ -1,0 +1,117 @@
+"""Whatever is sent to the trace store, it never answers 500, and goes on working."""
+
+import gzip
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stack.traces.query_app import query_app
+from stack.traces.receiver import otlp_app
+from stack.traces.store import Limits, TraceStore
+from tests.unit.backend_client import Client
+from tests.unit.trace_samples import make_request, make_span
+
+GOOD = make_request(
+    make_span(1, attributes={"a": 1, "b": "c", "d": 0.5}), make_span(1, "other", kind=5, status=2)
+).SerializeToString()
+# Enough of OTLP/JSON's names that random objects get past the first levels.
+NAMES = [
+    *("resourceSpans", "scopeSpans", "spans", "resource", "scope", "attributes", "key", "value", "links"),
+    *("traceId", "spanId", "name", "kind", "status", "code", "events", "startTimeUnixNano", "intValue"),
+    *("stringValue", "arrayValue", "kvlistValue", "values", "bytesValue", "doubleValue", "schemaUrl"),
+]
+
+junk = st.binary(max_size=6)
+mutated = st.builds(
+    lambda at, cut, new: GOOD[:at] + new + GOOD[at + cut :],
+    st.integers(0, len(GOOD)),
+    st.integers(0, 9),
+    junk,
+)
+scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=5)
+json_values = st.recursive(
+    scalars | st.sampled_from(["01" * 16, "02" * 8, "1", "NaN", "server"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+)
+json_spans = st.dictionaries(st.sampled_from(NAMES), json_values, max_size=6)
+
+
+def json_request(span: dict[str, Any]) -> bytes:
+    """Return a JSON request whose only span is the given object, with valid ids."""
+    span = {**span, "traceId": "01" * 16, "spanId": "02" * 8}
+    return orjson.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
+
+
+requests = st.one_of(
+    st.tuples(st.just("application/x-protobuf"), st.binary(max_size=200) | mutated),
+    st.tuples(
+        st.just("application/json"), json_values.map(orjson.dumps) | json_spans.map(json_request) | junk
+    ),
+)
+
+
+async def everything_answers(store: TraceStore) -> None:
+    """Read all that is stored in every way there is."""
+    client = Client(query_app(store))
+    window = {"query.startTimeMin": "1970-01-01T00:00:00Z", "query.startTimeMax": "2600-01-01T00:00:00Z"}
+    for path in ("traces", "trace-summaries"):
+        for extra in ({}, {"query.attributes": '{"a":"1"}'}, {"query.attributes": '{"error":"true"}'}):
+            answer = await client.send("GET", f"/api/v3/{path}", query=window | extra)
+            assert answer.status in (200, 404)
+            assert answer.json()
+    for trace in store.newest_first():
+        assert (await client.get(f"/trace/{trace.trace_id.hex()}")).status == 200
+    for path in ("/", "/api/v3/services", "/api/v3/operations"):
+        assert (await client.get(path)).status == 200
+
+
+@settings(max_examples=300, deadline=None)
+@given(requests, st.booleans())
+async def test_no_export_breaks_the_store(request: tuple[str, bytes], compressed: bool) -> None:  # noqa: FBT001
+    """Random, damaged and half-right requests are stored or refused, and all that is stored can be read."""
+    media_type, body = request
+    store = TraceStore(Limits())
+    headers = {"content-type": media_type, **({"content-encoding": "gzip"} if compressed else {})}
+    chunks = [gzip.compress(body) if compressed else body]
+    answer = await Client(otlp_app(store)).send("POST", "/v1/traces", headers=headers, chunks=chunks)
+    assert answer.status in (200, 400)
+    await everything_answers(store)
+
+
+names = st.sampled_from(
+    [
+        *("query.serviceName", "query.operationName", "query.attributes", "query.startTimeMin", "limit"),
+        *("query.startTimeMax", "query.durationMin", "query.durationMax", "query.searchDepth", "tags"),
+        *("query.rawTraces", "service", "spanKind", "minDuration", "startTime", "rawTraces"),
+    ]
+)
+plausible = st.sampled_from(
+    ["2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "1s", "-1s", "{}", '{"a":"1"}', "0", "true"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["/api/v3/traces", "/api/v3/trace-summaries", "/api/v3/operations", "/search"]),
+    st.dictionaries(names, st.text(max_size=12) | plausible, max_size=6),
+)
+async def test_no_query_breaks_the_store(path: str, query: dict[str, str]) -> None:
+    """Random parameters are answered or refused."""
+    store = TraceStore(Limits())
+    await Client(otlp_app(store)).send(
+        "POST", "/v1/traces", headers={"content-type": "application/x-protobuf"}, chunks=[GOOD]
+    )
+    answer = await Client(query_app(store)).send("GET", path, query=query)
+    assert answer.status in (200, 400, 404)
+
+
+@settings(deadline=None)
+@given(st.text(min_size=1, max_size=40))
+async def test_no_trace_id_breaks_the_store(trace_id: str) -> None:
+    """Any text in the place of a trace id is answered."""
+    client = Client(query_app(TraceStore(Limits())))
+    path = trace_id.replace("/", "")
+    for prefix in ("/api/v3/traces/", "/trace/"):
+        assert (await client.send("GET", f"{prefix}x{path}")).status in (400, 404)

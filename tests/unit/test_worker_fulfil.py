@@ -1,0 +1,150 @@
+"""Fulfilling and abandoning an order: every way it can go, and what is done on the way."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+import pytest
+
+from services.worker.handlers import (
+    Final,
+    PaymentDeclinedError,
+    PaymentUnavailableError,
+    Ports,
+    Reservation,
+    Settled,
+    UnknownOrderError,
+    abandon,
+    fulfil,
+)
+from services.worker.messages import OrderCreated, OrderCreatedData, OrderReference
+
+ORDER_ID = "019ab2f0-5c1e-7d3a-9f00-6b1f2c3d4e5f"
+EVENT = OrderCreated.model_validate_json(
+    """{"id": "e", "type": "order.created.v1", "occurred_at": "2026-11-23T09:30:00Z", "data": {
+        "order_id": "019ab2f0-5c1e-7d3a-9f00-6b1f2c3d4e5f", "customer": {"name": "Ada"},
+        "items": [{"sku": "cup", "quantity": 1}], "total": {"amount": 500, "currency": "EUR"},
+        "payment": {"token": "tok_visa"}}}"""
+)
+
+
+@dataclass
+class World:
+    """Stands for stock, provider and store; `steps` is what was done, in order."""
+
+    reservation: Literal["reserved", "out_of_stock", "settled"] = "reserved"
+    refusal: Exception | None = None
+    unknown: bool = False
+    stands: Final | None = None
+    """How the order was settled by somebody else meanwhile."""
+    steps: list[str] = field(default_factory=list)
+
+    async def reserve(self, _: OrderCreatedData) -> Reservation:
+        """Reserve."""
+        self.steps.append("reserve")
+        if self.unknown:
+            raise UnknownOrderError
+        return Reservation(self.reservation)
+
+    async def charge(self, _: OrderCreatedData) -> None:
+        """Charge."""
+        self.steps.append("charge")
+        if self.refusal is not None:
+            raise self.refusal
+
+    async def void(self, order_id: str) -> None:
+        """Void."""
+        assert order_id == ORDER_ID
+        self.steps.append("void")
+
+    async def settle(self, order: OrderReference, status: Final, reason: str | None) -> Settled:
+        """Settle, unless it was."""
+        assert order.order_id == ORDER_ID
+        self.steps.append(f"settle {status} {reason}")
+        if self.unknown:
+            raise UnknownOrderError
+        return Settled(self.stands or status, self.stands is None, datetime.now(UTC).isoformat())
+
+    def ports(self) -> Ports:
+        """Return the ports to this world."""
+        return Ports(self.reserve, self.charge, self.void, self.settle)
+
+
+@pytest.mark.parametrize(
+    ("world", "outcome", "steps"),
+    [
+        pytest.param(World(), "done", ["reserve", "charge", "settle done None"], id="paid"),
+        pytest.param(World("settled"), "duplicate", ["reserve"], id="told again"),
+        pytest.param(
+            World("out_of_stock"), "failed", ["reserve", "settle failed out_of_stock"], id="out of stock"
+        ),
+        pytest.param(
+            World(refusal=PaymentDeclinedError()),
+            "failed",
+            ["reserve", "charge", "settle failed payment_declined"],
+            id="declined",
+        ),
+        pytest.param(
+            World(stands="done"),
+            "duplicate",
+            ["reserve", "charge", "settle done None"],
+            id="settled by a twin",
+        ),
+        pytest.param(
+            World(stands="failed"),
+            "duplicate",
+            ["reserve", "charge", "settle done None", "void"],
+            id="given up while being paid",
+        ),
+        pytest.param(
+            World(refusal=PaymentDeclinedError(), stands="failed"),
+            "duplicate",
+            ["reserve", "charge", "settle failed payment_declined"],
+            id="declined and given up",
+        ),
+    ],
+)
+async def test_an_order_comes_to_its_end(world: World, outcome: str, steps: list[str]) -> None:
+    """Each way takes exactly the steps that it needs, in this order."""
+    assert await fulfil(EVENT, ports=world.ports()) == outcome
+    assert world.steps == steps
+
+
+@pytest.mark.parametrize("error", [PaymentUnavailableError(), ConnectionError(), TimeoutError()])
+async def test_an_outage_leaves_the_order_as_it_is(error: Exception) -> None:
+    """The error passes, so that the message is tried again; nothing is settled, the stock stays reserved."""
+    world = World(refusal=error)
+    with pytest.raises(type(error)):
+        await fulfil(EVENT, ports=world.ports())
+    assert world.steps == ["reserve", "charge"]
+
+
+async def test_an_order_that_was_never_accepted_is_not_charged() -> None:
+    """It is an error that no retry can help."""
+    world = World(unknown=True)
+    with pytest.raises(UnknownOrderError):
+        await fulfil(EVENT, ports=world.ports())
+    assert world.steps == ["reserve"]
+
+
+@pytest.mark.parametrize(
+    ("stands", "steps"),
+    [
+        (None, ["settle failed schema_violation", "void"]),
+        ("failed", ["settle failed schema_violation", "void"]),
+        ("done", ["settle failed schema_violation"]),
+    ],
+)
+async def test_an_abandoned_order_keeps_no_payment(stands: Final | None, steps: list[str]) -> None:
+    """It is failed first and voided then, again after a crash in between, but never once it is done."""
+    world = World(stands=stands)
+    await abandon(EVENT.data, "schema_violation", ports=world.ports())
+    assert world.steps == steps
+
+
+async def test_nothing_can_be_abandoned_that_was_never_accepted() -> None:
+    """The error passes to whoever has to decide."""
+    world = World(unknown=True)
+    with pytest.raises(UnknownOrderError):
+        await abandon(EVENT.data, "schema_violation", ports=world.ports())
+    assert "void" not in world.steps
