@@ -1,7 +1,7 @@
 """Where things are: in the repository, and in a run directory."""
 
+import os
 import secrets
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +56,10 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def make_secret(path: Path) -> None:
-    """Write a random secret for the owner only, unless there is one; many may do it at once."""
+    """Write a random secret that only its owner can read, unless there is one."""
     path.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as new:
-        new.write(secrets.token_hex(20))
-        new.flush()
-        Path(new.name).chmod(0o400)
-        with suppress(FileExistsError):
-            path.hardlink_to(new.name)
+    with (
+        suppress(FileExistsError),
+        os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file,
+    ):
+        file.write(secrets.token_hex(20))

@@ -69,7 +69,8 @@ def _start(plan: Plan, names: Sequence[str], running: Sequence[Process], progres
         endpoints.write(plan.layout, plan.ports)
     except BaseException:  # Ctrl-C as well: nothing half-started stays
         with uninterrupted():
-            progress.write("Stopping what was started")
+            if len(everyone) > len(running):
+                progress.write("Stopping what was started")
             _undo(plan, names, running, everyone[len(running) :])
         raise
     return everyone

@@ -70,7 +70,7 @@ def _attachment(part: Message, number: int) -> Attachment:
 def _file_name(part: Message) -> str:
     try:
         return as_utf8(part.get_filename(""))
-    except ValueError:  # a parameter with an absurd number
+    except ValueError:  # a parameter with an absurd number, or characters that are none
         return ""
 
 

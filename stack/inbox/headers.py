@@ -64,12 +64,12 @@ def decode_text(content: bytes, charset: str | None) -> str:
 
 
 def as_utf8(text: str) -> str:
-    """Return text that UTF-8 can hold: escaped bytes are read as UTF-8, other surrogates are replaced."""
-    try:
-        encoded = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        encoded = text.encode("utf-8", "replace")
-    return encoded.decode("utf-8", "replace")
+    """Return text whose bytes beyond ASCII, which the parser escapes, are read as UTF-8.
+
+    Raises:
+        UnicodeEncodeError: the text has surrogates that stand for no byte.
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _decode_words(text: str) -> str:

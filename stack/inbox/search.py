@@ -2,7 +2,7 @@
 
 Words and "quoted phrases" must all be found; ``-`` or ``!`` before one excludes. ``to:``, ``from:``, ``cc:``,
 ``bcc:``, ``reply-to:``, ``addressed:`` (any of these), ``subject:`` and ``message-id:`` look in one place;
-``is:read``, ``is:unread`` and ``has:attachment`` ask for a state. A term without letters and digits is ignored.
+``is:read``, ``is:unread`` and ``has:attachment`` ask for a state. A term without letter or digit is ignored.
 """
 
 import re

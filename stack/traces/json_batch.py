@@ -78,7 +78,12 @@ def _base64_ids(value: _Object) -> _Object:
 
 def _encode(value: object, message: _Message) -> bytes:
     """Fill a message from its JSON form and encode it; null and absence are the empty message."""
-    ParseDict(_object({} if value is None else value), message, ignore_unknown_fields=True, max_recursion_depth=_MAX_DEPTH)
+    ParseDict(
+        _object({} if value is None else value),
+        message,
+        ignore_unknown_fields=True,
+        max_recursion_depth=_MAX_DEPTH,
+    )
     return message.SerializeToString()
 
 

@@ -19,7 +19,7 @@ from stack.traces.json_batch import split_json
 from stack.traces.spans import MalformedError, Origin
 from stack.traces.status import JSON, PROTOBUF, RejectedError, failure
 from stack.traces.store import TraceStore
-from stack.web.body import BodyTooLargeError, BodyTooSlowError, read_body
+from stack.web.body import BODY_TIMEOUT, BodyTooLargeError, BodyTooSlowError, read_body
 from stack.web.health import health
 
 MAX_BODY_BYTES = 16 * 2**20
@@ -32,9 +32,10 @@ _MAX_REQUESTS = 16
 class Receiver:
     """Handles export requests: many are read at once, one is decoded at a time."""
 
-    def __init__(self, store: TraceStore) -> None:
-        """Take the store that receives the spans."""
+    def __init__(self, store: TraceStore, body_timeout: float) -> None:
+        """Take the store that receives the spans, and the seconds that a body may take."""
         self._store = store
+        self._body_timeout = body_timeout
         self._slots = asyncio.Semaphore(_MAX_REQUESTS)
         self._decoding = asyncio.Lock()
 
@@ -52,7 +53,8 @@ class Receiver:
         if self._slots.locked():
             raise RejectedError(503, "too many requests at once")
         async with self._slots:
-            body = await _body(request, MAX_JSON_BYTES if media_type == JSON else MAX_BODY_BYTES)
+            limit = MAX_JSON_BYTES if media_type == JSON else MAX_BODY_BYTES
+            body = await _body(request, limit, self._body_timeout)
             async with self._decoding:
                 try:
                     return await ingest(await _split(body, media_type), self._store)
@@ -60,9 +62,9 @@ class Receiver:
                     raise RejectedError(400, str(error)) from None
 
 
-def otlp_app(store: TraceStore) -> Starlette:
+def otlp_app(store: TraceStore, *, body_timeout: float = BODY_TIMEOUT) -> Starlette:
     """Return the application of the OTLP port."""
-    receiver = Receiver(store)
+    receiver = Receiver(store, body_timeout)
     return Starlette(
         routes=[
             Route("/v1/traces", receiver.export, methods=["POST"]),
@@ -71,13 +73,13 @@ def otlp_app(store: TraceStore) -> Starlette:
     )
 
 
-async def _body(request: Request, limit: int) -> bytes:
+async def _body(request: Request, limit: int, timeout_seconds: float) -> bytes:
     """Return the decompressed body."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise RejectedError(415, "Content-Encoding must be gzip or identity")
     try:
-        body = await read_body(request, limit)
+        body = await read_body(request, limit, timeout_seconds)
         return gunzip(body, limit) if encoding == "gzip" else body
     except (BodyTooLargeError, ExpandsTooFarError) as error:
         raise RejectedError(413, str(error)) from None

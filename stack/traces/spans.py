@@ -63,10 +63,8 @@ def read_span(encoded: bytes) -> StoredSpan:
         span = Span.FromString(encoded)
     except DecodeError as error:
         raise MalformedError(f"malformed span: {error}") from None
-    if len(span.trace_id) != TRACE_ID_BYTES or not any(span.trace_id):
-        raise InvalidSpanError("invalid trace id")
-    if len(span.span_id) != SPAN_ID_BYTES or not any(span.span_id):
-        raise InvalidSpanError("invalid span id")
+    _check_id("trace", span.trace_id, TRACE_ID_BYTES)
+    _check_id("span", span.span_id, SPAN_ID_BYTES)
     return StoredSpan(
         trace_id=span.trace_id,
         span_id=span.span_id,
@@ -78,6 +76,11 @@ def read_span(encoded: bytes) -> StoredSpan:
         end=span.end_time_unix_nano,
         encoded=encoded,
     )
+
+
+def _check_id(kind: str, value: bytes, length: int) -> None:
+    if len(value) != length or not any(value):
+        raise InvalidSpanError(f"invalid {kind} id")
 
 
 def service_name(resource: Resource) -> str:

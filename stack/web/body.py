@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 # A body arrives within this, or its sender is too slow (seconds).
 BODY_TIMEOUT = 10.0
+_MAX_DIGITS = 18
 
 
 class BodyTooLargeError(Exception):
@@ -33,9 +34,7 @@ async def read_body(request: Request, limit: int, timeout_seconds: float = BODY_
         BodyTooSlowError: the body did not end in time.
         starlette.requests.ClientDisconnect: the client went away.
     """
-    announced = request.headers.get("content-length", "")
-    # Past nine digits the number is too large whatever the limit, and int() need not see it.
-    if announced.isdecimal() and (len(announced) > len("999999999") or int(announced) > limit):
+    if _announced_size(request) > limit:
         raise BodyTooLargeError(limit)
     body = bytearray()
     try:
@@ -47,3 +46,9 @@ async def read_body(request: Request, limit: int, timeout_seconds: float = BODY_
     except TimeoutError:
         raise BodyTooSlowError(f"the body did not arrive within {timeout_seconds:g} s") from None
     return bytes(body)
+
+
+def _announced_size(request: Request) -> int:
+    text = request.headers.get("content-length", "")
+    # int() need not see numbers of thousands of digits: past some, the number is too large anyway.
+    return int(text[:_MAX_DIGITS]) if text.isascii() and text.isdigit() else 0

@@ -19,7 +19,7 @@ _KEEP_ALIVE = 75
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the process: uvicorn raises them again, and the exit status would not be 0."""
+        """Leave signals alone: the servers of one process would take them from each other."""
         yield
 
 
@@ -48,6 +48,7 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="none",
         limit_concurrency=_MAX_CONNECTIONS,
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,

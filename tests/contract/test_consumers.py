@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from services.notifier.messages import OrderOutcome
 from services.worker.messages import OrderCreated, Unusable
-from tests.contract.documents import examples, schema
+from tests.contract.documents import examples, problems, schema
 from tests.contract.generate import Schema, documents
 
 READERS: list[tuple[str, type[BaseModel]]] = [
@@ -52,6 +52,14 @@ def test_whatever_the_contract_allows_is_read(name: str, model: type[BaseModel],
 
 
 @pytest.mark.parametrize(("name", "model"), READERS)
+def test_the_most_that_the_contract_allows_is_read(name: str, model: type[BaseModel]) -> None:
+    """Each consumer's model takes texts, numbers and lists up to the bounds of the schema."""
+    most = _stretched(examples(name)[f"{name}.minimal"], schema(name))
+    assert problems(name, most) == []
+    model.model_validate_json(json.dumps(most))
+
+
+@pytest.mark.parametrize(("name", "model"), READERS)
 def test_consumers_require_only_what_is_promised(name: str, model: type[BaseModel]) -> None:
     """No consumer requires a field that the schema does not require."""
     read = model.model_json_schema()
@@ -76,6 +84,17 @@ def _assert_promised(read: Schema, definitions: Schema, told: Schema, path: str)
     for field, inner in read.get("properties", {}).items():
         if field in told["properties"]:
             _assert_promised(inner, definitions, told["properties"][field], f"{path}.{field}")
+
+
+def _stretched(part: Any, promised: Schema) -> Any:  # noqa: ANN401 - any part of a JSON document
+    if isinstance(part, dict):
+        return {name: _stretched(value, promised["properties"][name]) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_stretched(part[0], promised["items"])] * promised["maxItems"]
+    if isinstance(part, int):
+        return promised.get("maximum", part)
+    grows = "maxLength" in promised and "format" not in promised
+    return part.ljust(promised["maxLength"], part[-1]) if grows else part
 
 
 def _known(document: Any, promised: Schema) -> Any:  # noqa: ANN401 - any part of a JSON document

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 import orjson
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Scope
 
 _DEADLINE_SECONDS = 20
 
@@ -43,7 +43,7 @@ class Client:
         """Send a GET."""
         return await self.send("GET", path, query=query)
 
-    async def send(
+    async def send(  # noqa: PLR0913  # the parts of a request
         self,
         method: str,
         path: str,
@@ -51,34 +51,41 @@ class Client:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         chunks: Sequence[bytes] = (),
+        finished: bool = True,
     ) -> Answer:
-        """Send a request whose body comes in chunks."""
+        """Send a request whose body comes in chunks, of which the last may fail to come."""
         scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": unquote(path),
-            "raw_path": path.encode(),
-            "root_path": "",
+            **_scope(method, path),
             "query_string": urlencode(query or {}).encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
         }
-        answer = Answer()
+        answer, body = Answer(), _Body([*chunks, b""] if finished else [*chunks])
         async with asyncio.timeout(_DEADLINE_SECONDS):
-            await self.app(scope, _Body(chunks).next, answer.take)
+            await self.app(scope, body.next, answer.take)
         return answer
 
 
+def _scope(method: str, path: str) -> Scope:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "root_path": "",
+    }
+
+
 class _Body:
-    """The chunks of a request, and then a client that waits for its answer."""
+    """The chunks of a request, an empty one at its end, and then a client that waits for its answer."""
 
     def __init__(self, chunks: Sequence[bytes]) -> None:
-        self._left = list(chunks) or [b""]
+        self._left = list(chunks)
 
     async def next(self) -> Message:
         if not self._left:
             await asyncio.Event().wait()
         chunk = self._left.pop(0)
-        return {"type": "http.request", "body": chunk, "more_body": bool(self._left)}
+        return {"type": "http.request", "body": chunk, "more_body": bool(chunk)}

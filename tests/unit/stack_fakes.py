@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from stack.layout import Layout
 from stack.spec import Probe, Spec
 
 SERVER = """
@@ -52,3 +53,13 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def log(run_dir: Path, name: str = "fake") -> str:
+    """Return what a component has written so far."""
+    return Layout(run_dir).log(name).read_text()
+
+
+def until_it_says(run_dir: Path, text: str, name: str = "fake") -> None:
+    """Wait until a component has written something."""
+    until(lambda: text in log(run_dir, name))

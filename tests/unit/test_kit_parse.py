@@ -88,7 +88,7 @@ def test_reasons_tell_what_is_wrong(body: bytes, reason: str) -> None:
         {"customer": {"name": f"{SECRET}\n", "email": "ada@example.com"}},
         {"customer": {"name": "Ada", "email": SECRET}},
         {"customer": {"name": "Ada", "email": f"{SECRET}<>@example.com"}},
-        {"customer": {"name": "Ada", "email": f"ada@{SECRET}.xn--{SECRET}_é.com"}},
+        {"customer": {"name": "Ada", "email": f"ada@☃{SECRET}.com"}},
         {"reason": [SECRET]},
     ],
 )

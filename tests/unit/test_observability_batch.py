@@ -23,6 +23,7 @@ class Backend(SpanExporter):
         self.open, self.entered = threading.Event(), threading.Event()
         self.open.set()
         self.error: Exception | None = None
+        self.stubborn = False
         self.closed = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -35,9 +36,10 @@ class Backend(SpanExporter):
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
-        """Note the end, and let go what is held up."""
+        """Note the end, and let go what is held up, unless it is stubborn."""
         self.closed = True
-        self.open.set()
+        if not self.stubborn:
+            self.open.set()
 
     @property
     def names(self) -> list[str]:
@@ -155,6 +157,19 @@ def test_shutdown_has_a_deadline() -> None:
         processor.shutdown(timeout_seconds=0.05)
         assert time.monotonic() - began < 4
         assert sum(drops) == 9
+
+
+def test_what_could_not_go_at_shutdown_is_counted() -> None:
+    """Also when the exporter does not let go of the batch in hand, for which it answers itself."""
+    backend = Backend()
+    backend.open.clear()
+    backend.stubborn = True
+    with processing(backend, batch=5) as (tracer, processor, drops):
+        make(tracer, 5)
+        until(backend.entered)
+        make(tracer, 4, first=5)
+        processor.shutdown(timeout_seconds=0.01)
+        assert sum(drops) == 4
 
 
 def test_a_broken_exporter_does_not_end_the_thread() -> None:

@@ -50,7 +50,7 @@ def speak_theirs(event: str, **_: object) -> None:
     logging.getLogger("library").info("%s", event)
 
 
-def fail(_secret: str) -> NoReturn:
+def fail(_word: str) -> NoReturn:
     """Fail with a secret in a local variable."""
     raise ValueError("two\nlines for ada@example.com")
 

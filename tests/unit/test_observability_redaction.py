@@ -63,11 +63,8 @@ def test_texts_lose_emails_and_credentials(text: str, shown: str) -> None:
     assert redact_text(text) == shown
 
 
-@settings(max_examples=60)
-@given(
-    st.integers(0, 60),
-    st.sampled_from(["amqp://shop:hunter2@mq/", "redis://:hunter2@r/", "hunter2@example.com"]),
-)
+@pytest.mark.parametrize("before", range(0, 40, 3))
+@pytest.mark.parametrize("secret", ["amqp://shop:hunter2@mq/", "redis://:hunter2@r/", "hunter2@x.org"])
 def test_cutting_reveals_nothing(before: int, secret: str) -> None:
     """Wherever a long text is cut, no half of a secret is left."""
     shown = redact_text("x" * (MAX_LENGTH - before) + " " + secret + "y" * 100)

@@ -9,12 +9,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from stack.traces.batch import split_protobuf
 from stack.traces.spans import NO_SERVICE_NAME, MalformedError
-from tests.unit.trace_samples import key_values, make_request, make_span
-
-
-def field(number: int, content: bytes) -> bytes:
-    """Return an encoded length-delimited field of up to 16 KiB."""
-    return bytes([number << 3 | 2, len(content) & 0x7F | 0x80, len(content) >> 7]) + content
+from tests.unit.trace_samples import field, key_values, make_request, make_span
 
 
 def test_every_span_comes_with_its_own_origin() -> None:

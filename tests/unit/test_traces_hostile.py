@@ -4,14 +4,16 @@ import gzip
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from stack.traces.query_app import query_app
 from stack.traces.receiver import otlp_app
 from stack.traces.store import Limits, TraceStore
 from tests.unit.backend_client import Client
-from tests.unit.trace_samples import make_request, make_span
+from tests.unit.trace_samples import field, make_request, make_span
 
 GOOD = make_request(
     make_span(1, attributes={"a": 1, "b": "c", "d": 0.5}), make_span(1, "other", kind=5, status=2)
@@ -42,6 +44,15 @@ def json_request(span: dict[str, Any]) -> bytes:
     """Return a JSON request whose only span is the given object, with valid ids."""
     span = {**span, "traceId": "01" * 16, "spanId": "02" * 8}
     return orjson.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
+
+
+def deep_span(depth: int) -> bytes:
+    """Return an encoded span with an attribute of lists in lists."""
+    value: bytes = AnyValue(string_value="x").SerializeToString()
+    for _ in range(depth):
+        value = field(5, field(1, value))
+    span: bytes = make_span(1).SerializeToString()
+    return span + field(9, field(1, b"deep") + field(2, value))
 
 
 requests = st.one_of(
@@ -77,6 +88,17 @@ async def test_no_export_breaks_the_store(request: tuple[str, bytes], compressed
     chunks = [gzip.compress(body) if compressed else body]
     answer = await Client(otlp_app(store)).send("POST", "/v1/traces", headers=headers, chunks=chunks)
     assert answer.status in (200, 400)
+    await everything_answers(store)
+
+
+@pytest.mark.parametrize(("depth", "status"), [(49, 200), (50, 400), (1_000, 400)])
+async def test_the_deepest_value_that_is_taken_can_be_read(depth: int, status: int) -> None:
+    """The limit is protobuf's own, 100 messages in each other; nothing below it breaks the answers."""
+    store = TraceStore(Limits())
+    body = field(1, field(2, field(2, deep_span(depth))))
+    headers = {"content-type": "application/x-protobuf"}
+    answer = await Client(otlp_app(store)).send("POST", "/v1/traces", headers=headers, chunks=[body])
+    assert answer.status == status
     await everything_answers(store)
 
 

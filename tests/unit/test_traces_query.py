@@ -57,24 +57,18 @@ async def test_a_trace_is_otlp_json_under_result() -> None:
     answer = await ask(f"traces/{HEX_ID}")
     assert answer.headers["content-type"] == "application/json"
     api, worker = answer.json()["result"]["resourceSpans"]
+    root = {
+        "traceId": HEX_ID,
+        "spanId": b"rootspan".hex(),
+        "name": "POST /v1/orders",
+        "kind": 2,
+        "startTimeUnixNano": str(NOON),
+        "endTimeUnixNano": str(NOON + SECOND),
+        "status": {},
+    }
     assert api == {
         "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "api"}}]},
-        "scopeSpans": [
-            {
-                "scope": {"name": "tests"},
-                "spans": [
-                    {
-                        "traceId": HEX_ID,
-                        "spanId": b"rootspan".hex(),
-                        "name": "POST /v1/orders",
-                        "kind": 2,
-                        "startTimeUnixNano": str(NOON),
-                        "endTimeUnixNano": str(NOON + SECOND),
-                        "status": {},
-                    }
-                ],
-            }
-        ],
+        "scopeSpans": [{"scope": {"name": "tests"}, "spans": [root]}],
     }
     [span] = worker["scopeSpans"][0]["spans"]
     assert (span["kind"], span["status"], span["parentSpanId"]) == (5, {"code": 2}, b"rootspan".hex())
@@ -155,6 +149,20 @@ async def test_bad_parameters_of_a_search_are_400(path: str, query: dict[str, st
     status, said = error(await ask(path, **query))
     assert status == 400
     assert message in said
+
+
+async def test_the_root_is_the_earliest_span_without_a_parent() -> None:
+    """Not the earliest of all: clocks differ, and a child may seem to start first."""
+    spans = [
+        make_span(1, "early child", parent=b"missing!", start=NOON - SECOND),
+        make_span(1, "second root"),
+    ]
+    first = make_span(1, "first root", start=NOON - 1)
+    store = await store_of(make_request(*spans), make_request(first, service="worker"))
+    answer = await Client(query_app(store)).send("GET", "/api/v3/trace-summaries", query=WINDOW)
+    [summary] = answer.json()["summaries"]
+    assert (summary["rootServiceName"], summary["rootOperationName"]) == ("worker", "first root")
+    assert summary["orphanSpanCount"] == 1
 
 
 async def test_summaries_have_jaegers_shape() -> None:

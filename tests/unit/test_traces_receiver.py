@@ -83,6 +83,15 @@ async def test_spans_that_no_trace_can_hold_are_reported(media_type: str) -> Non
     assert answer.status == 200
 
 
+async def test_a_span_of_absurd_size_is_left_out() -> None:
+    """Built, it would take many times its size; its batch is taken without it."""
+    store = TraceStore(Limits())
+    huge = make_span(2, attributes={"text": "x" * 300_000})
+    answer = await export(store, make_request(make_span(1), huge).SerializeToString())
+    assert ExportTraceServiceResponse.FromString(answer.body).partial_success.rejected_spans == 1
+    assert store.span_count == 1
+
+
 async def test_garbage_is_answered_400_and_stores_nothing() -> None:
     """A batch with one malformed span is refused as a whole, in the request's own encoding."""
     store = TraceStore(Limits())
@@ -136,6 +145,15 @@ async def test_large_bodies_are_answered_413(media_type: str, limit: int) -> Non
     hidden = await export(store, bomb, media_type=media_type, content_encoding="gzip")
     for answer in (announced, absurd, sent, hidden):
         assert (answer.status, error_code(answer)) == (413, 8)
+
+
+async def test_a_body_that_does_not_end_is_answered_408() -> None:
+    """A sender has a few seconds for a body; then its place is free again."""
+    client = Client(otlp_app(TraceStore(Limits()), body_timeout=0.01))
+    unfinished = await client.send(
+        "POST", "/v1/traces", headers={"content-type": PROTOBUF}, chunks=[GOOD], finished=False
+    )
+    assert (unfinished.status, error_code(unfinished)) == (408, 4)
 
 
 async def test_a_flood_is_answered_503_and_what_was_taken_is_finished() -> None:

@@ -18,6 +18,11 @@ NOON = 1_769_860_800 * SECOND  # 2026-01-31T12:00:00Z
 _span_ids = itertools.count(1)
 
 
+def field(number: int, content: bytes) -> bytes:
+    """Return an encoded length-delimited field of up to 16 KiB."""
+    return bytes([number << 3 | 2, len(content) & 0x7F | 0x80, len(content) >> 7]) + content
+
+
 def trace_id(number: int) -> bytes:
     """Return a trace id."""
     return number.to_bytes(16)

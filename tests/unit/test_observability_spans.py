@@ -1,0 +1,60 @@
+"""Spans around plain functions and around Redis scripts."""
+
+import asyncio
+
+import pytest
+from opentelemetry.trace import SpanKind, StatusCode
+
+from observability.spans import redis_command, traced, traced_scripts
+from tests.unit.fakes import Scripts
+from tests.unit.recorder import Recorder, parent_id, span_id
+
+
+async def test_a_function_runs_inside_its_span() -> None:
+    """A child of what called it, with its name, kind and attributes; the result passes through."""
+    recorder = Recorder()
+
+    @traced(recorder.tracer, "read order", SpanKind.CLIENT, redis_command("GET"))
+    async def read(key: str, *, default: int) -> str:
+        """Read."""
+        return f"{key} {default}"
+
+    with recorder.within():
+        assert await read("a", default=7) == "a 7"
+    inner, outer = recorder.spans
+    assert (inner.name, inner.kind, parent_id(inner)) == ("read order", SpanKind.CLIENT, span_id(outer))
+    assert dict(inner.attributes or {}) == {"db.system.name": "redis", "db.operation.name": "GET"}
+    assert inner.status.status_code is StatusCode.UNSET
+    assert (read.__name__, read.__doc__) == ("read", "Read.")
+
+
+@pytest.mark.parametrize("error", [ValueError("x" * 999), asyncio.CancelledError()])
+async def test_an_error_marks_the_span_and_passes(error: BaseException) -> None:
+    """Once: one exception event, its type as an attribute, a short message."""
+    recorder = Recorder()
+
+    @traced(recorder.tracer, "read order", SpanKind.INTERNAL, {})
+    async def read() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        await read()
+    span = recorder.span()
+    assert span.status.status_code is StatusCode.ERROR
+    assert len(span.status.description or "") <= 200
+    assert [event.name for event in span.events] == ["exception"]
+    assert recorder.attributes() == {"error.type": type(error).__qualname__}
+
+
+async def test_only_named_scripts_have_spans() -> None:
+    """The name of the script tells them apart; the others run without."""
+    recorder, scripts = Recorder(), Scripts({"accept": "accepted", "limit": "allowed"})
+    run = traced_scripts(recorder.tracer, scripts, {"accept": "redis: accept"})
+    assert [await run(name, ["key"], [1]) for name in ("accept", "limit")] == ["accepted", "allowed"]
+    assert [name for name, _, _ in scripts.calls] == ["accept", "limit"]
+    assert (recorder.span().name, recorder.span().kind) == ("redis: accept", SpanKind.CLIENT)
+    assert recorder.attributes() == {
+        "db.system.name": "redis",
+        "db.operation.name": "EVALSHA",
+        "db.stored_procedure.name": "accept",
+    }

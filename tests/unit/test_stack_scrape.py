@@ -1,0 +1,90 @@
+"""The native scrape configuration has the same jobs as `prometheus.yml`, at other addresses."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stack.components import scrape_targets
+from stack.errors import StackError
+from stack.layout import ROOT
+from stack.ports import Ports
+from stack.servers.scrape import derive
+
+Document = dict[str, Any]
+
+
+def derived(tmp_path: Path, source: Document | str, **targets: list[str]) -> Document:
+    """Return what is derived from a source."""
+    file = tmp_path / "prometheus.yml"
+    file.write_text(source if isinstance(source, str) else yaml.safe_dump(source))
+    document: Document = yaml.safe_load(derive(file, targets))
+    return document
+
+
+def test_discovery_is_replaced_by_addresses(tmp_path: Path) -> None:
+    """Whatever kind it was: names of containers mean nothing here."""
+    job = {
+        "job_name": "api",
+        "dns_sd_configs": [{"names": ["api"]}],
+        "file_sd_configs": [{"files": ["x"]}],
+        "static_configs": [{"targets": ["api:8000"]}, {"targets": ["api-2:8000"]}],
+    }
+    result = derived(tmp_path, {"scrape_configs": [job]}, api=["127.0.0.1:1", "127.0.0.1:2"])
+    assert result["scrape_configs"] == [
+        {"job_name": "api", "static_configs": [{"targets": ["127.0.0.1:1", "127.0.0.1:2"]}]}
+    ]
+
+
+def test_every_other_setting_of_a_job_stays(tmp_path: Path) -> None:
+    """Paths, parameters, intervals, relabelling, and labels of static targets."""
+    kept = {
+        "job_name": "api",
+        "metrics_path": "/metrics/detailed",
+        "params": {"family": ["a", "b"]},
+        "scrape_interval": "1s",
+        "metric_relabel_configs": [{"action": "drop"}],
+    }
+    job = {**kept, "static_configs": [{"targets": ["api:8000"], "labels": {"tier": "front"}}]}
+    (result,) = derived(tmp_path, {"scrape_configs": [job]}, api=["127.0.0.1:1"])["scrape_configs"]
+    assert result == {**kept, "static_configs": [{"targets": ["127.0.0.1:1"], "labels": {"tier": "front"}}]}
+
+
+def test_everything_outside_the_jobs_stays(tmp_path: Path) -> None:
+    """Intervals, external labels, and what is yet to come."""
+    source = {"global": {"scrape_interval": "5s"}, "alerting": {"alertmanagers": []}, "scrape_configs": []}
+    assert derived(tmp_path, source) == source
+
+
+def test_rule_files_are_found_where_the_source_looks_for_them(tmp_path: Path) -> None:
+    """Prometheus resolves them against its configuration, which is elsewhere now."""
+    result = derived(tmp_path, {"rule_files": ["observability/rules/*.yml", "/etc/rules.yml"]})
+    assert result["rule_files"] == [str(tmp_path / "observability/rules/*.yml"), "/etc/rules.yml"]
+
+
+def test_a_job_without_an_address_is_an_error_that_names_it(tmp_path: Path) -> None:
+    """A job that is only in compose would otherwise be missing natively, and nobody would know why."""
+    with pytest.raises(StackError, match="no targets for the job 'mailpit'"):
+        derived(tmp_path, {"scrape_configs": [{"job_name": "mailpit"}]}, api=["127.0.0.1:1"])
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "{"])
+def test_a_source_that_is_none_is_a_clear_error(tmp_path: Path, text: str) -> None:
+    """Empty, a list, or no YAML."""
+    with pytest.raises(StackError, match=r"prometheus\.yml"):
+        derived(tmp_path, text)
+
+
+def test_a_missing_source_is_a_clear_error(tmp_path: Path) -> None:
+    """It says which file."""
+    with pytest.raises(StackError, match=r"cannot read .*/prometheus\.yml"):
+        derive(tmp_path / "prometheus.yml", {})
+
+
+def test_the_real_configuration_can_be_derived() -> None:
+    """Each job of compose has an address in the native stack, and none is left over."""
+    targets = scrape_targets(Ports())
+    document = yaml.safe_load(derive(ROOT / "prometheus.yml", targets))
+    assert {job["job_name"] for job in document["scrape_configs"]} == set(targets)
+    assert "dns_sd_configs" not in str(document)

@@ -1,0 +1,81 @@
+"""What runs, what it rests on, and what is stopped first."""
+
+from pathlib import Path
+
+import pytest
+
+from stack import programs
+from stack.errors import StackError
+from stack.processes import Process
+from stack.programs import Program
+from stack.selection import select, stop_order
+from tests.unit.stack_fakes import executable
+
+SERVICES = ["api", "worker", "notifier"]
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the only folder on the PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(programs, "SYSTEM_FOLDERS", ())
+    return tmp_path
+
+
+def test_a_whole_stack_has_everything(path: Path) -> None:
+    """Servers before services, and our own backends where there are no others."""
+    assert path
+    assert select() == ["epmd", "rabbitmq", "redis", "prometheus", "traces", "inbox", *SERVICES]
+
+
+def test_an_installed_jaeger_takes_the_place_of_the_trace_store(path: Path) -> None:
+    """One of them receives the traces, never both."""
+    executable(path / "jaeger", "")
+    assert "jaeger" in select()
+    assert "traces" not in select()
+
+
+def test_an_installed_grafana_runs_too(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If its defaults are found: without them it could not start."""
+    executable(path / "grafana", "")
+    assert "grafana" not in select()
+    (tmp_path / "home" / "conf").mkdir(parents=True)
+    (tmp_path / "home" / "conf" / "defaults.ini").write_text("")
+    monkeypatch.setenv("GF_PATHS_HOME", str(tmp_path / "home"))
+    assert "grafana" in select()
+
+
+def test_a_selection_brings_what_it_needs() -> None:
+    """A broker needs a port mapper; nothing else is added."""
+    assert select(["redis", "rabbitmq"]) == ["epmd", "rabbitmq", "redis"]
+    assert select(["worker"]) == ["worker"]
+
+
+def test_an_unknown_component_is_an_error_that_lists_the_known_ones() -> None:
+    """A typing mistake is told from a component."""
+    with pytest.raises(StackError, match="no component is called kafka; there are epmd, rabbitmq"):
+        select(["redis", "kafka"])
+
+
+def test_services_stop_before_their_servers() -> None:
+    """They finish what they have in hand while the servers are still there; the port mapper goes last."""
+    everyone = [Process(name, 1, 1, "", 1) for name in ["epmd", "rabbitmq", "api", "redis", "worker"]]
+    order = [[process.name for process in group] for group in stop_order(everyone)]
+    assert order == [["api", "worker"], ["rabbitmq", "redis"], ["epmd"]]
+
+
+def test_the_server_itself_is_preferred_to_a_wrapper_on_the_path(path: Path) -> None:
+    """Debian's rabbitmq-server on the PATH changes the user."""
+    wrapper = executable(path / "server", "")
+    program = Program("Server", "server", "package", known=("usr/lib/*/server",))
+    assert programs.find(program, path) == wrapper
+    server = executable(path / "usr/lib/x/server", "")
+    assert programs.find(program, path) == server
+
+
+def test_a_missing_program_is_named(path: Path) -> None:
+    """By its title and its command."""
+    program = Program("Server", "server", "package")
+    assert programs.find(program, path) is None
+    with pytest.raises(StackError, match="Server is missing: there is no server on the PATH"):
+        programs.require(program)

@@ -1,0 +1,183 @@
+"""How each component is run: on which ports, with which settings, nothing of the user in the way."""
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from stack import components
+from stack.components import Plan
+from stack.layout import ROOT, Layout
+from stack.ports import Ports
+from stack.servers import backends, grafana, jaeger, rabbitmq, services
+from stack.spec import Spec
+
+PORTS = Ports(api=1, worker=2, notifier=3, amqp=4, redis=5, otlp_http=6, traces=7, smtp=8, prometheus=9)
+
+
+def service(name: str = "api", **environ: str) -> Spec:
+    """Return how a service is run in an environment."""
+    return services.spec(name, PORTS, Path("/data"), environ)
+
+
+def node(environ: Mapping[str, str], **settings: object) -> Spec:
+    """Return how a RabbitMQ node is run in an environment."""
+    given = {"amqp": 4, "management": 5, "metrics": 6, "distribution": 7, "epmd": 8, **settings}
+    place = {"program": Path("/bin/server"), "directory": Path("/data/one"), "home": Path("/data/home")}
+    return rabbitmq.spec(rabbitmq.Node(**place, **given), environ)  # type: ignore[arg-type]  # a test's shorthand
+
+
+def test_a_service_is_told_where_its_servers_are() -> None:
+    """Addresses are the stack's, whatever the user's environment says."""
+    spec = service(
+        REDIS_URL="redis://production", HTTP_PORT="80", OTEL_EXPORTER_OTLP_ENDPOINT="http://elsewhere"
+    )
+    assert spec.command == (sys.executable, "-m", "services.api")
+    assert {
+        "AMQP_URL": "amqp://orderscope:orderscope@127.0.0.1:4/",
+        "REDIS_URL": "redis://127.0.0.1:5/0",
+        "HTTP_HOST": "127.0.0.1",
+        "HTTP_PORT": "1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:6",
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": "8",
+    }.items() <= spec.environment.items()
+
+
+def test_each_service_has_its_own_port() -> None:
+    """They serve probes and metrics beside each other."""
+    assert [service(name).environment["HTTP_PORT"] for name in ("api", "worker", "notifier")] == [
+        "1",
+        "2",
+        "3",
+    ]
+
+
+def test_what_the_user_sets_is_passed_on() -> None:
+    """Settings of the services and of OpenTelemetry, but no other address for traces."""
+    given = {"TELEMETRY": "off", "TRACE_ASYNC": "link", "OTEL_TRACES_SAMPLER": "always_off"}
+    elsewhere = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://elsewhere/v1/traces"}
+    environment = service(**given, **elsewhere).environment
+    assert given.items() <= environment.items()
+    assert not elsewhere.keys() & environment.keys()
+
+
+def test_a_service_has_as_long_to_stop_as_it_takes_itself() -> None:
+    """It is killed only when its own deadline has passed."""
+    assert service().stop_timeout == 25
+    assert service(SHUTDOWN_TIMEOUT_SECONDS="3").stop_timeout == 8
+    assert service(SHUTDOWN_TIMEOUT_SECONDS="soon").stop_timeout == 25
+
+
+def test_a_proxy_of_the_user_does_not_come_between() -> None:
+    """Exporters would send traces for 127.0.0.1 to it."""
+    environment = backends.python_environment({"HTTPS_PROXY": "http://proxy", "no_proxy": "internal"})
+    assert environment["NO_PROXY"] == environment["no_proxy"] == "internal,127.0.0.1,localhost"
+    assert backends.python_environment({})["NO_PROXY"] == "127.0.0.1,localhost"
+
+
+def test_our_programs_run_from_any_folder() -> None:
+    """The repository is what they import from, also with `python -P`."""
+    assert backends.python_environment({})["PYTHONPATH"] == str(ROOT)
+
+
+def test_a_node_takes_nothing_from_another_installation() -> None:
+    """Variables that steer the machine's own broker do not steer this one."""
+    environment = node(
+        {"RABBITMQ_NODENAME": "theirs", "RABBITMQ_BASE": "/theirs", "ERL_LIBS": "/theirs"}
+    ).environment
+    assert "theirs" not in "".join(environment.values())
+    assert environment["RABBITMQ_NODENAME"] == "orderscope@127.0.0.1"
+
+
+def test_a_node_listens_on_this_machine_only() -> None:
+    """For clients, for people, for Prometheus, and for other nodes."""
+    spec = node({})
+    (configuration,) = spec.files.values()
+    assert "listeners.tcp.1 = 127.0.0.1:4\n" in configuration
+    assert "management.tcp.ip = 127.0.0.1\n" in configuration
+    assert "prometheus.tcp.ip = 127.0.0.1\n" in configuration
+    assert "inet_dist_use_interface {127,0,0,1}" in spec.environment["ERL_FLAGS"]
+    assert spec.environment["RABBITMQ_DIST_PORT"] == "7"
+
+
+def test_a_node_starts_no_port_mapper_of_its_own() -> None:
+    """It would be a daemon that outlives everything; the stack's is waited for instead."""
+    spec = node({})
+    assert "-start_epmd false" in spec.environment["ERL_FLAGS"]
+    assert spec.environment["ERL_EPMD_PORT"] == "8"
+    assert spec.after == ("epmd",)
+
+
+def test_nodes_of_a_cluster_know_each_other() -> None:
+    """Names of all nodes are in the configuration of each, the cookie in the home that they share."""
+    peers = ("a@127.0.0.1", "b@127.0.0.1")
+    spec = node({}, name=peers[0], peers=peers)
+    (configuration,) = spec.files.values()
+    assert "cluster_formation.classic_config.nodes.1 = a@127.0.0.1\n" in configuration
+    assert "cluster_formation.classic_config.nodes.2 = b@127.0.0.1\n" in configuration
+    assert spec.secrets == (Path("/data/home/.erlang.cookie"),)
+
+
+def test_spinning_threads_can_be_turned_off_for_a_benchmark() -> None:
+    """The one variable of RabbitMQ's that is passed on."""
+    name = "RABBITMQ_SCHEDULER_BUSY_WAIT_THRESHOLD"
+    assert node({}).environment[name] == "very_short"
+    assert node({name: "none"}).environment[name] == "none"
+
+
+def test_jaeger_is_told_its_addresses() -> None:
+    """By the variables that its configuration file, which compose shares, asks for."""
+    spec = jaeger.spec(Path("/bin/jaeger"), PORTS, Path("/data"), {})
+    assert spec.command == ("/bin/jaeger", "--config", str(ROOT / "observability/jaeger/config.yaml"))
+    assert spec.environment["JAEGER_OTLP_HTTP_ENDPOINT"] == "127.0.0.1:6"
+    assert spec.environment["JAEGER_QUERY_HTTP_ENDPOINT"] == "127.0.0.1:7"
+    asked_for = set(re.findall(r"env:(\w+)", jaeger.CONFIGURATION.read_text()))
+    assert asked_for <= spec.environment.keys()
+
+
+def test_grafana_is_told_its_data_sources() -> None:
+    """By the variables that the provisioning, which compose shares, asks for."""
+    spec = grafana.spec(Path("/bin/grafana"), Path("/usr/share/grafana"), PORTS, Path("/data"), {})
+    assert spec.command[:4] == ("/bin/grafana", "server", "--homepath", "/usr/share/grafana")
+    assert spec.environment["PROMETHEUS_URL"] == "http://127.0.0.1:9"
+    assert spec.environment["JAEGER_URL"] == "http://127.0.0.1:7"
+    assert spec.environment["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
+    provisioning = "".join(file.read_text() for file in (ROOT / "grafana/provisioning").rglob("*.yaml"))
+    asked_for = set(re.findall(r"(?<!\$)\$([A-Z]+_\w+)", provisioning))
+    assert asked_for
+    assert asked_for <= spec.environment.keys()
+
+
+def test_grafana_has_no_administrator_with_a_well_known_password() -> None:
+    """Unless the user chooses one, there is none."""
+    name = "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"
+    own = {"GF_SECURITY_ADMIN_PASSWORD": "mine"}
+    place = (Path("/bin/grafana-server"), Path("/home"), PORTS, Path("/data"))
+    assert grafana.spec(*place, {}).environment[name] == "true"
+    assert grafana.spec(*place, own).environment[name] == "false"
+    assert grafana.spec(*place, {}).command[1] == "--homepath"
+
+
+@pytest.mark.parametrize("place", ["given", "archive"])
+def test_grafanas_defaults_are_found(tmp_path: Path, place: str) -> None:
+    """Where the user says, or beside the program, as an archive unpacks."""
+    home = tmp_path / place
+    (home / "conf").mkdir(parents=True)
+    (home / "conf" / "defaults.ini").write_text("")
+    program = tmp_path / "archive" / "bin" / "grafana"
+    environ = {"GF_PATHS_HOME": str(home)} if place == "given" else {}
+    assert grafana.find_home(program, environ) == home
+    assert grafana.find_home(tmp_path / "other" / "bin" / "grafana", {}) in {None, grafana.PACKAGED_HOME}
+
+
+@pytest.mark.parametrize("name", ["traces", "inbox", "epmd", "rabbitmq", "redis", "prometheus", "api"])
+def test_data_is_kept_in_the_run_directory(tmp_path: Path, name: str) -> None:
+    """Each component has a folder of its own, and no configuration is written elsewhere."""
+    spec = components.spec(Plan(Layout(tmp_path), Ports(rabbitmq_distribution=1, epmd=2), {}), name)
+    assert spec.cwd == tmp_path / "data" / name
+    assert all(file.is_relative_to(spec.cwd) for file in spec.files)
+    assert spec.name == name
+    assert spec.ports
