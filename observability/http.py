@@ -83,6 +83,7 @@ class ServerMiddleware:
                 await self._app(scope, receive, exchange)
             except Exception as error:
                 failed(span, error)
+                exchange.raised = True
                 if exchange.status < SERVER_ERROR:  # else whoever answered has logged it
                     log.exception("request failed")
                 if not exchange.status:
@@ -100,7 +101,8 @@ class ServerMiddleware:
             span.set_attribute("http.route", route)
         if status >= SERVER_ERROR:
             span.set_attribute("error.type", str(status))
-            span.set_status(Status(StatusCode.ERROR))
+            if not exchange.raised:  # else the exception describes it
+                span.set_status(Status(StatusCode.ERROR))
         duration = exchange.seconds()
         self._duration.labels(method, route or UNROUTED, str(status)).observe(duration, exemplar())
         log.info(
@@ -119,6 +121,7 @@ class _Exchange:
         self._send = send
         self.correlation_id = correlation_id
         self.status = 0
+        self.raised = False
         self._began = perf_counter()
         self._streaming_since: float | None = None
 

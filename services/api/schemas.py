@@ -36,7 +36,8 @@ class Customer(Input):
     """Who ordered, and where the confirmation goes."""
 
     name: Name
-    email: EmailStr
+    # Mail servers differ in what they take of internationalised addresses; this one can be written to by all.
+    email: Annotated[EmailStr, Field(pattern=r"^[\x21-\x7e]+$", max_length=254)]
 
 
 class Item(Input):

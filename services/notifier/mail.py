@@ -43,6 +43,8 @@ class MailServer:
         try:
             async with asyncio.timeout(self.timeout):  # aiosmtplib's own holds for each command anew
                 await self._hand_in(mime(email))
+        except UnicodeEncodeError as error:
+            raise RecipientRefusedError("the address has characters that SMTP does not take") from error
         except aiosmtplib.SMTPRecipientsRefused as error:
             if all(refusal.code >= PERMANENT for refusal in error.recipients):
                 raise RecipientRefusedError("the mail server refuses the recipient") from error

@@ -60,10 +60,16 @@ class OrderCreated(Read):
     data: OrderCreatedData
 
 
+class UnusableData(OrderReference):
+    """An order whose customer may be missing, too: then it is failed, and nobody can be told."""
+
+    customer: dict[str, JsonValue] = {}
+
+
 class Unusable(BaseModel):
     """As much of an unusable message as it takes to fail its order."""
 
-    data: OrderReference
+    data: UnusableData
 
 
 class OutcomeData(BaseModel):

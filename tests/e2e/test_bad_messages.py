@@ -114,3 +114,20 @@ async def test_the_consumers_still_work(api: httpx2.AsyncClient, seen: Seen, ord
     order_id = (await api.post("/v1/orders", json=order)).json()["id"]
     await seen.status(order_id, "done")
     assert len(await seen.emails(order_id)) == 1
+
+
+async def test_an_order_whose_customer_is_missing_from_its_message_is_failed_too(
+    api: httpx2.AsyncClient, channel: AbstractChannel, seen: Seen, order: dict[str, Any]
+) -> None:
+    """Nobody can be told, but the order does not wait for ever."""
+    slow = {**order, "payment": {"token": "tok_outage"}}
+    order_id = (await api.post("/v1/orders", json=slow)).json()["id"]
+    await seen.status(order_id, "processing")
+    message = aio_pika.Message(
+        json.dumps({"type": "order.created.v1", "data": {"order_id": order_id}}).encode(),
+        headers=GOOD_HEADERS,
+        correlation_id="e2e-no-customer",
+        message_id="m",
+    )
+    await publish(channel, "worker.order-created", message)
+    assert (await seen.status(order_id, "failed"))["reason"] == "schema_violation"

@@ -2,11 +2,15 @@
 
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 from aio_pika.abc import AbstractChannel
 
+from stack import state
+from stack.layout import Layout
 from tests.e2e.seen import Seen
 
 
@@ -80,12 +84,17 @@ async def test_the_document_names_every_route_and_its_example_is_accepted(
     assert (await api.post("/v1/orders", json=order)).status_code == 202
 
 
+@pytest.mark.parametrize("service", ["api", "worker", "notifier"])
 async def test_metrics_pass_promtool_and_carry_exemplars(
-    api: httpx2.AsyncClient, order: dict[str, Any]
+    api: httpx2.AsyncClient, seen: Seen, order: dict[str, Any], run_dir: Path, service: str
 ) -> None:
     """Plain text for everyone, OpenMetrics with trace ids for who asks."""
-    await api.post("/v1/orders", json=order)
-    text = await api.get("/metrics")
+    order_id = (await api.post("/v1/orders", json=order)).json()["id"]
+    await seen.emails(order_id)
+    current = state.load(Layout(run_dir))
+    assert current is not None
+    address = f"http://127.0.0.1:{getattr(current.ports, service)}/metrics"
+    text = await api.get(address)
     assert text.headers["content-type"].startswith("text/plain")
     checked = subprocess.run(  # noqa: ASYNC221 - quick, and nothing else is going on
         ["promtool", "check", "metrics"],  # noqa: S607 - installed with Prometheus
@@ -95,7 +104,7 @@ async def test_metrics_pass_promtool_and_carry_exemplars(
         check=False,
     )
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
-    openmetrics = await api.get("/metrics", headers={"accept": "application/openmetrics-text"})
+    openmetrics = await api.get(address, headers={"accept": "application/openmetrics-text"})
     assert openmetrics.headers["content-type"].startswith("application/openmetrics-text")
     assert re.search(r'# \{[^}]*trace_id="[0-9a-f]{32}"', openmetrics.text)
     assert openmetrics.text.endswith("# EOF\n")
