@@ -9,7 +9,7 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError  # noqa: A004 - it is Redis' own
 
 from services.kit.errors import describe
 from services.kit.lifetime import Lifetime
@@ -30,10 +30,12 @@ class RunScript(Protocol):
 
 
 def redis_client(url: str, *, timeout: float = REQUEST_TIMEOUT_SECONDS, connections: int = 64) -> Redis:
-    """Return a client that never repeats a command by itself.
+    """Return a client that repeats a command once when its connection was closed, and never on a timeout.
 
-    redis-py would retry up to ten times; a write to a hung server would then be sent again and again.
-    Whoever calls decides what may be repeated.
+    After a restart of the server every pooled connection is dead, which only using it shows. The command
+    may have been carried out before the connection closed: so whatever is sent through here has to change
+    nothing the second time. redis-py itself would try ten times, on timeouts too, and so send a write to a
+    hung server again and again.
 
     Args:
         url: `redis://` or `rediss://` address.
@@ -46,7 +48,7 @@ def redis_client(url: str, *, timeout: float = REQUEST_TIMEOUT_SECONDS, connecti
         timeout=timeout,
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
+        retry=Retry(NoBackoff(), 1, (ConnectionError,)),
         decode_responses=True,
     )
     return Redis.from_pool(pool)

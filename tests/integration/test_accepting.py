@@ -10,12 +10,13 @@ from redis.asyncio import Redis
 
 import services.api
 from services.api.catalogue import CATALOGUE
-from services.api.orders import IdempotencyConflictError, OutboxFullError, Placed, place
+from services.api.orders import IdempotencyConflictError, OutboxFullError, Placed, created, place
 from services.api.schemas import EXAMPLE, NewOrder
 from services.api.store import OrderStore
 from services.kit.ids import uuid7
 from services.kit.outbox import Outbox
-from services.kit.redis import load_scripts
+from services.kit.redis import load_scripts, redis_client
+from tests.running import Endpoints
 from tests.servers import entries
 
 LUA = Path(services.api.__file__).parent / "lua"
@@ -95,3 +96,27 @@ async def test_pages_lead_through_all_orders_newest_first(redis: Redis) -> None:
         cursor = page.next_cursor
     assert cursor is None
     assert seen == sorted(ids, reverse=True)
+
+
+async def test_accepting_the_same_order_again_changes_nothing(redis: Redis) -> None:
+    """A repeated call, after an answer got lost, neither tells the order twice nor moves its status back."""
+    orders = store(redis)
+    placed = await placing(orders)(ORDER, None)
+    event = created(placed.order, ORDER, uuid7())
+    await redis.hset(f"order:{placed.order.id}:status", "status", "processing")
+    again = await orders.accept(placed.order, event, None)
+    assert again.order == placed.order
+    assert await redis.xlen("outbox:api") == 1
+    status = await orders.status(placed.order.id)
+    assert status is not None
+    assert status.status == "processing"
+
+
+async def test_connections_that_a_restart_closed_fail_no_order(redis: Redis, servers: Endpoints) -> None:
+    """Dead connections in the pool are noticed and replaced while orders come in."""
+    orders = placing(store(redis))
+    await asyncio.gather(*(orders(ORDER, None) for _ in range(30)))
+    async with redis_client(servers["redis"]) as other:
+        await other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")  # type: ignore[no-untyped-call]
+    await asyncio.gather(*(orders(ORDER, None) for _ in range(30)))
+    assert await redis.zcard("orders") == 60

@@ -1,4 +1,5 @@
 -- Accepts an order in one atomic step: idempotency key, order, status, listing and outbox entry.
+-- Called twice for one order, it changes nothing the second time.
 -- KEYS: order, status, orders (listing), outbox, idempotency key (or the order's, when there is none)
 -- ARGV: 1 order id, 2 order, 3 time, 4 outbox bound, 5 fingerprint ('' without a key), 6 idempotency TTL (s),
 --       7 lowest id kept in the listing, 8… outbox fields
@@ -10,6 +11,8 @@ if ARGV[5] ~= '' then
     return {'conflict', ''}
   end
 end
+-- The same call once more, because the client lost the answer to the first.
+if redis.call('EXISTS', KEYS[1]) == 1 then return {'accepted', ARGV[2]} end
 if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[4]) then return {'full', ''} end
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('HSET', KEYS[2], 'status', 'pending', 'pending', ARGV[3])
