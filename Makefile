@@ -52,6 +52,7 @@ stack-status: install ## Say what runs
 	@$(BIN)/python -m stack status
 
 up: ## Start the stack with Docker Compose
+	@docker compose version >/dev/null || { echo "make up needs Docker with Compose; make stack-up does without" >&2; exit 1; }
 	@$(PYTHON) -m stack.dotenv
 	@docker compose up --detach --build --wait
 	@echo "API http://$$(docker compose port api 8000)/docs   Grafana http://127.0.0.1:3000   Jaeger http://127.0.0.1:16686"

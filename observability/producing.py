@@ -26,7 +26,7 @@ class PublisherMiddleware:
         self._duration = seconds(
             registry,
             "messaging_client_operation_duration_seconds",
-            "Duration of publishing, confirm included.",
+            "Duration of publishing a batch, for each of its messages, until the last confirm.",
             labels,
         )
 

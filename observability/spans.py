@@ -1,5 +1,6 @@
 """Spans around plain async functions."""
 
+import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -9,6 +10,8 @@ from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
+
+from observability.redaction import redact_text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,10 +75,15 @@ def inside(span: Span, parent: Context) -> Iterator[None]:
 
 
 def failed(span: Span, error: BaseException) -> None:
-    """Mark a span as failed: status, `error.type`, and the exception as an event with its stack trace."""
-    span.record_exception(error)
+    """Mark a span as failed: status, `error.type`, and the exception as an event, free of personal data."""
+    text = redact_text(str(error))
+    stack = redact_text("".join(traceback.format_exception(error)))
+    span.add_event(
+        "exception",
+        {"exception.type": error_type(error), "exception.message": text, "exception.stacktrace": stack},
+    )
     span.set_attribute("error.type", error_type(error))
-    span.set_status(Status(StatusCode.ERROR, str(error)[:200]))
+    span.set_status(Status(StatusCode.ERROR, text[:200]))
 
 
 def error_type(error: BaseException) -> str:

@@ -1,12 +1,12 @@
 """The tracer provider: standard sampling and resource, our batching and export."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as StockSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from observability.batch import BatchProcessor
 from observability.otlp import OtlpSpanExporter, otlp_settings, tls_context
@@ -45,12 +45,31 @@ def tracer_provider(settings: TelemetrySettings, who: Resource, on_result: OnRes
     return provider
 
 
+class CountingExporter(SpanExporter):
+    """Tells what became of the spans that another exporter was given."""
+
+    def __init__(self, exporter: SpanExporter, on_result: OnResult) -> None:
+        """Keep whom to ask and whom to tell."""
+        self._exporter = exporter
+        self._on_result = on_result
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export, and tell the result."""
+        result = self._exporter.export(spans)
+        self._on_result(len(spans), "exported" if result is SpanExportResult.SUCCESS else "failed")
+        return result
+
+    def shutdown(self) -> None:
+        """Pass it on."""
+        self._exporter.shutdown()
+
+
 def span_exporter(settings: TelemetrySettings, on_result: OnResult) -> SpanExporter | None:
     """Return the exporter that the settings name; `None` when there is none."""
     if settings.otel_traces_exporter == "none":
         return None
     if settings.otel_traces_exporter == "otlp_stock":
-        return StockSpanExporter()
+        return CountingExporter(StockSpanExporter(), on_result)
     to = otlp_settings(os.environ)
     return OtlpSpanExporter(
         to.endpoint,

@@ -88,7 +88,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         retention=settings.retention_seconds,
     )
     cache = OrderCache(
-        telemetry.traced("redis: read order", SpanKind.CLIENT, redis_command("GET"))(store.order),
+        telemetry.traced("redis: read order", SpanKind.CLIENT, redis_command("PIPELINE"))(store.order),
         entries=settings.cache_entries,
         ttl=settings.cache_ttl_seconds,
         on_read=cache_reads(instruments),

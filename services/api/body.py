@@ -1,12 +1,16 @@
 """Reading a JSON body: straight from the wire into the model, and every way it can be wrong named."""
 
+import asyncio
+
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.requests import ClientDisconnect
 
 from services.api.problems import InvalidField, ProblemError
 from services.api.schemas import NewOrder
 
 MAX_BODY_BYTES = 64 * 1024
+READ_TIMEOUT_SECONDS = 10.0
 _NEW_ORDER: TypeAdapter[NewOrder] = TypeAdapter(NewOrder)
 
 
@@ -22,8 +26,8 @@ async def new_order(request: Request) -> NewOrder:
     FastAPI's own body handling would parse the JSON first and validate then, at several times the cost.
 
     Raises:
-        ProblemError: 415 for another media type, 413 for more than 64 KiB, 400 for what is no JSON,
-            422 for what is no order.
+        ProblemError: 415 for another media type, 408 for a body that does not arrive, 413 for more than
+            64 KiB, 400 for what is no JSON, 422 for what is no order.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
@@ -37,10 +41,18 @@ async def new_order(request: Request) -> NewOrder:
 async def _limited(request: Request) -> bytes:
     """Read the body, and stop as soon as it is too large, whatever its Content-Length says."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise ProblemError(413, "content-too-large", f"an order may have {MAX_BODY_BYTES} bytes at most")
+    try:
+        async with asyncio.timeout(READ_TIMEOUT_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise ProblemError(
+                        413, "content-too-large", f"an order has at most {MAX_BODY_BYTES} bytes"
+                    )
+    except TimeoutError:
+        raise ProblemError(408, "request-timeout", "the body did not arrive in time") from None
+    except ClientDisconnect:
+        raise ProblemError(400, "incomplete-body", "the client hung up before the end of the body") from None
     return bytes(body)
 
 

@@ -20,6 +20,10 @@ RETRY_SOON = {"Retry-After": "1"}
 KINDS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
 
 
+class NothingMoreError(Exception):
+    """An event stream is asked to go on after its last event: 204 tells `EventSource` to stop."""
+
+
 def store_unavailable(error: Exception) -> ProblemError:
     """Redis does not answer, or not in time: nothing was promised."""
     log.error("store unavailable", error=describe(error))
@@ -91,6 +95,10 @@ def handle_errors(app: FastAPI, ids: Ids) -> None:
         problem = error if isinstance(error, ProblemError) else unexpected(error)
         return problem_response(request, problem, ids())
 
+    async def nothing_more(_: Request, __: Exception) -> Response:
+        return Response(status_code=204)
+
+    app.add_exception_handler(NothingMoreError, nothing_more)
     for kind, translate in TRANSLATIONS.items():
         app.add_exception_handler(kind, handler(translate))
     app.add_exception_handler(ProblemError, raised)

@@ -17,7 +17,9 @@ from services.kit.errors import describe
 
 log = structlog.get_logger(__name__)
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.1
+"""How long a new follower may wait for its subscription."""
+RETRY_SECONDS = 1.0
 HEARTBEAT_SECONDS = 2.0
 """How often a follower looks by itself, whatever was published or lost."""
 KEEP = "orders:keep-alive"
@@ -39,7 +41,6 @@ class Followers:
     redis: Redis
     limit: int
     _waiting: dict[str, set[asyncio.Event]] = field(default_factory=dict)
-    _pubsub: PubSub | None = None
 
     @property
     def full(self) -> bool:
@@ -51,21 +52,31 @@ class Followers:
         while True:
             try:
                 async with self.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-                    await pubsub.subscribe(KEEP, *self._waiting)
-                    self._pubsub = pubsub
+                    await pubsub.subscribe(KEEP)
                     await self._listen(pubsub)
             except (RedisError, OSError) as error:
                 log.warning("status subscription lost", error=describe(error))
-            finally:
-                self._pubsub = None
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self, pubsub: PubSub) -> None:
+        # Nobody else touches the connection: redis-py's subscriptions do not bear being used by two tasks.
+        subscribed: set[str] = set()
         while True:
+            wanted = set(self._waiting)
+            if subscribed - wanted:
+                await pubsub.unsubscribe(*(subscribed - wanted))
+            if wanted - subscribed:
+                await pubsub.subscribe(*(wanted - subscribed))
+                self._wake(wanted - subscribed)  # something may have happened just before
+            subscribed = wanted
             message = await pubsub.get_message(timeout=POLL_SECONDS)
             if message is not None:
-                for news in self._waiting.get(message["channel"], ()):
-                    news.set()
+                self._wake({message["channel"]})
+
+    def _wake(self, channels: set[str]) -> None:
+        for channel in channels:
+            for news in self._waiting.get(channel, ()):
+                news.set()
 
     @asynccontextmanager
     async def follow(self, order_id: str) -> AsyncIterator[asyncio.Event]:
@@ -79,21 +90,11 @@ class Followers:
         channel, news = status_key(order_id), asyncio.Event()
         self._waiting.setdefault(channel, set()).add(news)
         try:
-            if self._pubsub is not None:
-                await self._pubsub.subscribe(channel)
             yield news
         finally:
             self._waiting[channel].discard(news)
             if not self._waiting[channel]:
                 del self._waiting[channel]
-                await self._unsubscribe(channel)
-
-    async def _unsubscribe(self, channel: str) -> None:
-        try:
-            if self._pubsub is not None:
-                await self._pubsub.unsubscribe(channel)
-        except (RedisError, OSError) as error:
-            log.warning("unsubscribing failed", error=describe(error))
 
 
 async def changes(

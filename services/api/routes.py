@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.api.body import new_order, request_body
+from services.api.cache import SETTLED
+from services.api.errors import NothingMoreError
 from services.api.follow import Followers, changes
 from services.api.orders import Placed
 from services.api.problems import ProblemError, documented
@@ -25,6 +27,9 @@ IdempotencyKey = Annotated[
         description="Makes repeating the request safe: the same key and order give the same answer.",
     ),
 ]
+
+
+ApiKey = Annotated[str | None, Header(max_length=255, description="Limits and keys are counted by it.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ def _writing(router: APIRouter, orders: Orders) -> None:
     @router.post(
         "",
         status_code=202,
-        responses={202: ACCEPTED, **documented(400, 413, 415, 422)},
+        responses={202: ACCEPTED, **documented(400, 408, 413, 415, 422)},
         openapi_extra=request_body(NewOrder),
         response_model_exclude_none=True,
     )
@@ -66,9 +71,12 @@ def _writing(router: APIRouter, orders: Orders) -> None:
         new: Annotated[NewOrder, Depends(new_order)],
         response: Response,
         idempotency_key: IdempotencyKey = None,
+        x_api_key: ApiKey = None,
     ) -> Order:
         """Accept an order: from here on it will be settled, whatever fails meanwhile."""
-        placed = await orders.place(new, idempotency_key)
+        # A key is its client's own, as far as the client says who it is.
+        key = idempotency_key and f"{x_api_key or ''} {idempotency_key}"
+        placed = await orders.place(new, key)
         response.headers["Location"] = f"/v1/orders/{placed.order.id}"
         if placed.replayed:
             response.headers["Idempotency-Replayed"] = "true"
@@ -95,30 +103,34 @@ def _reading(router: APIRouter, orders: Orders) -> None:
 
 
 def _following(router: APIRouter, orders: Orders) -> None:
-    async def known(order_id: OrderId) -> str:
-        found(await orders.load_status(order_id), order_id)
+    async def position(
+        order_id: OrderId, last_event_id: Annotated[int, Header(ge=0, le=10)] = 0
+    ) -> tuple[str, int]:
+        status = found(await orders.load_status(order_id), order_id)
+        if status.status in SETTLED and last_event_id >= len(status.history):
+            raise NothingMoreError
         if orders.followers.full:
             raise ProblemError(
                 503, "too-many-streams", "too many clients follow orders", headers={"Retry-After": "5"}
             )
-        return order_id
+        return order_id, last_event_id
 
     @router.get(
         "/{order_id}/events",
         response_class=EventSourceResponse,
-        responses={200: EVENTS, **documented(404, 422)},
+        responses={200: EVENTS, 204: NOTHING_MORE, **documented(404, 422)},
     )
     async def follow_order(
-        order_id: Annotated[str, Depends(known)],
-        last_event_id: Annotated[int, Header(ge=0, le=10)] = 0,
+        start: Annotated[tuple[str, int], Depends(position)],
     ) -> AsyncIterator[ServerSentEvent]:
         """Stream each status change as it happens, from the first (or after `Last-Event-ID`) to the last."""
+        order_id, seen = start
 
         async def load() -> OrderStatus | None:
             return await orders.load_status(order_id)
 
         async for number, change in changes(
-            orders.followers, load, order_id, seen=last_event_id, ending=orders.ending
+            orders.followers, load, order_id, seen=seen, ending=orders.ending
         ):
             yield ServerSentEvent(event="status", id=str(number), data=change.model_dump(exclude_none=True))
 
@@ -133,6 +145,7 @@ ACCEPTED = {
         },
     },
 }
+NOTHING_MORE = {"description": "Every change was seen: there is no need to connect again."}
 EVENTS = {"description": "`status` events until the order is settled.", "content": {"text/event-stream": {}}}
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import aio_pika
 import structlog
@@ -27,6 +27,22 @@ aio-pika raises `RuntimeError` and `InvalidStateError` for a transport that went
 """
 
 
+@contextmanager
+def cancelled_means_lost() -> Iterator[None]:
+    """Turn a `CancelledError` that is not ours into `ConnectionError`.
+
+    aio-pika cancels whatever waits for an answer when its heartbeat gives a broker up; to the waiting task
+    that looks as if somebody had asked it to stop.
+    """
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise ConnectionError("the connection to RabbitMQ was given up") from error
+
+
 class Broker:
     """A connection that comes back by itself; channels do not, whoever uses one opens the next.
 
@@ -40,7 +56,6 @@ class Broker:
         self._name = name
         self._connection: AbstractConnection | None = None
         self._up = asyncio.Event()
-        self._lost = asyncio.Event()
 
     @property
     def connected(self) -> bool:
@@ -63,12 +78,13 @@ class Broker:
         if self._connection is None:
             raise ConnectionError("not connected to RabbitMQ")
         channel = self._connection.channel(publisher_confirms=True, on_return_raises=True)
-        await asyncio.wait_for(channel.initialize(), CHANNEL_TIMEOUT_SECONDS)
-        try:
-            yield channel
-        finally:
-            with suppress(*BROKER_ERRORS):
-                await asyncio.wait_for(channel.close(), CHANNEL_TIMEOUT_SECONDS)
+        with cancelled_means_lost():
+            await asyncio.wait_for(channel.initialize(), CHANNEL_TIMEOUT_SECONDS)
+            try:
+                yield channel
+            finally:
+                with suppress(*BROKER_ERRORS), cancelled_means_lost():
+                    await asyncio.wait_for(channel.close(), CHANNEL_TIMEOUT_SECONDS)
 
     async def keep_connected(self) -> None:
         """Connect, wait until the connection is lost, connect again; until cancelled.
@@ -78,7 +94,8 @@ class Broker:
         delay = FIRST_DELAY_SECONDS
         while True:
             try:
-                await self._hold()
+                with cancelled_means_lost():
+                    await self._hold()
                 delay = FIRST_DELAY_SECONDS
                 log.warning("rabbitmq connection lost")
             except BROKER_ERRORS as error:
@@ -89,7 +106,7 @@ class Broker:
             delay = min(delay * 2, LAST_DELAY_SECONDS)
 
     async def _hold(self) -> None:
-        self._lost = lost = asyncio.Event()
+        lost = asyncio.Event()
         connection = await aio_pika.connect(
             self._url,
             timeout=CONNECT_TIMEOUT_SECONDS,
@@ -105,5 +122,5 @@ class Broker:
         finally:
             self._up.clear()
             self._connection = None
-            with suppress(*BROKER_ERRORS):
+            with suppress(*BROKER_ERRORS), cancelled_means_lost():
                 await asyncio.wait_for(connection.close(), CONNECT_TIMEOUT_SECONDS)

@@ -8,11 +8,12 @@ from functools import partial
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.exceptions import DeliveryError
 
-from services.kit.broker import BROKER_ERRORS, Broker
+from services.kit.broker import BROKER_ERRORS, Broker, cancelled_means_lost
 from services.kit.errors import describe
 from services.kit.lifetime import Lifetime
-from services.kit.messages import Process, from_amqp
+from services.kit.messages import Delivery, Process, from_amqp, trace_fields
 from services.kit.settle import settle
 from services.kit.topology import Subscription, declare_subscription
 
@@ -33,6 +34,7 @@ class Consumer:
     prefetch: int
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _consuming: bool = False
 
     async def run(self) -> None:
         """Consume until `stop`; a broker that went away is waited for."""
@@ -51,18 +53,27 @@ class Consumer:
         """Whether deliveries are in hand."""
         return bool(self._tasks)
 
+    async def ping(self) -> None:
+        """Raise `ConnectionError` when no deliveries can arrive."""
+        if not self._consuming:
+            raise ConnectionError(f"not consuming {self.subscription.queue}")
+
     def stop(self) -> None:
         """Take no more deliveries; `run` returns when those in hand are settled."""
         self._stopping.set()
 
     async def _consume(self, channel: AbstractChannel) -> None:
         await declare_subscription(channel, self.subscription)
-        await channel.set_qos(prefetch_count=self.prefetch)
+        await channel.set_qos(prefetch_count=self.prefetch, timeout=SETTLE_TIMEOUT_SECONDS)
         queue = await channel.get_queue(self.subscription.queue, ensure=False)
         async with _lost(channel) as lost:
-            tag = await queue.consume(partial(self._take, channel))
+            tag = await queue.consume(partial(self._take, channel), timeout=SETTLE_TIMEOUT_SECONDS)
             log.info("consuming", queue=self.subscription.queue, prefetch=self.prefetch)
-            await _first(lost, self._stopping)
+            self._consuming = True
+            try:
+                await _first(lost, self._stopping)
+            finally:
+                self._consuming = False
             if not lost.is_set():
                 await queue.cancel(tag, timeout=SETTLE_TIMEOUT_SECONDS)
                 await asyncio.gather(*self._tasks)  # their acknowledgements need this channel
@@ -79,12 +90,33 @@ class Consumer:
             settlement = await self.process(delivery)
             async with asyncio.timeout(SETTLE_TIMEOUT_SECONDS):
                 await settle(channel, self.subscription, message, settlement)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - also a bug must not hold it
+        except asyncio.CancelledError as error:
+            self._tell(delivery, error)
+            await _give_back(message)
+        except Exception as error:  # noqa: BLE001 - also a bug must not hold the message
             # Not settled: the broker delivers it again, and processing it twice changes nothing. One that
-            # comes back for ever runs into the queue's delivery limit.
-            log.warning("delivery not settled", correlation_id=delivery.correlation_id, error=describe(error))
-            with suppress(*BROKER_ERRORS):
-                await asyncio.wait_for(message.nack(requeue=True), SETTLE_TIMEOUT_SECONDS)
+            # comes back for ever is given up (`recovery`), or runs into the queue's delivery limit.
+            self._tell(delivery, error)
+            await asyncio.sleep(PAUSE_SECONDS)
+            if isinstance(error, DeliveryError):
+                # Its retry or dead-letter queue is full or gone: begin again, which declares them.
+                await channel.close()
+            else:
+                await _give_back(message)
+
+    def _tell(self, delivery: Delivery, error: BaseException) -> None:
+        log.warning(
+            "delivery not settled",
+            queue=self.subscription.queue,
+            correlation_id=delivery.correlation_id,
+            error=describe(error),
+            **trace_fields(delivery.headers),
+        )
+
+
+async def _give_back(message: AbstractIncomingMessage) -> None:
+    with suppress(*BROKER_ERRORS), cancelled_means_lost():
+        await asyncio.wait_for(message.nack(requeue=True), SETTLE_TIMEOUT_SECONDS)
 
 
 @asynccontextmanager
@@ -114,6 +146,7 @@ async def consuming(lifetime: Lifetime, consumer: Consumer, deadline: float) -> 
             yield
         finally:
             consumer.stop()
-            await asyncio.wait([task], timeout=deadline if consumer.busy else IDLE_STOP_SECONDS)
+            idle = not consumer.busy and not consumer.broker.connected
+            await asyncio.wait([task], timeout=IDLE_STOP_SECONDS if idle else deadline)
             if consumer.busy:
                 log.warning("work in hand given back", queue=consumer.subscription.queue)

@@ -17,6 +17,8 @@ from services.kit.errors import describe
 
 PING_TIMEOUT_SECONDS = 0.8
 START_TIMEOUT_SECONDS = 10.0
+MAX_CONNECTIONS = 4096
+"""Past them uvicorn answers 503 by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ async def http_server(app: ASGIApp, *, host: str, port: int, shutdown_timeout: f
         lifespan="off",
         server_header=False,
         proxy_headers=False,
+        limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=max(1, round(shutdown_timeout)),
     )
     server = _Server(config)

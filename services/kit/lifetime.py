@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 class Lifetime:
-    """Ends at SIGTERM or SIGINT, or as soon as one of the service's background tasks fails."""
+    """Ends at SIGTERM or SIGINT, or as soon as one of the service's background tasks ends by itself."""
 
     def __init__(self) -> None:
         """Start with nothing wrong."""
@@ -38,21 +38,24 @@ class Lifetime:
     async def background(
         self, work: Coroutine[Any, Any, None], name: str
     ) -> AsyncIterator[asyncio.Task[None]]:
-        """Run work beside the service; cancel it on leaving, end the service when it fails."""
+        """Run work beside the service while the block runs; the service ends when the work does so before."""
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(self._note)
         try:
             yield task
         finally:
+            task.remove_done_callback(self._note)
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):  # _note has logged it
                 await task
 
     def _note(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("background task failed", task=task.get_name(), exc_info=error)
-            self._failure = error
-            self._end.set()
+        if self.ending and not task.cancelled() and task.exception() is None:
+            return  # it was asked to finish, and did
+        cause = None if task.cancelled() else task.exception()
+        self._failure = cause or RuntimeError(f"the background task {task.get_name()} ended by itself")
+        log.error("background task failed", task=task.get_name(), exc_info=self._failure)
+        self._end.set()
 
 
 def until_signalled() -> Lifetime:

@@ -13,13 +13,19 @@ ATTEMPT = "x-attempt"
 FIRST_PUBLISHED_AT = "x-first-published-at"
 """When the message first went to the broker, in ms of Unix time."""
 
-CONTEXT_HEADERS = ("traceparent", "tracestate", "baggage")
-"""W3C Trace Context and Baggage."""
+
+TRACEPARENT_PARTS = 4
 
 
 def now_ms() -> int:
     """Return the Unix time in milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+def trace_fields(headers: Mapping[str, object]) -> dict[str, str]:
+    """Return the `trace_id` that a message's headers name, for log lines outside of its spans."""
+    parts = str(headers.get("traceparent", "")).split("-")
+    return {"trace_id": parts[1]} if len(parts) == TRACEPARENT_PARTS else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,12 @@ class Delivery:
         """Which attempt this is, from 1; an absent or malformed count is the first."""
         value = self.headers.get(ATTEMPT)
         return value if isinstance(value, int) and value > 0 else 1
+
+    @property
+    def redeliveries(self) -> int:
+        """How often the broker has delivered it again because nobody settled it, as quorum queues count."""
+        value = self.headers.get("x-delivery-count")
+        return value if isinstance(value, int) else 0
 
     @property
     def first_published_at(self) -> int | None:

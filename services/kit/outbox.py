@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from services.kit.errors import describe
-from services.kit.messages import ATTEMPT, CONTEXT_HEADERS, FIRST_PUBLISHED_AT, Outgoing, now_ms
+from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Outgoing, now_ms
 from services.kit.topology import EXCHANGE
 
 log = structlog.get_logger(__name__)
@@ -25,8 +25,11 @@ FORGET_AFTER_MS = 3_600_000
 CLAIM_AFTER_MS = 10_000
 """Entries that a relay holds for longer go to another; longer than any publish may take."""
 
+ENVELOPE = frozenset({"type", "message_id", "correlation_id", "body"})
+"""The fields of an entry that are not headers of the message."""
+
 Context = Callable[[], Mapping[str, str]]
-"""Returns the `correlation_id` and the W3C context headers of the work at hand."""
+"""Returns the `correlation_id` and the trace context headers of the work at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def _outgoing(entries: Sequence[tuple[str, dict[str, str] | None]]) -> list[Outg
 
 
 def _message(entry: str, fields: Mapping[str, str]) -> Outgoing:
-    headers: dict[str, str | int] = {name: fields[name] for name in CONTEXT_HEADERS if name in fields}
+    headers: dict[str, str | int] = {name: fields[name] for name in fields.keys() - ENVELOPE}
     return Outgoing(
         entry=entry,
         exchange=EXCHANGE,

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from services.kit.errors import describe
 from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Delivery, Process, Settlement
-from services.kit.topology import RETRY_DELAYS_SECONDS
+from services.kit.topology import GIVE_UP_AFTER, RETRY_DELAYS_SECONDS
 
 log = structlog.get_logger(__name__)
 Event = TypeVar("Event")
@@ -49,6 +49,8 @@ def recoverable(
     """
 
     async def attempt(delivery: Delivery) -> Settlement:
+        if delivery.redeliveries >= GIVE_UP_AFTER:
+            raise UnusableMessageError("redelivered_too_often", f"{delivery.redeliveries} times")
         check_headers(delivery)
         event = parse_body(parse, delivery.body)
         try:

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from services.kit.broker import BROKER_ERRORS, Broker
 from services.kit.errors import describe
 from services.kit.lifetime import Lifetime
-from services.kit.messages import Outgoing, PublishBatch, to_amqp
+from services.kit.messages import Outgoing, PublishBatch, to_amqp, trace_fields
 from services.kit.outbox import Outbox
 from services.kit.topology import declare_exchange
 
@@ -140,4 +140,5 @@ def _warn(message: Outgoing, error: BaseException) -> None:
         message_id=message.message_id,
         routing_key=message.routing_key,
         error=describe(error),
+        **trace_fields(message.headers),
     )

@@ -3,10 +3,10 @@
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, HeadersType
 
+from services.kit.errors import describe
 from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Settlement, from_amqp, now_ms
 from services.kit.topology import Subscription
 
-MAX_ERROR_LENGTH = 500
 PUBLISH_TIMEOUT_SECONDS = 4.0
 
 
@@ -33,11 +33,9 @@ async def settle(
 
 def dead_letter_headers(queue: str, settlement: Settlement) -> HeadersType:
     """Say why, where and when a message was set aside; times are ms of Unix time."""
-    error = settlement.error
-    text = f"{type(error).__name__}: {error}" if error else ""
     return {
         "x-dead-letter-reason": settlement.outcome,
-        "x-dead-letter-error": text[:MAX_ERROR_LENGTH],
+        "x-dead-letter-error": describe(settlement.error) if settlement.error else "",
         "x-dead-lettered-at": now_ms(),
         "x-dead-lettered-from": queue,
     }

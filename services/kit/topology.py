@@ -13,6 +13,8 @@ MAX_QUEUE_LENGTH = 100_000
 """Past it the broker refuses to confirm, the outbox keeps the message, and in the end the api answers 503."""
 DELIVERY_LIMIT = 20
 """Redeliveries after which the broker itself dead-letters: a guard against messages that kill consumers."""
+GIVE_UP_AFTER = 15
+"""Redeliveries after which a consumer gives a message up itself, so that its order is failed as well."""
 DECLARE_TIMEOUT_SECONDS = 10.0
 
 

@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanKind
@@ -15,7 +16,7 @@ from services.kit.http import Ping, http_server, probe_routes
 from services.kit.lifetime import until_signalled
 from services.kit.messages import Process
 from services.kit.recovery import recoverable
-from services.kit.redis import redis_client
+from services.kit.redis import load_scripts, redis_client
 from services.kit.topology import Subscription
 from services.notifier.handlers import Ports, RecipientRefusedError, notify
 from services.notifier.mail import MailServer
@@ -27,6 +28,7 @@ from services.notifier.store import NotificationStore
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LUA = Path(__file__).parent / "lua"
 OUTCOMES = Subscription("notifier.order-outcome", [ORDER_DONE, ORDER_FAILED])
 
 
@@ -39,9 +41,9 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(telemetry.running())
         redis = await enter(redis_client(settings.redis_url))
         broker = Broker(settings.amqp_url, telemetry.instance)
-        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
-        probes = Starlette(routes=[*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()])
         consumer = Consumer(broker, OUTCOMES, build(settings, telemetry, redis), settings.prefetch)
+        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping), "consumer": Ping(consumer.ping)}
+        probes = Starlette(routes=[*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()])
         await enter(http_server(probes, host=settings.http_host, port=settings.http_port, shutdown_timeout=1))
         await enter(lifetime.background(broker.keep_connected(), "broker"))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
@@ -50,9 +52,12 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
 
 def build(settings: Settings, telemetry: Telemetry, redis: Redis) -> Process:
     """Return the processing of a delivery; opens no connection."""
-    # A claim outlasts any one attempt, and lapses before the last retry of one that died holding it.
     store = NotificationStore(
-        redis, claim_seconds=2 * settings.smtp_timeout_seconds, retention=settings.retention_seconds
+        redis,
+        load_scripts(redis, LUA),
+        # A claim outlasts any one attempt, and lapses before the last retry of one that died holding it.
+        claim_seconds=2 * settings.smtp_timeout_seconds,
+        retention=settings.retention_seconds,
     )
     server: Mapping[str, str | int] = {
         "server.address": settings.smtp_host,

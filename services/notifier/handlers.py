@@ -36,8 +36,8 @@ class Ports:
 async def notify(event: OrderOutcome, *, ports: Ports, sender: str) -> str:
     """Email the customer what became of the order and return `sent` or `duplicate`.
 
-    An email that the server took just before this process died is sent again, with the same Message-ID:
-    SMTP knows no way to ask whether it was taken.
+    An email that the server took just before this process died, or just before Redis was away for seconds,
+    is sent again, with the same Message-ID: SMTP knows no way to ask whether it was taken.
 
     Raises:
         BeingSentError: Try again later.

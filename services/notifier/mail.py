@@ -22,6 +22,10 @@ SPECIALS = re.compile(r'[()<>\[\]:;@\\,."=?]+')
 """
 
 
+class MailServerError(Exception):
+    """The mail server does not take emails now."""
+
+
 @dataclass(frozen=True, slots=True)
 class MailServer:
     """Where to hand emails in, and how long that may take in seconds."""
@@ -38,21 +42,20 @@ class MailServer:
 
         Raises:
             RecipientRefusedError: The server refuses it for good.
-            aiosmtplib.SMTPException, OSError: Anything that may pass.
+            MailServerError, aiosmtplib.SMTPException, OSError: Anything that may pass.
         """
         try:
             async with asyncio.timeout(self.timeout):  # aiosmtplib's own holds for each command anew
                 await self._hand_in(mime(email))
         except UnicodeEncodeError as error:
             raise RecipientRefusedError("the address has characters that SMTP does not take") from error
+        # What a server replies often repeats the address, so only its code is passed on.
         except aiosmtplib.SMTPRecipientsRefused as error:
-            if all(refusal.code >= PERMANENT for refusal in error.recipients):
-                raise RecipientRefusedError("the mail server refuses the recipient") from error
-            raise
+            raise _refusal(min(refusal.code for refusal in error.recipients)) from None
+        except aiosmtplib.SMTPAuthenticationError as error:
+            raise MailServerError(f"the mail server refuses our credentials: {error.code}") from None
         except aiosmtplib.SMTPResponseException as error:
-            if error.code >= PERMANENT and not isinstance(error, aiosmtplib.SMTPAuthenticationError):
-                raise RecipientRefusedError(f"the mail server refuses the email: {error.code}") from error
-            raise
+            raise _refusal(error.code) from None
 
     async def _hand_in(self, message: EmailMessage) -> None:
         await aiosmtplib.send(
@@ -65,6 +68,12 @@ class MailServer:
             username=self.username,
             password=self.password,
         )
+
+
+def _refusal(code: int) -> Exception:
+    if code >= PERMANENT:
+        return RecipientRefusedError(f"the mail server refuses the email for good: {code}")
+    return MailServerError(f"the mail server refuses the email for now: {code}")
 
 
 def mime(email: Email) -> EmailMessage:

@@ -18,5 +18,6 @@ class Settings(ServiceSettings):
     smtp_security: Literal["none", "starttls", "tls"] = "none"
     smtp_username: str | None = None
     smtp_password: str | None = None
-    smtp_timeout_seconds: float = Field(default=5.0, gt=0)
+    smtp_timeout_seconds: float = Field(default=5.0, gt=0, le=15)
+    """For handing one email in; a claim lasts twice as long, and must lapse before the last retry."""
     mail_from: EmailStr = "orders@orderscope.example"

@@ -41,15 +41,18 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(telemetry.running())
         redis = await enter(redis_client(settings.redis_url))
         waiting = await enter(waiting_client(settings.redis_url))
-        broker = Broker(settings.amqp_url, telemetry.instance)
+        broker = Broker(settings.amqp_url, f"{telemetry.instance} consumer")
+        # A connection of its own: what goes wrong with a delivery must not hold up what is to be told.
+        outgoing = Broker(settings.amqp_url, f"{telemetry.instance} relay")
         outbox = Outbox(waiting, "worker", context=context_headers)
         store, process = build(settings, telemetry, redis, outbox)
-        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
-        probes = Starlette(routes=[*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()])
-        relay = Relay(outbox, broker, "worker", telemetry.instance, telemetry.publisher())
+        relay = Relay(outbox, outgoing, "worker", telemetry.instance, telemetry.publisher())
         consumer = Consumer(broker, ORDERS, process, settings.prefetch)
+        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping), "consumer": Ping(consumer.ping)}
+        probes = Starlette(routes=[*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()])
         await enter(http_server(probes, host=settings.http_host, port=settings.http_port, shutdown_timeout=1))
         await enter(lifetime.background(broker.keep_connected(), "broker"))
+        await enter(lifetime.background(outgoing.keep_connected(), "outgoing broker"))
         await enter(relaying(lifetime, relay))
         await enter(lifetime.background(watch_outbox(outbox, telemetry.outbox_gauges()), "outbox watch"))
         await retrying(partial(store.stock_up, settings.stock), lifetime)

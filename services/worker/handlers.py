@@ -26,11 +26,8 @@ class PaymentUnavailableError(Exception):
     """The provider did not answer, or not in time; the same charge may be tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """What became of an order's items: `reserved`, `out_of_stock`, or `settled` (nothing is left to do)."""
-
-    state: Literal["reserved", "out_of_stock", "settled"]
+Reservation = Literal["reserved", "out_of_stock", "done", "failed"]
+"""What became of an order's items; `done` and `failed` when the order was settled before."""
 
 
 class PaymentProvider(Protocol):
@@ -75,9 +72,12 @@ async def fulfil(event: OrderCreated, *, ports: Ports) -> str:
     """
     order = event.data
     reservation = await ports.reserve(order)
-    if reservation.state == "settled":
+    if reservation == "failed":
+        # Whoever failed it may have died before the payment was given back.
+        await ports.void(order.order_id)
+    if reservation in {"done", "failed"}:
         return DUPLICATE
-    if reservation.state == "out_of_stock":
+    if reservation == "out_of_stock":
         return await _settle(order, "failed", "out_of_stock", ports)
     try:
         await ports.charge(order)

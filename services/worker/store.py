@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from redis.asyncio import Redis
 
@@ -41,10 +41,10 @@ class FulfilmentStore:
         """See `Ports.reserve`; raises `UnknownOrderError`."""
         items = [field for item in order.items for field in (item.sku, item.quantity)]
         keys = [_status(order.order_id), _reservation(order.order_id), STOCK]
-        state, _ = await self._run("reserve", keys, [now(), *items])
+        state: Reservation | Literal["unknown"] = await self._run("reserve", keys, [now(), *items])
         if state == "unknown":
             raise UnknownOrderError(f"order {order.order_id} was never accepted")
-        return Reservation(state)
+        return state
 
     async def settle(self, order: OrderReference, status: Final, reason: str | None) -> Settled:
         """See `Ports.settle`; raises `UnknownOrderError`."""

@@ -36,7 +36,7 @@ def command(layout: Layout, progress: Progress) -> int:
     except StackError as error:
         failure = str(error)
     finally:
-        if not was_running:
+        if not was_running and state.load(layout):
             with uninterrupted():
                 down(layout, progress)
     progress.write(f"demo: failed: {failure}" if failure else "demo: ok")

@@ -22,6 +22,8 @@ class Letter:
     correlation_id: str
     trace_id: str
     body: str
+    depth: int
+    """How many letters lay there, this one included."""
 
 
 def poison(amqp: str) -> Letter:
@@ -58,14 +60,14 @@ async def _find(queue: aio_pika.abc.AbstractQueue, correlation_id: str) -> Lette
         while (message := await queue.get(fail=False)) is not None:
             seen.append(message)
             if message.correlation_id == correlation_id:
-                return _letter(message)
+                return _letter(message, len(seen))
         return None
     finally:
         for message in seen:
             await message.nack(requeue=True)
 
 
-def _letter(message: AbstractIncomingMessage) -> Letter:
+def _letter(message: AbstractIncomingMessage, depth: int) -> Letter:
     headers = message.headers
     return Letter(
         str(headers["x-dead-letter-reason"]),
@@ -73,6 +75,7 @@ def _letter(message: AbstractIncomingMessage) -> Letter:
         message.correlation_id or "",
         str(headers.get("traceparent", "--")).split("-")[1],
         message.body.decode(errors="replace")[:200],
+        depth,
     )
 
 

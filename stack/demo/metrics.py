@@ -1,18 +1,18 @@
 """The numbers, from Prometheus."""
 
+import time
 from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
 
 import httpx2
 from rich.table import Table
 
 from stack.demo.waiting import wait_for
 
-POSTS = (
-    'http_server_request_duration_seconds_{part}{{http_request_method="POST",http_route="/v1/orders"{more}}}'
-)
-SERVER_ERRORS = ',http_response_status_code=~"5.."'
-WORK_QUEUES = "worker[.]order-created|notifier[.]order-outcome"
-QUEUES = "sum by (queue) (rabbitmq_detailed_queue_messages_ready)"
+SERVER_ERRORS = 'http_response_status_code=~"5.."'
+READY = "rabbitmq_detailed_queue_messages_ready"
+WORK_QUEUES = 'queue=~"worker[.]order-created|notifier[.]order-outcome"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +28,29 @@ class Numbers:
     requests: float
 
 
-def read(prometheus: str, *, orders: int, dead_letters: int) -> Numbers:
-    """Return the numbers once Prometheus has seen so many orders and so many dead letters."""
-    posts = f"sum({_posts('count')})"
-    wait_for("the orders in Prometheus", lambda: _value(prometheus, f"{posts} >= {orders}"), seconds=30)
-    dead = f'sum(rabbitmq_detailed_queue_messages_ready{{queue=~".*[.]dlq"}}) >= {dead_letters}'
-    wait_for("the dead letter in Prometheus", lambda: _query(prometheus, dead), seconds=30)
-    failed = f"(sum({_posts('count', SERVER_ERRORS)}) or vector(0))"
-    p95 = f"histogram_quantile(0.95, sum by (le) ({_posts('bucket')}))"
-    depths = f'count(rabbitmq_detailed_queue_messages_ready{{queue=~"{WORK_QUEUES}"}}) == 2'
-    wait_for("the queues in Prometheus", lambda: _value(prometheus, depths), seconds=30)
+def read(endpoints: dict[str, str], *, dead_letters: int) -> Numbers:
+    """Return the numbers of this stack, scraped after this call began.
+
+    Prometheus keeps what an earlier stack left behind, so series are picked by their instance and their age.
+    """
+    prometheus, now = endpoints["prometheus"], time.time()
+    posts = _posts(endpoints["api"], "count")
+    depths = _series(endpoints["rabbitmq_metrics"], READY)
+    dead = _series(endpoints["rabbitmq_metrics"], READY, 'queue=~".*[.]dlq"')
+    busy = _series(endpoints["rabbitmq_metrics"], READY, WORK_QUEUES)
+    for what, expression in (
+        ("a scrape of the api", f"timestamp({posts}) > {now}"),
+        ("the depths of both work queues", f"count(timestamp({busy}) > {now}) == 2"),
+        ("the dead letter", f"sum({dead} and timestamp({dead}) > {now}) >= {dead_letters}"),
+    ):
+        wait_for(f"{what} in Prometheus", partial(_query, prometheus, expression), seconds=30)
+    failed = f"(sum({_posts(endpoints['api'], 'count', SERVER_ERRORS)}) or vector(0))"
+    p95 = f"histogram_quantile(0.95, sum by (le) ({_posts(endpoints['api'], 'bucket')}))"
     return Numbers(
-        queues=_query(prometheus, QUEUES),
+        queues=_query(prometheus, f"sum by (queue) ({depths})"),
         p95_seconds=_value(prometheus, p95),
-        error_ratio=_value(prometheus, f"{failed} / {posts}"),
-        requests=_value(prometheus, posts),
+        error_ratio=_value(prometheus, f"{failed} / sum({posts})"),
+        requests=_value(prometheus, f"sum({posts})"),
     )
 
 
@@ -58,8 +66,17 @@ def table(numbers: Numbers) -> Table:
     return view
 
 
-def _posts(part: str, more: str = "") -> str:
-    return POSTS.format(part=part, more=more)
+def _posts(api: str, part: str, *more: str) -> str:
+    name = f"http_server_request_duration_seconds_{part}"
+    return _series(api, name, 'http_request_method="POST"', 'http_route="/v1/orders"', *more)
+
+
+def _series(address: str, name: str, *matchers: str) -> str:
+    return f"{name}{{{','.join([_instance(address), *matchers])}}}"
+
+
+def _instance(address: str) -> str:
+    return f'instance="{urlsplit(address).netloc}"'
 
 
 def _query(prometheus: str, expression: str) -> dict[str, float]:

@@ -1,15 +1,16 @@
 """The orders of the demonstration, and what becomes of them."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
 import httpx2
 
-from stack.demo.waiting import wait_for
-
 SETTLED = ("done", "failed")
 RUSH = 20
+TIMEOUT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +68,22 @@ def place(api: httpx2.Client, story: Story) -> Placed:
 
 
 def settled(api: httpx2.Client, placed: Placed) -> Settled:
-    """Wait until an order is settled, as it should be.
+    """Follow an order's events until it is settled, as it should be.
 
     Raises:
         RuntimeError: It ended otherwise.
-        TimeoutError: It did not end.
+        TimeoutError, httpx2.TimeoutException: It did not end.
     """
-
-    def look() -> dict[str, object] | None:
-        body: dict[str, object] = api.get(f"/v1/orders/{placed.id}/status").json()
-        return body if body.get("status") in SETTLED else None
-
-    body = wait_for(f"the end of order {placed.id} ({placed.story.title})", look)
-    result = Settled(placed, str(body["status"]), str(body.get("reason") or ""), _seconds(body))
+    with api.stream("GET", f"/v1/orders/{placed.id}/events", timeout=TIMEOUT_SECONDS) as events:
+        changes = [json.loads(line[6:]) for line in events.iter_lines() if line.startswith("data: ")]
+    if not changes or changes[-1]["status"] not in SETTLED:
+        raise TimeoutError(f"order {placed.id} ({placed.story.title}) was not settled")
+    result = Settled(placed, changes[-1]["status"], changes[-1].get("reason", ""), _seconds(changes))
     if (result.status, result.reason) != (placed.story.expected, placed.story.reason):
         raise RuntimeError(f"{placed.story.title}: ended as {result.status} {result.reason}")
     return result
 
 
-def _seconds(status: dict[str, object]) -> float:
-    history = status["history"]
-    times = [datetime.fromisoformat(change["at"]) for change in history] if isinstance(history, list) else []
-    return (times[-1] - times[0]).total_seconds()
+def _seconds(changes: Sequence[dict[str, str]]) -> float:
+    first, last = (datetime.fromisoformat(change["at"]) for change in (changes[0], changes[-1]))
+    return (last - first).total_seconds()

@@ -47,7 +47,7 @@ def show(endpoints: Endpoints, logs_directory: Path, console: Console, started: 
     _title(console, "A poison message, set aside; the worker goes on")
     console.print(letters.table(letter))
     _title(console, "The numbers")
-    console.print(metrics.table(metrics.read(endpoints["prometheus"], orders=len(ended), dead_letters=1)))
+    console.print(metrics.table(metrics.read(endpoints, dead_letters=letter.depth)))
 
 
 def demo(endpoints: Endpoints, logs_directory: Path, started: float) -> str | None:

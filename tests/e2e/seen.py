@@ -50,18 +50,23 @@ class Seen:
     async def log_lines(
         self, correlation_id: str, complete: Callable[[list[dict[str, Any]]], bool]
     ) -> list[Any]:
-        """Return all services' log lines of a correlation id, in the order of their times."""
+        """Return all services' log lines of a correlation id or of its trace, in the order of their times.
+
+        A line that had only one of the two would be found by it, and be seen to lack the other.
+        """
 
         async def look() -> list[dict[str, Any]] | None:
-            found = [line for name in SERVICES for line in self._lines(name, correlation_id)]
+            named = [line for name in SERVICES for line in self._lines(name, correlation_id)]
+            marks = {correlation_id, *(line["trace_id"] for line in named if "trace_id" in line)}
+            found = [line for name in SERVICES for line in self._lines(name, *marks)]
             found.sort(key=lambda line: line["timestamp"])
             return found if complete(found) else None
 
         return await eventually(look)
 
-    def _lines(self, service: str, correlation_id: str) -> list[dict[str, Any]]:
+    def _lines(self, service: str, *marks: str) -> list[dict[str, Any]]:
         text = (self.logs / f"{service}.log").read_text(errors="replace")
-        return [json.loads(line) for line in text.splitlines() if correlation_id in line]
+        return [json.loads(line) for line in text.splitlines() if any(mark in line for mark in marks)]
 
     async def status(self, order_id: str, *expected: str, seconds: float = 15) -> dict[str, Any]:
         """Return an order's status once it is one of the expected."""

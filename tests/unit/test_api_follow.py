@@ -45,6 +45,13 @@ class PubSub:
     async def unsubscribe(self, *channels: str) -> None:
         """Cease to."""
         self.channels.difference_update(channels)
+        self.changed.set()
+
+    async def left(self, channel: str) -> None:
+        """Wait until nobody subscribes to a channel any more."""
+        while channel in self.channels:
+            self.changed.clear()
+            await self.changed.wait()
 
     async def listening_to(self, channel: str) -> None:
         """Wait until somebody subscribed to a channel."""
@@ -138,8 +145,11 @@ async def test_a_service_that_ends_lets_its_followers_go(monkeypatch: pytest.Mon
 async def test_news_wakes_its_followers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A published change is told without waiting for a heartbeat, to followers of that order only."""
     monkeypatch.setattr(follow, "HEARTBEAT_SECONDS", 60)
+    monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
     orders = Orders("pending")
     async with listening() as (followers, redis), followers.follow("y") as other:
+        await asyncio.wait_for(other.wait(), 5)  # its subscription, before which something may have happened
+        other.clear()
         following = asyncio.create_task(followed(orders, followers=followers))
         await asyncio.wait_for(redis.listening_to(status_key("x")), 5)
         orders.history += ["done"]
@@ -151,22 +161,26 @@ async def test_news_wakes_its_followers_at_once(monkeypatch: pytest.MonkeyPatch)
 async def test_a_broken_subscription_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """After an error everything that is followed is subscribed to again."""
     monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(follow, "RETRY_SECONDS", 0.01)
     async with listening() as (followers, redis), followers.follow("x") as news:
+        await asyncio.wait_for(redis.listening_to(status_key("x")), 5)
+        news.clear()
         with capture_logs() as logs:
             redis.news.put_nowait(RedisConnectionError("gone"))
-            redis.news.put_nowait(status_key("x"))
             await asyncio.wait_for(news.wait(), 5)
         assert redis.channels == {follow.KEEP, status_key("x")}
     assert [line["event"] for line in logs] == ["status subscription lost"]
 
 
-async def test_nobody_listens_for_those_who_left() -> None:
+async def test_nobody_listens_for_those_who_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """An order's channel is left with its last follower."""
+    monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
     async with listening() as (followers, redis):
         async with followers.follow("x"):
             async with followers.follow("x"):
-                assert status_key("x") in redis.channels
+                await asyncio.wait_for(redis.listening_to(status_key("x")), 5)
             assert status_key("x") in redis.channels
+        await asyncio.wait_for(redis.left(status_key("x")), 5)
         assert redis.channels == {follow.KEEP}
 
 

@@ -52,13 +52,28 @@ async def test_a_service_does_not_outlive_its_parts() -> None:
     assert [(line["event"], line["task"]) for line in logs] == [("background task failed", "divider")]
 
 
-async def test_work_that_is_done_ends_nothing() -> None:
-    """Returning is no failure."""
+async def test_work_that_finishes_when_asked_is_no_failure() -> None:
+    """Returning while the service ends is what was wanted."""
     lifetime = Lifetime()
 
     async def work() -> None:
-        """Be done."""
+        await lifetime.wait()
 
     async with lifetime.background(work(), "work") as task:
+        lifetime.end()
         await task
-    assert not lifetime.ending
+    await lifetime.wait()
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_service_does_not_go_on_without_its_work(cancelled: bool) -> None:  # noqa: FBT001 - a parameter
+    """Work that just ends, or that a library cancelled, ends the service with an error."""
+    lifetime = Lifetime()
+
+    async def work() -> None:
+        if cancelled:
+            raise asyncio.CancelledError
+
+    async with lifetime.background(work(), "work"):
+        with pytest.raises(RuntimeError, match="ended by itself"):
+            await asyncio.wait_for(lifetime.wait(), 5)

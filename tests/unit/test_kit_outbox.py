@@ -26,7 +26,7 @@ UNROUTABLE = DeliveryError(None, Basic.Nack())
 @pytest.mark.parametrize("shape", ["RESP3", "RESP2"])
 async def test_an_entry_comes_out_as_it_went_in(shape: str) -> None:
     """Type, id, body and context survive the stream, whatever protocol Redis speaks."""
-    context = {"correlation_id": "checkout-42", "traceparent": TRACEPARENT, "unknown": "x"}
+    context = {"correlation_id": "checkout-42", "traceparent": TRACEPARENT, "b3": "x"}
     stream = Stream()
     outbox = Outbox(stream.as_redis(), "api", context=lambda: context)
     stream.add(outbox.fields("order.created.v1", "event-1", b'{"name": "Zo\xc3\xab"}'))
@@ -40,7 +40,7 @@ async def test_an_entry_comes_out_as_it_went_in(shape: str) -> None:
     assert (message.exchange, message.routing_key) == ("orders", "order.created.v1")
     assert (message.message_id, message.correlation_id) == ("event-1", "checkout-42")
     assert message.body.decode() == '{"name": "Zoë"}'
-    assert set(message.headers) == {"traceparent", "x-attempt", "x-first-published-at"}
+    assert set(message.headers) == {"traceparent", "b3", "x-attempt", "x-first-published-at"}
 
 
 async def test_what_was_deleted_meanwhile_is_passed_over() -> None:

@@ -1,6 +1,7 @@
 """Handing an email in: which refusals are for good, and that it cannot take for ever."""
 
 import asyncio
+import traceback
 from email.message import EmailMessage
 
 import aiosmtplib
@@ -8,7 +9,7 @@ import pytest
 
 from services.notifier.emails import compose
 from services.notifier.handlers import RecipientRefusedError
-from services.notifier.mail import MailServer
+from services.notifier.mail import MailServer, MailServerError
 from tests.unit.test_notifier_notify import event
 
 EMAIL = compose(event(), "orders@shop.example")
@@ -55,15 +56,28 @@ async def test_refusals_from_500_on_are_final(monkeypatch: pytest.MonkeyPatch, e
     [
         refused(450),
         refused(450, 550),
-        aiosmtplib.SMTPDataError(451, "later"),
+        aiosmtplib.SMTPDataError(451, "later ada@example.com"),
         aiosmtplib.SMTPAuthenticationError(535, "wrong password"),
+    ],
+)
+async def test_what_the_server_says_now_may_pass(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """The email is tried again, and neither the error nor its stack trace repeats the address."""
+    answering(monkeypatch, error)
+    with pytest.raises(MailServerError) as caught:
+        await SERVER.send(EMAIL)
+    assert "ada@" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
         aiosmtplib.SMTPConnectError("no route"),
         aiosmtplib.SMTPServerDisconnected("gone"),
         ConnectionRefusedError(),
     ],
 )
 async def test_anything_else_may_pass(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """The error passes, so that the email is tried again; a wrong password is the operator's to mend."""
+    """The error passes, so that the email is tried again."""
     answering(monkeypatch, error)
     with pytest.raises(type(error)):
         await SERVER.send(EMAIL)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
 
 import pytest
 
@@ -32,7 +31,7 @@ EVENT = OrderCreated.model_validate_json(
 class World:
     """Stands for stock, provider and store; `steps` is what was done, in order."""
 
-    reservation: Literal["reserved", "out_of_stock", "settled"] = "reserved"
+    reservation: Reservation = "reserved"
     refusal: Exception | None = None
     unknown: bool = False
     stands: Final | None = None
@@ -44,7 +43,7 @@ class World:
         self.steps.append("reserve")
         if self.unknown:
             raise UnknownOrderError
-        return Reservation(self.reservation)
+        return self.reservation
 
     async def charge(self, _: OrderCreatedData) -> None:
         """Charge."""
@@ -74,7 +73,8 @@ class World:
     ("world", "outcome", "steps"),
     [
         pytest.param(World(), "done", ["reserve", "charge", "settle done None"], id="paid"),
-        pytest.param(World("settled"), "duplicate", ["reserve"], id="told again"),
+        pytest.param(World("done"), "duplicate", ["reserve"], id="told again"),
+        pytest.param(World("failed"), "duplicate", ["reserve", "void"], id="failed before"),
         pytest.param(
             World("out_of_stock"), "failed", ["reserve", "settle failed out_of_stock"], id="out of stock"
         ),
