@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability.correlation import accept, correlated
 from observability.metrics import exemplar, seconds
+from observability.redaction import redact_text
 from observability.spans import failed, inside
 
 log = structlog.get_logger("observability.http")
@@ -28,6 +29,7 @@ METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PO
 UNROUTED = "unmatched"
 """`http_route` of a request that no route took: a hostile path must not become a label."""
 SERVER_ERROR = 500
+MAX_PATH_LENGTH = 512
 
 
 class ServerMiddleware:
@@ -153,7 +155,7 @@ def request_attributes(
     attributes: dict[str, AttributeValue] = {
         "http.request.method": method,
         "url.scheme": scope.get("scheme", "http"),
-        "url.path": scope["path"],
+        "url.path": redact_text(scope["path"][:MAX_PATH_LENGTH]),
         "network.protocol.version": scope.get("http_version", "1.1"),
         "correlation_id": correlation_id,
     }

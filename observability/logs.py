@@ -45,6 +45,9 @@ def configure_logs(constant: Mapping[str, str], level: str, stream: BinaryIO | N
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     # A connection that fails is told by who keeps it, with what is done about it.
     logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
+    # These warn of malformed headers by repeating them, whatever a stranger put there.
+    for name in ("opentelemetry.baggage.propagation", "opentelemetry.trace.span"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 class _Handler(logging.Handler):

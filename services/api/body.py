@@ -11,6 +11,7 @@ from services.api.schemas import NewOrder
 
 MAX_BODY_BYTES = 64 * 1024
 READ_TIMEOUT_SECONDS = 10.0
+MAX_ERRORS = 20
 _NEW_ORDER: TypeAdapter[NewOrder] = TypeAdapter(NewOrder)
 
 
@@ -60,5 +61,7 @@ def _problem(error: ValidationError) -> ProblemError:
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     if problems[0]["type"] == "json_invalid":
         return ProblemError(400, "malformed-json", problems[0]["msg"])
-    fields = [InvalidField(location=".".join(map(str, p["loc"])), message=p["msg"]) for p in problems]
+    fields = [
+        InvalidField(location=".".join(map(str, p["loc"])), message=p["msg"]) for p in problems[:MAX_ERRORS]
+    ]
     return ProblemError(422, "validation", "the order is not valid", errors=fields)

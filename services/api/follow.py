@@ -113,7 +113,13 @@ async def changes(
     async with followers.follow(order_id) as news:
         while not ending():
             news.clear()
-            status = await load()
+            try:
+                status = await load()
+            except RedisError as error:
+                # The answer has begun: better late than cut off.
+                log.warning("status not readable", error=describe(error))
+                await asyncio.sleep(HEARTBEAT_SECONDS)
+                continue
             history = status.history if status else []
             for number, change in enumerate(history[seen:], seen + 1):
                 yield number, change

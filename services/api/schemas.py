@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, EmailStr, FailFast, Field, StringConstraints
 from pydantic.config import JsonDict
 
 MAX_ITEMS = 50
@@ -64,7 +64,7 @@ class NewOrder(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     customer: Customer
-    items: Annotated[tuple[Item, ...], Field(min_length=1, max_length=MAX_ITEMS, strict=False)]
+    items: Annotated[tuple[Item, ...], FailFast(), Field(min_length=1, max_length=MAX_ITEMS, strict=False)]
     payment: PaymentMethod
 
 

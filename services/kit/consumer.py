@@ -35,6 +35,12 @@ class Consumer:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _consuming: bool = False
+    _cautious: bool = False
+    """Whether the last channel was lost: then deliveries are taken one by one until one was settled.
+
+    A message that breaks the connection, because no client library can decode it, comes back with everything
+    that was in hand beside it; taken alone, it runs into the queue's delivery limit alone.
+    """
 
     async def run(self) -> None:
         """Consume until `stop`; a broker that went away is waited for."""
@@ -64,16 +70,18 @@ class Consumer:
 
     async def _consume(self, channel: AbstractChannel) -> None:
         await declare_subscription(channel, self.subscription)
-        await channel.set_qos(prefetch_count=self.prefetch, timeout=SETTLE_TIMEOUT_SECONDS)
+        prefetch = 1 if self._cautious else self.prefetch
+        await channel.set_qos(prefetch_count=prefetch, timeout=SETTLE_TIMEOUT_SECONDS)
         queue = await channel.get_queue(self.subscription.queue, ensure=False)
         async with _lost(channel) as lost:
             tag = await queue.consume(partial(self._take, channel), timeout=SETTLE_TIMEOUT_SECONDS)
-            log.info("consuming", queue=self.subscription.queue, prefetch=self.prefetch)
+            log.info("consuming", queue=self.subscription.queue, prefetch=prefetch)
             self._consuming = True
             try:
                 await _first(lost, self._stopping)
             finally:
                 self._consuming = False
+            self._cautious = lost.is_set()
             if not lost.is_set():
                 await queue.cancel(tag, timeout=SETTLE_TIMEOUT_SECONDS)
                 await asyncio.gather(*self._tasks)  # their acknowledgements need this channel
@@ -90,6 +98,9 @@ class Consumer:
             settlement = await self.process(delivery)
             async with asyncio.timeout(SETTLE_TIMEOUT_SECONDS):
                 await settle(channel, self.subscription, message, settlement)
+                if self._cautious:
+                    self._cautious = False
+                    await channel.set_qos(prefetch_count=self.prefetch)
         except asyncio.CancelledError as error:
             self._tell(delivery, error)
             await _give_back(message)

@@ -3,12 +3,15 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 
 log = structlog.get_logger(__name__)
+
+CANCEL_TRIES = 10
+"""A second each."""
 
 
 class Lifetime:
@@ -45,9 +48,12 @@ class Lifetime:
             yield task
         finally:
             task.remove_done_callback(self._note)
-            task.cancel()
-            with suppress(asyncio.CancelledError, Exception):  # _note has logged it
-                await task
+            # More than once: Python 3.11's wait_for can swallow a cancellation that meets its result.
+            for _ in range(CANCEL_TRIES):
+                task.cancel()
+                await asyncio.wait([task], timeout=1.0)
+                if task.done():
+                    break
 
     def _note(self, task: asyncio.Task[None]) -> None:
         if self.ending and not task.cancelled() and task.exception() is None:

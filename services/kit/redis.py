@@ -16,8 +16,8 @@ from services.kit.lifetime import Lifetime
 
 log = structlog.get_logger(__name__)
 
-REQUEST_TIMEOUT_SECONDS = 0.4
-"""Connecting and answering may take this long each, so that a caller hears 503 within a second."""
+REQUEST_TIMEOUT_SECONDS = 0.3
+"""For a free connection, for connecting and for an answer, so that a caller hears 503 within a second."""
 WAITING_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
 

@@ -44,11 +44,14 @@ def dead_letter_headers(queue: str, settlement: Settlement) -> HeadersType:
 async def _copy(
     channel: AbstractChannel, message: AbstractIncomingMessage, queue: str, headers: HeadersType
 ) -> None:
-    kept = {FIRST_PUBLISHED_AT: now_ms(), **message.headers}
+    # RabbitMQ sends further copies to what CC and BCC name (https://www.rabbitmq.com/docs/sender-selected).
+    original = {name: value for name, value in message.headers.items() if name.upper() not in {"CC", "BCC"}}
+    kept = {FIRST_PUBLISHED_AT: now_ms(), **original}
     copy = aio_pika.Message(
         message.body,
         headers={**kept, **headers},
         content_type=message.content_type,
+        content_encoding=message.content_encoding,
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         correlation_id=message.correlation_id,
         message_id=message.message_id,

@@ -1,5 +1,7 @@
 """Settings of the worker."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from services.kit.settings import ServiceSettings
@@ -20,9 +22,9 @@ class Settings(ServiceSettings):
     http_port: int = Field(default=8001, ge=1, le=65535)
     prefetch: int = Field(default=50, ge=1, le=1000)
     """Orders in hand at once."""
-    stock: dict[str, int] = STOCK
+    stock: dict[str, Annotated[int, Field(ge=0)]] = STOCK
     """Units of each product on the first start, as a JSON object; later starts leave the stock alone."""
-    payment_latency_ms: float = Field(default=60.0, ge=0)
+    payment_latency_ms: float = Field(default=60.0, ge=0, le=60_000)
     """Median of the simulated provider's log-normal latency; its p99 is about five times that."""
     payment_decline_rate: float = Field(default=0.02, ge=0, le=1)
     """Share of orders that the simulated provider declines."""

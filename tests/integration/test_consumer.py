@@ -1,11 +1,14 @@
 """The consumer on a real RabbitMQ: retries, dead letters, redeliveries, an orderly end."""
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 
 import aio_pika
+import pamqp.encode
+import pytest
 from aio_pika.abc import AbstractChannel
 
 from services.kit.broker import Broker
@@ -161,6 +164,46 @@ async def test_work_in_hand_survives_the_loss_of_its_channel(
         release.set()
         await eventually(lambda: _seen(finished, 2))
     assert sorted(finished) == [False, True]
+
+
+@pytest.mark.timeout(120)
+async def test_a_message_that_nobody_can_decode_takes_no_others_with_it(
+    broker: Broker, channel: AbstractChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time stamp breaks the connection over and over; the good messages beside it are all processed."""
+    seen, process = answering(Settlement("ack", "done"))
+    await declare_subscription(channel, SUBSCRIPTION)
+    with monkeypatch.context() as patched:
+        patched.setitem(pamqp.encode.METHODS, "timestamp", lambda _: struct.pack(">Q", 2**62))
+        await publish(channel, "test.queue", aio_pika.Message(b"poison", timestamp=1))
+    for number in range(10):
+        await publish(channel, "test.queue", message(str(number).encode()))
+    async with consuming(broker, channel, process):
+        await eventually(lambda: _all_seen(seen, 10), seconds=90)
+        await eventually(lambda: _dead(channel, 1), seconds=60)
+    assert await _dead(channel, 1)
+
+
+async def test_a_message_cannot_multiply_itself(broker: Broker, channel: AbstractChannel) -> None:
+    """CC and BCC, by which RabbitMQ sends further copies, do not survive being set aside."""
+    dead = Settlement("dead_letter", "malformed_json", ValueError("no JSON"))
+    seen, process = answering(dead)
+    async with consuming(broker, channel, process):
+        copying = aio_pika.Message(b"x", headers={"CC": ["test.queue"], "BCC": ["test.queue"]})
+        await publish(channel, "test.queue", copying)
+        letter = await message_in(channel, "test.queue.dlq")
+        await asyncio.sleep(0.5)  # time in which copies would come back
+    assert "CC" not in letter.headers
+    assert len(seen) <= 3  # the original, and one for each of its own headers
+
+
+async def _all_seen(seen: list[Delivery], count: int) -> bool:
+    return len({delivery.body for delivery in seen}) >= count
+
+
+async def _dead(channel: AbstractChannel, count: int) -> bool:
+    queue = await channel.declare_queue("test.queue.dlq", passive=True)
+    return (queue.declaration_result.message_count or 0) >= count
 
 
 async def _seen(things: list[Delivery] | list[bool], count: int) -> bool:

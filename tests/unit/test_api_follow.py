@@ -62,7 +62,8 @@ class PubSub:
     async def get_message(self, timeout: float) -> dict[str, str] | None:  # noqa: ASYNC109 - redis-py's signature
         """Return the next message, or None after a while."""
         try:
-            news = await asyncio.wait_for(self.news.get(), timeout)
+            async with asyncio.timeout(timeout):
+                news = await self.news.get()
         except TimeoutError:
             return None
         if isinstance(news, Exception):
