@@ -127,7 +127,7 @@ def properties(message: Message) -> dict[str, Any]:
     """Return the AMQP properties of a message under the names of the contract."""
     assert message.timestamp is not None
     assert message.delivery_mode is not None
-    plain = ("message_id", "correlation_id", "type", "app_id", "content_type")
+    plain = ("message_id", "correlation_id", "type", "app_id", "content_type", "content_encoding")
     return {
         **{name: getattr(message, name) for name in plain},
         "timestamp": int(message.timestamp.timestamp()),

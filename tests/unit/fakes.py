@@ -105,6 +105,7 @@ class Incoming:
     routing_key: str = "order.created.v1"
     redelivered: bool = False
     content_type: str = "application/json"
+    content_encoding: str | None = None
     timestamp: int = 1_795_426_200
     type: str = "order.created.v1"
     app_id: str = "api"
