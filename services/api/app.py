@@ -107,7 +107,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     )
     return http_api(
         orders,
-        rate_limit(count_decisions(instruments, limiter.decide)),
+        rate_limit(count_decisions(instruments, limiter.decide), settings.keys()),
         [*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()],
         version=settings.service_version,
         ids=current_ids,

@@ -1,6 +1,6 @@
 """The FastAPI application: routes, errors, OpenAPI; everything it needs is handed in."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from services.api.errors import handle_errors
 from services.api.problems import Ids, Problem
-from services.api.routes import Orders, orders_router
+from services.api.routes import Orders, RateLimit, orders_router
 from services.api.schemas import NewOrder
 
 DESCRIPTION = """
@@ -22,7 +22,7 @@ Every answer carries `X-Correlation-ID`: yours, when you sent a well-formed one.
 
 def http_api(
     orders: Orders,
-    rate_limit: Callable[..., Awaitable[None]],
+    rate_limit: RateLimit,
     operational: Sequence[BaseRoute],
     *,
     version: str,
@@ -55,6 +55,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(schema.pop("$defs", {}))
             schemas[model.__name__] = schema
+        for path in document["paths"].values():
+            for operation in path.values():
+                if operation.get("security") == [{"client": []}]:
+                    operation["security"].append({})  # whether a key is needed is a setting
         document["paths"] |= OPERATIONAL_PATHS
         app.openapi_schema = document
     return app.openapi_schema

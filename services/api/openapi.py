@@ -4,6 +4,7 @@ import json
 import sys
 from typing import Any
 
+from services.api.dependencies import rate_limit
 from services.api.http import http_api
 from services.api.routes import Orders
 from services.api.settings import Settings
@@ -14,14 +15,11 @@ VERSION: str = Settings.model_fields["service_version"].default
 def document() -> dict[str, Any]:
     """Return the document of the application as it ships; none of its parts is ever called."""
     nothing: Any = None
-
-    async def rate_limit() -> None:
-        """Stand where the limiter stands, and never run."""
-
     orders = Orders(
         place=nothing, load=nothing, load_status=nothing, page=nothing, followers=nothing, ending=nothing
     )
-    return http_api(orders, rate_limit, [], version=VERSION, ids=dict).openapi()
+    limit = rate_limit(nothing, nothing)
+    return http_api(orders, limit, [], version=VERSION, ids=dict).openapi()
 
 
 if __name__ == "__main__":
