@@ -16,6 +16,7 @@ from observability import (
     redis_command,
     setup,
 )
+from services.api.browsers import for_browsers
 from services.api.cache import OrderCache
 from services.api.catalogue import CATALOGUE
 from services.api.dependencies import rate_limit
@@ -58,7 +59,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         app = build(settings, telemetry, redis, outbox, followers, broker, lifetime)
         await enter(
             http_server(
-                telemetry.http(app),
+                telemetry.http(for_browsers(app, settings.cors_origins)),
                 host=settings.http_host,
                 port=settings.http_port,
                 shutdown_timeout=settings.shutdown_timeout_seconds,

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
+from services.api.docs import docs_route
 from services.api.errors import handle_errors
 from services.api.problems import Ids, Problem
 from services.api.routes import Orders, RateLimit, orders_router
@@ -35,10 +36,13 @@ def http_api(
         description=DESCRIPTION,
         # The entry span is ours; two would be one too many.
         telemetry={"tracing": False, "metrics": False, "logs": False},
+        docs_url=None,
         redoc_url=None,
+        # The address to be redirected to would be made of whatever Host the client sent.
+        redirect_slashes=False,
     )
     app.include_router(orders_router(orders, rate_limit))
-    app.router.routes.extend(operational)
+    app.router.routes.extend([*operational, docs_route(app.title, "/openapi.json")])
     handle_errors(app, ids)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app

@@ -9,6 +9,7 @@ from services.kit.settings import DEVELOPMENT_SECRET, ServiceSettings
 
 ClientName = Annotated[str, StringConstraints(pattern=CLIENT_NAME)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/?#@\s]+)$")]
 
 
 class Settings(ServiceSettings):
@@ -21,6 +22,8 @@ class Settings(ServiceSettings):
     """As JSON: the SHA-256 (hex) of each client's key by the client's name."""
     require_api_key: bool | None = None
     """Whether a request needs a key; unset: in production it does."""
+    cors_origins: tuple[Origin, ...] = ()
+    """As JSON: origins whose pages may use the api from a browser; `*` for all."""
     rate_limit_per_second: float = Field(default=1000.0, gt=0, allow_inf_nan=False)
     """Requests a second that one client may make for long."""
     rate_limit_burst: int = Field(default=2000, ge=1)
