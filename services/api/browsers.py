@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-CONTENT_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+from services.kit.refusals import CONTENT_POLICY
+
 PRIVATE = "/v1"
 """Under it answers are about somebody's orders: no cache on the way may keep them."""
 READ_HEADERS = (

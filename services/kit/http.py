@@ -14,11 +14,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from services.kit.errors import describe
+from services.kit.protocol import BoundedProtocol
 
 PING_TIMEOUT_SECONDS = 0.8
 START_TIMEOUT_SECONDS = 10.0
 MAX_CONNECTIONS = 4096
-"""Past them uvicorn answers 503 by itself."""
+"""Past them the server answers 503 by itself."""
+READ_TIMEOUT_SECONDS = 30.0
+"""How long a client may read nothing of what was sent to it."""
 SECURITY_HEADERS = (
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
@@ -55,6 +58,8 @@ async def http_server(app: ASGIApp, *, host: str, port: int, shutdown_timeout: f
         port=port,
         log_config=None,
         access_log=False,
+        http=BoundedProtocol,
+        ws="none",
         lifespan="off",
         server_header=False,
         headers=list(SECURITY_HEADERS),
@@ -64,6 +69,8 @@ async def http_server(app: ASGIApp, *, host: str, port: int, shutdown_timeout: f
     )
     server = _Server(config)
     listener = socket.create_server((host, port), backlog=config.backlog)
+    # Connections inherit it. Without it, whoever stops reading would hold an answer in memory for ever.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(READ_TIMEOUT_SECONDS * 1000))
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:
         await _started(server, task)

@@ -1,0 +1,167 @@
+"""uvicorn's HTTP protocol with the bounds that it lacks: how large a request's head may be, and how slow.
+
+A client that reads nothing is left to the kernel (`http_server` sets TCP_USER_TIMEOUT); a body is bounded by
+who reads it.
+"""
+
+import asyncio
+from asyncio.events import TimerHandle
+from itertools import chain
+from secrets import token_hex
+from typing import Any
+
+import structlog
+from httptools import HttpParserError
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from services.kit.refusals import BROKEN, LATE, OVERLOADED, TOO_LARGE, Refusal, body_and_headers, on_the_wire
+
+log = structlog.get_logger(__name__)
+
+MAX_HEAD_BYTES = 16 * 1024
+MAX_HEADERS = 100
+HEAD_TIMEOUT_SECONDS = 10.0
+"""For a head once it has begun, and for the rest of a body that nobody reads any more."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Answers 431 or 408 where uvicorn would go on reading for ever, and 400 as a problem."""
+
+    _deadline: TimerHandle | None = None
+    _refusal = BROKEN
+    """What it means when the parser gives up."""
+    _head_awaited = True
+    """Whether the next thing to be completed is a head, not a body."""
+    _finished: Any = None
+    """The scope of the last message that was complete."""
+    _unparsed = 0
+    """Bytes since a head, a part of a body or a message was complete: the parser keeps them, however many."""
+    _at_most = 0
+    """Bytes that the current head can have, so that most need not be measured."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Expect a head."""
+        super().connection_made(transport)
+        self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more."""
+        self._in_time()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and refuse what leads nowhere."""
+        self._unparsed += len(data)
+        self._at_most += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._unparsed > MAX_HEAD_BYTES:
+            self._refuse(TOO_LARGE)
+        elif self._head_awaited and (self._unparsed or self.scope is not self._finished):
+            self._expect()
+        else:
+            self._at_most = 0
+
+    def on_headers_complete(self) -> None:
+        """Take a head that was in time and is not too large."""
+        self._in_time()
+        self._head_awaited, self._unparsed = False, 0
+        self._check_size(self._at_most)
+        super().on_headers_complete()
+        # Trailers are not added to the request: they must not pass for headers (RFC 9110, 6.5.1).
+        self.headers = []
+
+    def on_chunk_header(self) -> None:
+        """A chunk's extensions ended."""
+        self._unparsed = 0
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a part of the body on."""
+        self._unparsed = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Expect the next message, if the answer to this one is out already."""
+        if self.headers:  # trailers
+            self._check_size(self._size())
+        self._in_time()
+        self._head_awaited, self._finished, self._unparsed = True, self.scope, 0
+        super().on_message_complete()
+        if self.cycle.response_complete and self.timeout_keep_alive_task is None:
+            # uvicorn arms it with the answer only, and disarms it with the bytes that came since.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_response_complete(self) -> None:
+        """Give the rest of a body that nobody reads its time, too."""
+        super().on_response_complete()
+        if not self._head_awaited and self.cycle.response_complete and not self.transport.is_closing():
+            self._expect()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text
+        """Answer what the parser gave up."""
+        self._refuse(self._refusal)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        # The parser reads nothing after a message that asks for another protocol.
+        self.cycle.keep_alive = False
+        if self.cycle.response_complete:
+            self.transport.close()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        chosen: Any = _overloaded if app is service_unavailable else app
+        super()._start_asgi_task(cycle, chosen)
+
+    def _check_size(self, at_most: int) -> None:
+        if len(self.headers) > MAX_HEADERS or (at_most > MAX_HEAD_BYTES and self._size() > MAX_HEAD_BYTES):
+            self._refusal = TOO_LARGE
+            raise HttpParserError
+
+    def _size(self) -> int:
+        return len(self.url) + 4 * len(self.headers) + sum(map(len, chain.from_iterable(self.headers)))
+
+    def _expect(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_TIMEOUT_SECONDS, self._late)
+
+    def _in_time(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _late(self) -> None:
+        self._deadline = None
+        if self.transport.is_closing():
+            return
+        if self._answering():
+            self._expect()  # whoever awaits an answer may take its time
+        elif self._head_awaited and (self._unparsed or self.scope is not self._finished):
+            self._refuse(LATE)
+        else:
+            self.transport.close()
+
+    def _answering(self) -> bool:
+        """Tell whether an answer is due or on its way, into which another one must not be written."""
+        cycle = self.cycle
+        pending = cycle is not None and not cycle.response_complete
+        return pending and (self._head_awaited or cycle.response_started)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if not self._answering():
+            correlation_id = token_hex(16)
+            log.warning("request refused", reason=refusal.kind, correlation_id=correlation_id)
+            self.transport.write(on_the_wire(refusal, correlation_id, self.server_state.default_headers))
+        self.transport.close()
+
+
+async def _overloaded(_: Scope, __: Receive, send: Send) -> None:
+    correlation_id = token_hex(16)
+    log.warning("request refused", reason=OVERLOADED.kind, correlation_id=correlation_id)
+    body, headers = body_and_headers(OVERLOADED, correlation_id)
+    headers.append((b"retry-after", b"1"))
+    await send({"type": "http.response.start", "status": int(OVERLOADED.status), "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

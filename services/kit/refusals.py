@@ -1,0 +1,58 @@
+"""What the server answers by itself, before any application is asked: RFC 9457 problems on the wire."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+CONTENT_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+"""For answers that are data: nothing in them is run, nothing embeds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request was not even read."""
+
+    status: HTTPStatus
+    kind: str
+    detail: str
+
+
+BROKEN = Refusal(HTTPStatus.BAD_REQUEST, "malformed-http", "this is no HTTP/1.1 request")
+TOO_LARGE = Refusal(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "headers-too-large",
+    "request line and headers have at most 16 KiB and 100 fields",
+)
+LATE = Refusal(HTTPStatus.REQUEST_TIMEOUT, "request-timeout", "the headers did not arrive in time")
+OVERLOADED = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "too many connections")
+
+
+def body_and_headers(refusal: Refusal, correlation_id: str) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Return the problem, which knows no path, and the headers that go with it."""
+    body = json.dumps(
+        {
+            "type": f"urn:orderscope:problem:{refusal.kind}",
+            "title": refusal.status.phrase,
+            "status": int(refusal.status),
+            "detail": refusal.detail,
+            "instance": "",
+            "correlation_id": correlation_id,
+        }
+    ).encode()
+    return body, [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"content-security-policy", CONTENT_POLICY),
+        (b"cache-control", b"no-store"),
+        (b"x-correlation-id", correlation_id.encode()),
+        (b"connection", b"close"),
+    ]
+
+
+def on_the_wire(refusal: Refusal, correlation_id: str, defaults: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the whole answer as bytes."""
+    body, headers = body_and_headers(refusal, correlation_id)
+    lines = [name + b": " + value + b"\r\n" for name, value in [*defaults, *headers]]
+    status_line = f"HTTP/1.1 {int(refusal.status)} {refusal.status.phrase}\r\n".encode()
+    return b"".join([status_line, *lines, b"\r\n", body])
