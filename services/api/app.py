@@ -86,6 +86,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         outbox_max_entries=settings.outbox_max_entries,
         idempotency_ttl=settings.idempotency_ttl_seconds,
         retention=settings.retention_seconds,
+        look_after=settings.stuck_after_seconds,
     )
     cache = OrderCache(
         telemetry.traced("redis: read order", SpanKind.CLIENT, redis_command("PIPELINE"))(store.order),

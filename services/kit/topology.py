@@ -66,6 +66,12 @@ async def declare_subscription(channel: AbstractChannel, subscription: Subscript
         await queue.bind(exchange, key, timeout=DECLARE_TIMEOUT_SECONDS)
 
 
+async def waiting_messages(channel: AbstractChannel, queue: str) -> int:
+    """Return how many messages wait in a queue to be delivered."""
+    found = await channel.declare_queue(queue, passive=True, timeout=DECLARE_TIMEOUT_SECONDS)
+    return found.declaration_result.message_count or 0
+
+
 async def _declare(
     channel: AbstractChannel,
     name: str,
