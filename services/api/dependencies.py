@@ -1,14 +1,20 @@
-"""What stands before every route: the rate limit."""
+"""What stands before every route: the rate limit; before operator routes, their token."""
 
+import hmac
 import math
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from services.api.limits import Decision
 from services.api.problems import ProblemError
 
 Decide = Callable[[str], Awaitable[Decision]]
+OPERATOR_TOKEN = HTTPBearer(
+    scheme_name="operator", description="`OPERATOR_TOKEN` of the api's settings.", auto_error=False
+)
 
 
 def rate_limit(decide: Decide) -> Callable[..., Awaitable[None]]:
@@ -31,3 +37,22 @@ def client_of(request: Request) -> str:
     if key:
         return f"key:{key}"
     return f"address:{request.client.host if request.client else 'unknown'}"
+
+
+def operator(expected: str) -> Callable[..., Awaitable[None]]:
+    """Return the dependency that lets only the holder of the operator token pass (RFC 6750).
+
+    It belongs behind the rate limit, which then bounds how often a token can be guessed.
+    """
+
+    async def authorized(
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(OPERATOR_TOKEN)],
+    ) -> None:
+        # Starlette reads headers as Latin-1: encoded so, they are the bytes that were sent.
+        sent = credentials.credentials.encode("latin-1") if credentials else b""
+        if not expected or not hmac.compare_digest(sent, expected.encode()):
+            raise ProblemError(
+                401, "unauthorized", "the operator token is needed", headers={"WWW-Authenticate": "Bearer"}
+            )
+
+    return authorized
