@@ -1,15 +1,14 @@
 """The FastAPI application: routes, errors, OpenAPI; everything it needs is handed in."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
 from services.api.errors import handle_errors
 from services.api.problems import Ids, Problem
-from services.api.routes import Orders, orders_router
 from services.api.schemas import NewOrder
 
 DESCRIPTION = """
@@ -21,8 +20,7 @@ Every answer carries `X-Correlation-ID`: yours, when you sent a well-formed one.
 
 
 def http_api(
-    orders: Orders,
-    rate_limit: Callable[..., Awaitable[None]],
+    routers: Sequence[APIRouter],
     operational: Sequence[BaseRoute],
     *,
     version: str,
@@ -37,7 +35,8 @@ def http_api(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         redoc_url=None,
     )
-    app.include_router(orders_router(orders, rate_limit))
+    for router in routers:
+        app.include_router(router)
     app.router.routes.extend(operational)
     handle_errors(app, ids)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it

@@ -4,8 +4,10 @@ import json
 import sys
 from typing import Any
 
+from services.api.dead_letters import dead_letters_router
+from services.api.dependencies import operator
 from services.api.http import http_api
-from services.api.routes import Orders
+from services.api.routes import Orders, orders_router
 from services.api.settings import Settings
 
 VERSION: str = Settings.model_fields["service_version"].default
@@ -15,13 +17,14 @@ def document() -> dict[str, Any]:
     """Return the document of the application as it ships; none of its parts is ever called."""
     nothing: Any = None
 
-    async def rate_limit() -> None:
+    async def allow() -> None:
         """Stand where the limiter stands, and never run."""
 
     orders = Orders(
         place=nothing, load=nothing, load_status=nothing, page=nothing, followers=nothing, ending=nothing
     )
-    return http_api(orders, rate_limit, [], version=VERSION, ids=dict).openapi()
+    routers = [orders_router(orders, allow), dead_letters_router(nothing, [allow, operator("")])]
+    return http_api(routers, [], version=VERSION, ids=dict).openapi()
 
 
 if __name__ == "__main__":

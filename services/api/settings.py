@@ -10,7 +10,9 @@ class Settings(ServiceSettings):
 
     http_port: int = Field(default=8000, ge=1, le=65535)
     operator_token: str = DEVELOPMENT_SECRET
-    """For operator routes; there are none yet, and production refuses its default already."""
+    """For the operators' routes, as a bearer token; production refuses its default."""
+    dead_letter_queues: tuple[str, ...] = ("worker.order-created.dlq", "notifier.order-outcome.dlq")
+    """Where the services set messages aside, as a JSON list."""
     rate_limit_per_second: float = Field(default=1000.0, gt=0, allow_inf_nan=False)
     """Requests a second that one client may make for long."""
     rate_limit_burst: int = Field(default=2000, ge=1)

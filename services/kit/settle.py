@@ -1,10 +1,9 @@
 """Settling a delivery: acknowledged, or first copied, confirmed, to a retry or the dead-letter queue."""
 
-import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, HeadersType
 
 from services.kit.errors import describe
-from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Settlement, from_amqp, now_ms
+from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Settlement, copy_of, from_amqp, now_ms
 from services.kit.topology import Subscription
 
 PUBLISH_TIMEOUT_SECONDS = 4.0
@@ -44,19 +43,5 @@ def dead_letter_headers(queue: str, settlement: Settlement) -> HeadersType:
 async def _copy(
     channel: AbstractChannel, message: AbstractIncomingMessage, queue: str, headers: HeadersType
 ) -> None:
-    # RabbitMQ sends further copies to what CC and BCC name (https://www.rabbitmq.com/docs/sender-selected).
-    original = {name: value for name, value in message.headers.items() if name.upper() not in {"CC", "BCC"}}
-    kept = {FIRST_PUBLISHED_AT: now_ms(), **original}
-    copy = aio_pika.Message(
-        message.body,
-        headers={**kept, **headers},
-        content_type=message.content_type,
-        content_encoding=message.content_encoding,
-        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        correlation_id=message.correlation_id,
-        message_id=message.message_id,
-        timestamp=message.timestamp,
-        type=message.type,
-        app_id=message.app_id,
-    )
+    copy = copy_of(message, {FIRST_PUBLISHED_AT: now_ms(), **message.headers, **headers})
     await channel.default_exchange.publish(copy, queue, mandatory=True, timeout=PUBLISH_TIMEOUT_SECONDS)
