@@ -20,13 +20,20 @@ async def settle(
     Raises:
         aio_pika.exceptions.AMQPError, ConnectionError, TimeoutError: Nothing was acknowledged.
     """
+
+    async def copy(queue: str, headers: HeadersType) -> None:
+        # No default exchange: who may publish there may write into every queue.
+        exchange = await channel.get_exchange(subscription.exchange, ensure=False)
+        told = {FIRST_PUBLISHED_AT: now_ms(), **message.headers, **headers, **settlement.context}
+        await exchange.publish(copy_of(message, told), queue, mandatory=True, timeout=PUBLISH_TIMEOUT_SECONDS)
+
     if settlement.action == "retry":
         attempt = from_amqp(message, subscription.queue).attempt
         headers: HeadersType = {ATTEMPT: attempt + 1, "x-retry-reason": settlement.outcome}
-        await _copy(channel, message, subscription.retry_queue(attempt), {**headers, **settlement.context})
+        await copy(subscription.retry_queue(attempt), headers)
     elif settlement.action == "dead_letter":
         headers = dead_letter_headers(subscription.queue, settlement)
-        await _copy(channel, message, subscription.dead_letter_queue, {**headers, **settlement.context})
+        await copy(subscription.dead_letter_queue, headers)
     await message.ack()
 
 
@@ -38,10 +45,3 @@ def dead_letter_headers(queue: str, settlement: Settlement) -> HeadersType:
         "x-dead-lettered-at": now_ms(),
         "x-dead-lettered-from": queue,
     }
-
-
-async def _copy(
-    channel: AbstractChannel, message: AbstractIncomingMessage, queue: str, headers: HeadersType
-) -> None:
-    copy = copy_of(message, {FIRST_PUBLISHED_AT: now_ms(), **message.headers, **headers})
-    await channel.default_exchange.publish(copy, queue, mandatory=True, timeout=PUBLISH_TIMEOUT_SECONDS)
