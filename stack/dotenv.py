@@ -1,15 +1,20 @@
 """`python3 -m stack.dotenv` makes `.env` from `.env.example` and fills in random secrets.
 
-A variable that the example leaves empty is a secret. Values that `.env` already has are never changed, so it
-can run before every start. It needs nothing but the standard library: `make up` works without the venv.
+A variable that the example leaves empty is a secret; `X_SHA256` is the hash of the secret `X`, for whoever
+has to recognise it and need not know it: with a hash given, `X` may stay empty. Values that `.env` already
+has are never changed, so it can run before every start. It needs nothing but the standard library: `make up`
+works without the venv.
 """
 
+import hashlib
 import secrets
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 SECRET_BYTES = 24
+HASH = "_SHA256"
 
 
 def main(directory: Path = Path()) -> int:
@@ -29,7 +34,11 @@ def complete(example: str, current: str) -> str:
     missing = [f"{name}={value}" for name, value in wanted.items() if name not in have]
     lines = [*current.splitlines(), *missing] if current.strip() else example.splitlines()
     empty = {name for name, value in wanted.items() if not value and not have.get(name)}
-    return "".join(f"{_filled(line, empty)}\n" for line in lines)
+    kept_as_hash = {name for name in empty if have.get(name + HASH)}
+    made = {name: secrets.token_hex(SECRET_BYTES) for name in empty - kept_as_hash if not name.endswith(HASH)}
+    known = {**have, **made}
+    hashes = {name: _hash(known[name.removesuffix(HASH)]) for name in empty if name.endswith(HASH)}
+    return "".join(f"{_filled(line, made | hashes)}\n" for line in lines)
 
 
 def variables(text: str) -> dict[str, str]:
@@ -38,10 +47,14 @@ def variables(text: str) -> dict[str, str]:
     return {name.strip(): value.strip().strip("\"'") for name, equals, value in lines if equals}
 
 
-def _filled(line: str, empty: set[str]) -> str:
-    """Return `line` with a secret when it sets one of `empty`; hex, so that it needs no quoting in a URL."""
+def _filled(line: str, values: Mapping[str, str]) -> str:
+    """Return `line` with its value when it sets one of these; all are hex: no quoting in a URL."""
     name = next(iter(variables(line)), "")
-    return f"{name}={secrets.token_hex(SECRET_BYTES)}" if name in empty else line
+    return f"{name}={values[name]}" if name in values else line
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _write(path: Path, text: str) -> None:

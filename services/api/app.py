@@ -16,10 +16,11 @@ from observability import (
     redis_command,
     setup,
 )
+from services.api.browsers import for_browsers
 from services.api.cache import OrderCache
 from services.api.catalogue import CATALOGUE
 from services.api.dead_letters import dead_letters_router
-from services.api.dependencies import operator, rate_limit
+from services.api.dependencies import address_limit, operator, rate_limit
 from services.api.follow import Followers
 from services.api.http import http_api
 from services.api.limits import RateLimiter
@@ -64,7 +65,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         app = build(settings, telemetry, redis, outbox, followers, letters, lifetime)
         await enter(
             http_server(
-                telemetry.http(app),
+                telemetry.http(for_browsers(app, settings.cors_origins)),
                 host=settings.http_host,
                 port=settings.http_port,
                 shutdown_timeout=settings.shutdown_timeout_seconds,
@@ -112,11 +113,11 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         followers=followers,
         ending=lambda: lifetime.ending,
     )
-    limited = rate_limit(count_decisions(instruments, limiter.decide))
+    decide = count_decisions(instruments, limiter.decide)
     return http_api(
         [
-            orders_router(orders, limited),
-            dead_letters_router(letters, [limited, operator(settings.operator_token)]),
+            orders_router(orders, rate_limit(decide, settings.keys())),
+            dead_letters_router(letters, [address_limit(decide), operator(settings.operator_token)]),
         ],
         [*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()],
         version=settings.service_version,

@@ -1,48 +1,85 @@
-"""What stands before every route: the rate limit; before operator routes, their token."""
+"""What stands before every route: API key and rate limit; before operator routes, their token."""
 
 import hmac
 import math
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Request, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request, Response, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from services.api.keys import ApiKeys, UnknownKeyError
 from services.api.limits import Decision
 from services.api.problems import ProblemError
 
 Decide = Callable[[str], Awaitable[Decision]]
+API_KEY = APIKeyHeader(
+    name="X-API-Key",
+    scheme_name="client",
+    description="Whose request it is: limits and idempotency keys are counted by it. Needed where "
+    "`REQUIRE_API_KEY` is on, as in production.",
+    auto_error=False,
+)
 OPERATOR_TOKEN = HTTPBearer(
     scheme_name="operator", description="`OPERATOR_TOKEN` of the api's settings.", auto_error=False
 )
 
 
-def rate_limit(decide: Decide) -> Callable[..., Awaitable[None]]:
-    """Return the dependency that counts a request against its client's limit."""
+def rate_limit(decide: Decide, keys: ApiKeys) -> Callable[..., Awaitable[str | None]]:
+    """Return the dependency that counts a request against its client's limit and returns the client's name.
 
-    async def limited(request: Request, response: Response) -> None:
-        decision = await decide(client_of(request))
-        headers = decision.headers()
-        if not decision.allowed:
-            headers["Retry-After"] = str(max(1, math.ceil(decision.retry_after)))
-            raise ProblemError(429, "rate-limited", "too many requests from this client", headers=headers)
+    Whoever has no name, or a key that is nobody's, counts as its address.
+    """
+
+    async def limited(
+        request: Request, response: Response, key: Annotated[str | None, Security(API_KEY)]
+    ) -> str | None:
+        client, known = _client(keys, key)
+        headers = await _passed(decide, f"key:{client}" if client else _address(request))
+        if not known:
+            headers["WWW-Authenticate"] = "ApiKey"
+            raise ProblemError(401, "unauthorized", "a valid X-API-Key is needed", headers=headers)
         response.headers.update(headers)
+        return client
 
     return limited
 
 
-def client_of(request: Request) -> str:
-    """Return whom a request is counted against: its API key, or else its address."""
-    key = request.headers.get("x-api-key")
-    if key:
-        return f"key:{key}"
+def _client(keys: ApiKeys, key: str | None) -> tuple[str | None, bool]:
+    """Return whose key it is, and whether the request may be served."""
+    try:
+        return keys.client(key), True
+    except UnknownKeyError:
+        return None, False
+
+
+def address_limit(decide: Decide) -> Callable[..., Awaitable[None]]:
+    """Return the dependency that counts a request against its address, where API keys have no say."""
+
+    async def limited(request: Request, response: Response) -> None:
+        response.headers.update(await _passed(decide, _address(request)))
+
+    return limited
+
+
+async def _passed(decide: Decide, counted: str) -> dict[str, str]:
+    """Count a request and return the headers that tell what is left."""
+    decision = await decide(counted)
+    headers = decision.headers()
+    if not decision.allowed:
+        headers["Retry-After"] = str(max(1, math.ceil(decision.retry_after)))
+        raise ProblemError(429, "rate-limited", "too many requests from this client", headers=headers)
+    return headers
+
+
+def _address(request: Request) -> str:
     return f"address:{request.client.host if request.client else 'unknown'}"
 
 
 def operator(expected: str) -> Callable[..., Awaitable[None]]:
     """Return the dependency that lets only the holder of the operator token pass (RFC 6750).
 
-    It belongs behind the rate limit, which then bounds how often a token can be guessed.
+    It belongs behind `address_limit`, which then bounds how often a token can be guessed.
     """
 
     async def authorized(

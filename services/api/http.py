@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
+from services.api.docs import docs_route
 from services.api.errors import handle_errors
 from services.api.problems import Ids, Problem
 from services.api.schemas import NewOrder
@@ -33,11 +34,14 @@ def http_api(
         description=DESCRIPTION,
         # The entry span is ours; two would be one too many.
         telemetry={"tracing": False, "metrics": False, "logs": False},
+        docs_url=None,
         redoc_url=None,
+        # The address to be redirected to would be made of whatever Host the client sent.
+        redirect_slashes=False,
     )
     for router in routers:
         app.include_router(router)
-    app.router.routes.extend(operational)
+    app.router.routes.extend([*operational, docs_route(app.title, "/openapi.json")])
     handle_errors(app, ids)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
@@ -54,6 +58,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(schema.pop("$defs", {}))
             schemas[model.__name__] = schema
+        for path in document["paths"].values():
+            for operation in path.values():
+                if operation.get("security") == [{"client": []}]:
+                    operation["security"].append({})  # whether a key is needed is a setting
         document["paths"] |= OPERATIONAL_PATHS
         app.openapi_schema = document
     return app.openapi_schema

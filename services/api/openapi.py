@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from services.api.dead_letters import dead_letters_router
-from services.api.dependencies import operator
+from services.api.dependencies import address_limit, operator, rate_limit
 from services.api.http import http_api
 from services.api.routes import Orders, orders_router
 from services.api.settings import Settings
@@ -16,14 +16,13 @@ VERSION: str = Settings.model_fields["service_version"].default
 def document() -> dict[str, Any]:
     """Return the document of the application as it ships; none of its parts is ever called."""
     nothing: Any = None
-
-    async def allow() -> None:
-        """Stand where the limiter stands, and never run."""
-
     orders = Orders(
         place=nothing, load=nothing, load_status=nothing, page=nothing, followers=nothing, ending=nothing
     )
-    routers = [orders_router(orders, allow), dead_letters_router(nothing, [allow, operator("")])]
+    routers = [
+        orders_router(orders, rate_limit(nothing, nothing)),
+        dead_letters_router(nothing, [address_limit(nothing), operator("")]),
+    ]
     return http_api(routers, [], version=VERSION, ids=dict).openapi()
 
 

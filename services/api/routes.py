@@ -27,9 +27,8 @@ IdempotencyKey = Annotated[
         description="Makes repeating the request safe: the same key and order give the same answer.",
     ),
 ]
-
-
-ApiKey = Annotated[str | None, Header(max_length=255, description="Limits and keys are counted by it.")]
+RateLimit = Callable[..., Awaitable[str | None]]
+"""The dependency that returns the client's name, when it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +43,22 @@ class Orders:
     ending: Callable[[], bool]
 
 
-def orders_router(orders: Orders, rate_limit: Callable[..., Awaitable[None]]) -> APIRouter:
-    """Return the routes, each behind the rate limit."""
+def orders_router(orders: Orders, rate_limit: RateLimit) -> APIRouter:
+    """Return the routes, each behind the API key and the rate limit."""
     # The prefix belongs to the router itself: given to include_router it is missing from the span's route.
     router = APIRouter(
         prefix="/v1/orders",
         tags=["orders"],
         dependencies=[Depends(rate_limit)],
-        responses=documented(429, 500, 503),
+        responses=documented(401, 429, 500, 503),
     )
-    _writing(router, orders)
+    _writing(router, orders, rate_limit)
     _reading(router, orders)
     _following(router, orders)
     return router
 
 
-def _writing(router: APIRouter, orders: Orders) -> None:
+def _writing(router: APIRouter, orders: Orders, rate_limit: RateLimit) -> None:
     @router.post(
         "",
         status_code=202,
@@ -70,12 +69,12 @@ def _writing(router: APIRouter, orders: Orders) -> None:
     async def place_order(
         new: Annotated[NewOrder, Depends(new_order)],
         response: Response,
+        client: Annotated[str | None, Depends(rate_limit)],
         idempotency_key: IdempotencyKey = None,
-        x_api_key: ApiKey = None,
     ) -> Order:
         """Accept an order: from here on it will be settled, whatever fails meanwhile."""
         # A key is its client's own, as far as the client says who it is.
-        key = idempotency_key and f"{x_api_key or ''} {idempotency_key}"
+        key = idempotency_key and f"{client or ''} {idempotency_key}"
         placed = await orders.place(new, key)
         response.headers["Location"] = f"/v1/orders/{placed.order.id}"
         if placed.replayed:

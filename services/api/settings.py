@@ -1,8 +1,15 @@
 """Settings of the api."""
 
-from pydantic import Field
+from typing import Annotated, Self
 
+from pydantic import Field, StringConstraints, model_validator
+
+from services.api.keys import CLIENT_NAME, ApiKeys
 from services.kit.settings import DEVELOPMENT_SECRET, ServiceSettings
+
+ClientName = Annotated[str, StringConstraints(pattern=CLIENT_NAME)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/?#@\s]+)$")]
 
 
 class Settings(ServiceSettings):
@@ -13,6 +20,12 @@ class Settings(ServiceSettings):
     """For the operators' routes, as a bearer token; production refuses its default."""
     dead_letter_queues: tuple[str, ...] = ("worker.order-created.dlq", "notifier.order-outcome.dlq")
     """Where the services set messages aside, as a JSON list."""
+    api_keys: dict[ClientName, Sha256] = Field(default={})
+    """As JSON: the SHA-256 (hex) of each client's key by the client's name."""
+    require_api_key: bool | None = None
+    """Whether a request needs a key; unset: in production it does."""
+    cors_origins: tuple[Origin, ...] = ()
+    """As JSON: origins whose pages may use the api from a browser; `*` for all."""
     rate_limit_per_second: float = Field(default=1000.0, gt=0, allow_inf_nan=False)
     """Requests a second that one client may make for long."""
     rate_limit_burst: int = Field(default=2000, ge=1)
@@ -28,3 +41,17 @@ class Settings(ServiceSettings):
     def secrets(self) -> dict[str, str]:
         """Return every secret in use by the name of its variable."""
         return {**super().secrets(), "OPERATOR_TOKEN": self.operator_token}
+
+    def keys(self) -> ApiKeys:
+        """Return the keys, and whether one is needed."""
+        required = self.environment == "production" if self.require_api_key is None else self.require_api_key
+        return ApiKeys(self.api_keys, required=required)
+
+    @model_validator(mode="after")
+    def _keys_where_they_are_needed(self) -> Self:
+        if self.keys().required and not self.api_keys:
+            raise ValueError(
+                "clients need a key and API_KEYS has none: `python -m services.api.keys NAME` makes one "
+                "(REQUIRE_API_KEY=false does without, where something in front knows the clients)"
+            )
+        return self

@@ -19,6 +19,12 @@ PING_TIMEOUT_SECONDS = 0.8
 START_TIMEOUT_SECONDS = 10.0
 MAX_CONNECTIONS = 4096
 """Past them uvicorn answers 503 by itself."""
+SECURITY_HEADERS = (
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+)
+"""On every answer, also on those that no application is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ async def http_server(app: ASGIApp, *, host: str, port: int, shutdown_timeout: f
         access_log=False,
         lifespan="off",
         server_header=False,
+        headers=list(SECURITY_HEADERS),
         proxy_headers=False,
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=max(1, round(shutdown_timeout)),

@@ -48,7 +48,7 @@ async def unlimited() -> None:
     """Let every request pass."""
 
 
-def app(limit: Callable[..., Awaitable[None]] = unlimited, **parts: Any) -> FastAPI:  # noqa: ANN401 - of Orders
+def app(limit: Callable[..., Awaitable[str | None]] = unlimited, **parts: Any) -> FastAPI:  # noqa: ANN401 - of Orders
     """Return the application with some parts of `Orders` replaced."""
     orders = Orders(
         place=placing,

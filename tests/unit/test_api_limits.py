@@ -5,10 +5,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 from fastapi import Request, Response
 
-from services.api.dependencies import client_of, rate_limit
+from services.api.dependencies import API_KEY, address_limit, rate_limit
+from services.api.keys import ApiKeys, key_hash
 from services.api.limits import Decision, RateLimiter
 from services.api.problems import ProblemError
 from tests.unit.fakes import Scripts
+
+KEY = b"pqT-7"
+KEYS = ApiKeys({"shop": key_hash(KEY)}, required=False)
 
 
 def request(*headers: tuple[bytes, bytes], client: tuple[str, int] | None = ("10.0.0.9", 5)) -> Request:
@@ -44,20 +48,62 @@ async def test_clients_are_counted_apart() -> None:
     assert len(set(keys)) == 3
 
 
-def test_a_request_counts_against_its_key_or_its_address() -> None:
-    """The API key comes first; without either there is one bucket for all."""
-    assert client_of(request((b"x-api-key", b"abc"))) == "key:abc"
-    assert client_of(request()) == "address:10.0.0.9"
-    assert client_of(request(client=None)) == "address:unknown"
+@pytest.mark.parametrize(
+    ("headers", "counted"),
+    [
+        ([(b"x-api-key", KEY)], "key:shop"),
+        ([(b"x-api-key", b"")], "address:10.0.0.9"),
+        ([], "address:10.0.0.9"),
+    ],
+)
+async def test_a_request_counts_against_its_client_or_its_address(
+    headers: list[tuple[bytes, bytes]], counted: str
+) -> None:
+    """A key stands for its client's name; without one there is the address."""
+    assert await counted_as(request(*headers), KEYS) == [counted]
+
+
+async def test_invented_keys_do_not_walk_around_the_limit() -> None:
+    """Where no keys are known, whatever is sent as one, the address counts; without address, one for all."""
+    nobody = ApiKeys({}, required=False)
+    for number in (b"1", b"2", b"\xff"):
+        assert await counted_as(request((b"x-api-key", number)), nobody) == ["address:10.0.0.9"]
+    assert await counted_as(request(client=None), nobody) == ["address:unknown"]
+
+
+@pytest.mark.parametrize("required", [False, True])
+async def test_a_wrong_key_is_refused_and_counted(required: bool) -> None:  # noqa: FBT001 - both
+    """401 counts against the address, so guessing is limited like anything else; past the limit it is 429."""
+    keys = ApiKeys(KEYS.hashes, required)
+    for allowed, status in ((True, 401), (False, 429)):
+        counted: list[str] = []
+        decision = Decision(allowed=allowed, limit=9, remaining=0, retry_after=1, reset_after=2)
+        with pytest.raises(ProblemError) as caught:
+            await asked(limit(decision, keys, counted), request((b"x-api-key", b"guess")))
+        assert (caught.value.status, counted) == (status, ["address:10.0.0.9"])
+        assert caught.value.headers["RateLimit-Remaining"] == "0"
+        assert caught.value.headers.get("WWW-Authenticate") == ("ApiKey" if allowed else None)
 
 
 async def test_an_allowed_request_learns_what_is_left() -> None:
     """The response carries the limit's headers."""
     response = Response()
-    await limit(Decision(allowed=True, limit=9, remaining=4, retry_after=0, reset_after=2))(
-        request(), response
-    )
+    decision = Decision(allowed=True, limit=9, remaining=4, retry_after=0, reset_after=2)
+    await asked(limit(decision), request(), response)
     assert response.headers["ratelimit-remaining"] == "4"
+
+
+async def test_operators_count_by_address() -> None:
+    """Where API keys have no say, a known one changes nothing."""
+    counted: list[str] = []
+
+    async def decide(client: str) -> Decision:
+        counted.append(client)
+        return Decision(allowed=True, limit=9, remaining=4, retry_after=0, reset_after=2)
+
+    response = Response()
+    await address_limit(decide)(request((b"x-api-key", KEY)), response)
+    assert (counted, response.headers["ratelimit-limit"]) == (["address:10.0.0.9"], "9")
 
 
 @pytest.mark.parametrize(("wait", "shown"), [(0.001, "1"), (1.0, "1"), (2.0, "2"), (2.1, "3")])
@@ -65,15 +111,33 @@ async def test_a_limited_request_learns_when_to_come_back(wait: float, shown: st
     """429 with Retry-After in whole seconds, rounded up, and the limit's headers."""
     limited = Decision(allowed=False, limit=9, remaining=0, retry_after=wait, reset_after=5)
     with pytest.raises(ProblemError) as caught:
-        await limit(limited)(request(), Response())
+        await asked(limit(limited), request())
     assert (caught.value.status, caught.value.headers["Retry-After"]) == (429, shown)
     assert caught.value.headers["RateLimit-Remaining"] == "0"
 
 
-def limit(decision: Decision) -> Callable[..., Awaitable[None]]:
-    """Return the dependency around a decision."""
+Dependency = Callable[..., Awaitable[str | None]]
 
-    async def decide(_: str) -> Decision:
+
+def limit(decision: Decision, keys: ApiKeys = KEYS, counted: list[str] | None = None) -> Dependency:
+    """Return the dependency around a decision; it notes who is counted."""
+
+    async def decide(client: str) -> Decision:
+        if counted is not None:
+            counted.append(client)
         return decision
 
-    return rate_limit(decide)
+    return rate_limit(decide, keys)
+
+
+async def asked(dependency: Dependency, request: Request, response: Response | None = None) -> str | None:
+    """Ask it as FastAPI does."""
+    return await dependency(request, response or Response(), await API_KEY(request))
+
+
+async def counted_as(request: Request, keys: ApiKeys) -> list[str]:
+    """Return whom a request was counted against."""
+    counted: list[str] = []
+    allowed = Decision(allowed=True, limit=9, remaining=4, retry_after=0, reset_after=2)
+    await asked(limit(allowed, keys, counted), request)
+    return counted

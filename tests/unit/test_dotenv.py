@@ -1,5 +1,6 @@
 """`.env` gets what it lacks and keeps what it has."""
 
+import hashlib
 import re
 import stat
 import subprocess
@@ -43,6 +44,21 @@ def test_existing_values_and_foreign_lines_are_kept() -> None:
 def test_value_that_the_owner_emptied_stays_empty() -> None:
     """Only secrets are filled: an empty value where the example has one is the owner's choice."""
     assert variables(complete(EXAMPLE, "USER_NAME=\nPASSWORD=a\nTOKEN=b\n"))["USER_NAME"] == ""
+
+
+def test_a_hash_is_made_of_its_secret() -> None:
+    """`X_SHA256` follows from `X`, the new one or the owner's, and is not touched again."""
+    example = "KEY_SHA256=\nKEY=\n"
+    for current in ("", "KEY=mine\n"):
+        values = variables(complete(example, current))
+        assert values["KEY_SHA256"] == hashlib.sha256(values["KEY"].encode()).hexdigest()
+    values = variables(complete(example, "KEY=new\nKEY_SHA256=old\n"))
+    assert values == {"KEY": "new", "KEY_SHA256": "old"}
+
+
+def test_a_secret_that_is_kept_as_a_hash_stays_out() -> None:
+    """Whoever took the key out of the file gets no other one, which would not match."""
+    assert variables(complete("KEY=\nKEY_SHA256=\n", "KEY_SHA256=abc\n")) == {"KEY": "", "KEY_SHA256": "abc"}
 
 
 def test_file_is_private_and_no_secret_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

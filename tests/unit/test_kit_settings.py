@@ -1,5 +1,7 @@
 """Settings: defaults for development, clear errors, and no default secret in production."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
@@ -13,6 +15,7 @@ STRONG = {
     "AMQP_URL": "amqps://shop:4f9d1c@mq.internal:5671/",
     "REDIS_URL": "rediss://:77ab0e@redis.internal:6379/0",
     "OPERATOR_TOKEN": "9e8d7c",
+    "API_KEYS": json.dumps({"shop": "5e" * 32}),
 }
 ALL: list[type[ServiceSettings]] = [ApiSettings, WorkerSettings, NotifierSettings]
 

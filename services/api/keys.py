@@ -1,0 +1,91 @@
+"""API keys: whose request it is. `python -m services.api.keys NAME` makes one."""
+
+import argparse
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+CLIENT_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+KEY_BYTES = 32
+USAGE = """Print a new API key and its entry for API_KEYS.
+
+The key is shown once and kept nowhere: give it to the client, which sends it as X-API-Key. The entry holds
+only its hash; add it to the JSON object in API_KEYS and start the api again.
+"""
+
+
+class UnknownKeyError(Exception):
+    """A key is needed and there is none, or it is nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeys:
+    """The keys that are known, as the SHA-256 of each in hex by its client's name.
+
+    A plain hash is right here, where it would be wrong for a password: a key is made of 256 random bits (192
+    in `.env`), which nobody guesses, however fast a hash can be tried.
+    """
+
+    hashes: Mapping[str, str]
+    required: bool
+
+    def client(self, key: str | None) -> str | None:
+        """Return the name of a key's client; None where none is needed and none was sent or known.
+
+        Raises:
+            UnknownKeyError: The request is nobody's, and must not be served.
+        """
+        if not self.required and (key is None or not self.hashes):
+            return None
+        # Headers are read as Latin-1; encoded so, they are the bytes that were sent.
+        digest = key_hash((key or "").encode("latin-1"))
+        # All are compared, so that the time tells nothing of which one is near.
+        names = [name for name, known in self.hashes.items() if hmac.compare_digest(digest, known)]
+        if key is None or not names:
+            raise UnknownKeyError
+        return names[0]
+
+
+def key_hash(key: bytes) -> str:
+    """Return what is kept of a key."""
+    return hashlib.sha256(key).hexdigest()
+
+
+def client_name(text: str) -> str:
+    """Return a client's name as it came.
+
+    Raises:
+        ValueError: It is no name.
+    """
+    if not re.fullmatch(CLIENT_NAME, text):
+        raise ValueError(text)
+    return text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a new key and its entry."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.api.keys",
+        description=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        type=client_name,
+        help="the client, as it is shown to operators: 1 to 64 letters, digits, '.', '_' or '-'",
+    )
+    name = parser.parse_args(arguments).name
+    key = secrets.token_urlsafe(KEY_BYTES)
+    entry = json.dumps({name: key_hash(key.encode())})
+    sys.stdout.write(f"X-API-Key: {key}\nAPI_KEYS={entry}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

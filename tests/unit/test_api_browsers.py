@@ -1,0 +1,138 @@
+"""What answers tell browsers."""
+
+import re
+
+import pytest
+from pydantic import ValidationError
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.api.browsers import for_browsers
+from services.api.docs import content_policy
+from services.api.settings import Settings
+from services.kit.ids import uuid7
+from tests.unit.api_app import app
+from tests.unit.asgi import Answer, call, http_scope
+
+PAGE = "https://shop.example"
+
+
+async def asked(path: str, *origins: str, method: str = "GET", **headers: str) -> Answer:
+    """Return the answer of the whole application to a browser."""
+    sent = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return await call(for_browsers(app(), origins), http_scope(method, path, sent))
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/orders", 200),
+        (f"/v1/orders/{uuid7()}", 404),
+        ("/v1/orders?", 404),
+        ("/openapi.json", 200),
+        ("/no", 404),
+    ],
+)
+async def test_no_answer_may_load_or_be_framed(path: str, status: int) -> None:
+    """Data is nothing to run, and an answer about orders nothing to keep; problems are answers, too."""
+    answer = await asked(path)
+    assert answer.status == status
+    assert answer.header("content-security-policy") == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.header("cache-control") == ("no-store" if path.startswith("/v1") else None)
+
+
+async def test_an_unexpected_error_is_guarded_too() -> None:
+    """What the outermost error handler answers passes here as well."""
+
+    async def fail(_: str) -> None:
+        raise ZeroDivisionError
+
+    answer = await call(for_browsers(app(load=fail), ()), http_scope("GET", f"/v1/orders/{uuid7()}"))
+    assert (answer.status, answer.header("cache-control")) == (500, "no-store")
+    assert answer.header("content-security-policy")
+
+
+async def test_a_route_has_the_last_word() -> None:
+    """What an application sets itself is not set again."""
+    headers = {"Cache-Control": "max-age=60", "Content-Security-Policy": "sandbox"}
+    inner: ASGIApp = Response("", headers=headers)
+    answer = await call(for_browsers(inner, ()), http_scope("GET", "/v1/prices"))
+    assert (answer.header("cache-control"), answer.header("content-security-policy")) == (
+        "max-age=60",
+        "sandbox",
+    )
+
+
+async def test_other_protocols_pass() -> None:
+    """A lifespan is no answer."""
+    seen: list[str] = []
+
+    async def inner(scope: Scope, _: Receive, __: Send) -> None:
+        seen.append(scope["type"])
+
+    await call(for_browsers(inner, ()), {"type": "lifespan"})
+    assert seen == ["lifespan"]
+
+
+async def test_the_documentation_runs_swagger_ui_alone() -> None:
+    """Scripts come from its folder of the CDN, or are the one in the page, by its hash."""
+    answer = await asked("/docs")
+    page, policy = answer.body.decode(), answer.header("content-security-policy") or ""
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    cdn, own = rules["script-src"].split(" ")
+    assert page.count("<script>") == 1
+    assert own.startswith("'sha256-")
+    assert rules["default-src"] == rules["frame-ancestors"] == "'none'"
+    for address in re.findall(r'(?:src|href)="([^"]+)"', page):
+        assert address.startswith(cdn)
+
+
+def test_a_scripts_hash_is_that_of_the_specification() -> None:
+    """The example of Content Security Policy Level 3, `alert('Hello, world.');`."""
+    page = "<script>alert('Hello, world.');</script>"
+    assert "'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='" in content_policy(page)
+
+
+async def test_foreign_pages_get_nothing_by_default() -> None:
+    """Without a setting there is no Access-Control header at all, and a preflight leads nowhere."""
+    for method in ("GET", "OPTIONS"):
+        answer = await asked("/v1/orders", method=method, origin=PAGE, access_control_request_method="POST")
+        assert answer.status == (200 if method == "GET" else 405)
+        assert not [name for name, _ in answer.messages[0]["headers"] if name.startswith(b"access-control")]
+
+
+async def test_chosen_pages_may_read_and_order() -> None:
+    """An origin of the setting gets its preflight, and sees the headers that clients work with."""
+    preflight = await asked(
+        "/v1/orders",
+        PAGE,
+        method="OPTIONS",
+        origin=PAGE,
+        access_control_request_method="POST",
+        access_control_request_headers="content-type, idempotency-key, x-api-key",
+    )
+    assert (preflight.status, preflight.header("access-control-allow-origin")) == (200, PAGE)
+    read = await asked(f"/v1/orders/{uuid7()}", PAGE, origin=PAGE)
+    assert (read.status, read.header("access-control-allow-origin")) == (404, PAGE)
+    assert "Retry-After" in (read.header("access-control-expose-headers") or "")
+    assert read.header("access-control-allow-credentials") is None
+
+
+async def test_other_pages_stay_out() -> None:
+    """Another origin is refused, whatever it looks like."""
+    for origin in ("https://shop.example.evil.example", "http://shop.example", "null"):
+        assert (await asked("/v1/orders", PAGE, origin=origin)).header("access-control-allow-origin") is None
+        preflight = await asked(
+            "/v1/orders", PAGE, method="OPTIONS", origin=origin, access_control_request_method="POST"
+        )
+        assert preflight.status == 400
+
+
+@pytest.mark.parametrize(
+    "origin", ["shop.example", "https://shop.example/", "https://a b", "ftp://shop.example", ""]
+)
+def test_an_origin_is_a_scheme_and_a_host(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    """What a browser would never send is a mistake in the settings."""
+    monkeypatch.setenv("CORS_ORIGINS", f'["{origin}"]')
+    with pytest.raises(ValidationError, match="cors_origins"):
+        Settings()
