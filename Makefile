@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test check format contracts dashboards up down stack-up stack-down stack-status lock clean
+.PHONY: help install demo test check format contracts dashboards up down stack-up stack-down stack-status dead-letters lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ up: ## Start the stack with Docker Compose
 
 down: ## Stop it; volumes stay
 	@docker compose down
+
+dead-letters: install ## Work through dead letters: ARGS="list worker", ARGS="replay worker ID", ARGS=--help
+	@$(BIN)/python -m stack dead-letters $(ARGS)
 
 lock: ## Compile the lock files anew (needs uv)
 	@uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \

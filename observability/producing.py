@@ -5,7 +5,7 @@ from time import perf_counter
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Tracer
+from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from prometheus_client import CollectorRegistry, Counter
 
 from observability.messaging import SYSTEM, Out, OutgoingMessage, PublishBatch, destination, trace_context
@@ -52,10 +52,13 @@ class PublisherMiddleware:
     def _start(self, message: OutgoingMessage) -> Span:
         parent = propagate.extract(trace_context(message.headers), context=Context())
         name = destination(message.exchange, message.routing_key)
+        # The request of an operator who replays a message, which is in a trace of its own.
+        asked = trace.get_current_span().get_span_context()
         span = self._tracer.start_span(
             f"publish {name}",
             context=parent,
             kind=SpanKind.PRODUCER,
+            links=[Link(asked)] if asked.is_valid else [],
             attributes={
                 **SYSTEM,
                 "messaging.operation.name": "publish",

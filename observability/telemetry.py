@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from observability.consuming import ConsumerMiddleware
+from observability.continuing import continued
 from observability.correlation import accept, correlated
 from observability.http import ServerMiddleware
 from observability.instruments import Instruments
@@ -83,6 +84,17 @@ class Telemetry:
         if not self.enabled:
             return lambda function: function
         return traced(self.tracer, name, kind, attributes or {})
+
+    def continued(
+        self,
+        name: str,
+        headers: Mapping[str, object],
+        *,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Mapping[str, AttributeValue] | None = None,
+    ) -> AbstractContextManager[None]:
+        """Return a context in the trace and under the correlation id that a message's headers name."""
+        return continued(self.tracer, name, headers, kind=kind, attributes=attributes or {})
 
     def traced_scripts(self, run: RunScript, names: Mapping[str, str]) -> RunScript:
         """Return a runner of Redis scripts with a span around those that have a span's name."""

@@ -11,6 +11,7 @@ from stack.demo.command import command as demo
 from stack.down import down
 from stack.errors import StackError
 from stack.layout import DEFAULT_RUN_DIR, Layout
+from stack.letters import command as letters
 from stack.progress import RED, Progress, progress_on
 from stack.up import restart, up
 
@@ -51,6 +52,9 @@ def _parser() -> ArgumentParser:
     showing = add("status", _status, "Show what runs: exit status 0 all of it, 1 not all, 3 nothing.")
     showing.add_argument("--json", action="store_true", help="as JSON")
     add("demo", _demo, "Start everything, place orders, show what can be seen, and stop it again.")
+    letters.add_arguments(
+        add("dead-letters", _dead_letters, "Work through what the services have set aside.")
+    )
     restarting = add("restart", _restart, "Start one component anew, on the same ports.")
     restarting.add_argument("name", choices=BUILDERS, metavar="NAME")
     return parser
@@ -79,6 +83,10 @@ def _restart(given: Namespace, progress: Progress) -> int:
 
 def _demo(given: Namespace, progress: Progress) -> int:
     return demo(_layout(given), progress)
+
+
+def _dead_letters(given: Namespace, progress: Progress) -> int:
+    return letters.command(given, _layout(given), progress)
 
 
 def _layout(given: Namespace) -> Layout:

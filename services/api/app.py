@@ -19,16 +19,18 @@ from observability import (
 from services.api.browsers import for_browsers
 from services.api.cache import OrderCache
 from services.api.catalogue import CATALOGUE
-from services.api.dependencies import rate_limit
+from services.api.dead_letters import dead_letters_router
+from services.api.dependencies import address_limit, operator, rate_limit
 from services.api.follow import Followers
 from services.api.http import http_api
 from services.api.limits import RateLimiter
-from services.api.metrics import cache_reads, count_accepted, count_decisions
+from services.api.metrics import cache_reads, count_accepted, count_decisions, letters_handled
 from services.api.orders import place
-from services.api.routes import Orders
+from services.api.routes import Orders, orders_router
 from services.api.settings import Settings
 from services.api.store import OrderStore
 from services.kit.broker import Broker
+from services.kit.dead_letters import DeadLetters
 from services.kit.http import Ping, http_server, probe_routes
 from services.kit.ids import uuid7
 from services.kit.lifetime import Lifetime, until_signalled
@@ -50,13 +52,17 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         waiting = await enter(waiting_client(settings.redis_url))
         broker = Broker(settings.amqp_url, telemetry.instance)
         outbox = Outbox(waiting, "api", context=context_headers)
-        relay = Relay(outbox, broker, "api", telemetry.instance, telemetry.publisher())
+        publisher = telemetry.publisher()
+        relay = Relay(outbox, broker, "api", telemetry.instance, publisher)
+        letters = DeadLetters(
+            broker, settings.dead_letter_queues, publisher, letters_handled(telemetry.instruments())
+        )
         followers = Followers(waiting, settings.max_event_streams)
         await enter(lifetime.background(broker.keep_connected(), "broker"))
         await enter(relaying(lifetime, relay))
         await enter(lifetime.background(watch_outbox(outbox, telemetry.outbox_gauges()), "outbox watch"))
         await enter(lifetime.background(followers.run(), "followers"))
-        app = build(settings, telemetry, redis, outbox, followers, broker, lifetime)
+        app = build(settings, telemetry, redis, outbox, followers, letters, lifetime)
         await enter(
             http_server(
                 telemetry.http(for_browsers(app, settings.cors_origins)),
@@ -74,7 +80,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     redis: Redis,
     outbox: Outbox,
     followers: Followers,
-    broker: Broker,
+    letters: DeadLetters,
     lifetime: Lifetime,
 ) -> FastAPI:
     """Return the application; opens no connection."""
@@ -87,6 +93,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         outbox_max_entries=settings.outbox_max_entries,
         idempotency_ttl=settings.idempotency_ttl_seconds,
         retention=settings.retention_seconds,
+        look_after=settings.stuck_after_seconds,
     )
     cache = OrderCache(
         telemetry.traced("redis: read order", SpanKind.CLIENT, redis_command("PIPELINE"))(store.order),
@@ -95,7 +102,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         on_read=cache_reads(instruments),
     )
     limiter = RateLimiter(scripts, settings.rate_limit_per_second, settings.rate_limit_burst)
-    pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping, required=False)}
+    pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(letters.broker.ping, required=False)}
     orders = Orders(
         place=count_accepted(
             instruments, partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
@@ -106,9 +113,12 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         followers=followers,
         ending=lambda: lifetime.ending,
     )
+    decide = count_decisions(instruments, limiter.decide)
     return http_api(
-        orders,
-        rate_limit(count_decisions(instruments, limiter.decide), settings.keys()),
+        [
+            orders_router(orders, rate_limit(decide, settings.keys())),
+            dead_letters_router(letters, [address_limit(decide), operator(settings.operator_token)]),
+        ],
         [*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()],
         version=settings.service_version,
         ids=current_ids,

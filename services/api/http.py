@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
 from services.api.docs import docs_route
 from services.api.errors import handle_errors
 from services.api.problems import Ids, Problem
-from services.api.routes import Orders, RateLimit, orders_router
 from services.api.schemas import NewOrder
 
 DESCRIPTION = """
@@ -22,8 +21,7 @@ Every answer carries `X-Correlation-ID`: yours, when you sent a well-formed one.
 
 
 def http_api(
-    orders: Orders,
-    rate_limit: RateLimit,
+    routers: Sequence[APIRouter],
     operational: Sequence[BaseRoute],
     *,
     version: str,
@@ -41,7 +39,8 @@ def http_api(
         # The address to be redirected to would be made of whatever Host the client sent.
         redirect_slashes=False,
     )
-    app.include_router(orders_router(orders, rate_limit))
+    for router in routers:
+        app.include_router(router)
     app.router.routes.extend([*operational, docs_route(app.title, "/openapi.json")])
     handle_errors(app, ids)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it

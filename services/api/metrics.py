@@ -39,6 +39,16 @@ def count_decisions(instruments: Instruments, decide: Decide) -> Decide:
     return counted
 
 
+def letters_handled(instruments: Instruments) -> Count:
+    """Return the counter of dead letters that operators worked through."""
+    return instruments.counter(
+        "dead_letters_handled",
+        "Dead letters by what an operator did with them.",
+        "action",
+        ("replayed", "discarded"),
+    )
+
+
 def cache_reads(instruments: Instruments) -> Count:
     """Return the counter of an order cache's reads."""
     return instruments.counter("order_cache_reads", "Reads of single orders.", "result", ("hit", "miss"))

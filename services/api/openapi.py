@@ -4,9 +4,10 @@ import json
 import sys
 from typing import Any
 
-from services.api.dependencies import rate_limit
+from services.api.dead_letters import dead_letters_router
+from services.api.dependencies import address_limit, operator, rate_limit
 from services.api.http import http_api
-from services.api.routes import Orders
+from services.api.routes import Orders, orders_router
 from services.api.settings import Settings
 
 VERSION: str = Settings.model_fields["service_version"].default
@@ -18,8 +19,11 @@ def document() -> dict[str, Any]:
     orders = Orders(
         place=nothing, load=nothing, load_status=nothing, page=nothing, followers=nothing, ending=nothing
     )
-    limit = rate_limit(nothing, nothing)
-    return http_api(orders, limit, [], version=VERSION, ids=dict).openapi()
+    routers = [
+        orders_router(orders, rate_limit(nothing, nothing)),
+        dead_letters_router(nothing, [address_limit(nothing), operator("")]),
+    ]
+    return http_api(routers, [], version=VERSION, ids=dict).openapi()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ class Settings(ServiceSettings):
 
     http_port: int = Field(default=8000, ge=1, le=65535)
     operator_token: str = DEVELOPMENT_SECRET
-    """For operator routes."""
+    """For the operators' routes, as a bearer token; production refuses its default."""
+    dead_letter_queues: tuple[str, ...] = ("worker.order-created.dlq", "notifier.order-outcome.dlq")
+    """Where the services set messages aside, as a JSON list."""
     api_keys: dict[ClientName, Sha256] = Field(default={})
     """As JSON: the SHA-256 (hex) of each client's key by the client's name."""
     require_api_key: bool | None = None

@@ -15,6 +15,8 @@ from services.kit.outbox import Outbox
 from services.kit.redis import RunScript
 
 LISTING = "orders"
+OPEN = "orders:open"
+"""Orders that are not settled, by when (ms of Unix time) the worker's sweeper is to look after them."""
 STATUSES = ("pending", "processing", "done", "failed")
 
 
@@ -26,6 +28,11 @@ def order_key(order_id: str) -> str:
 def status_key(order_id: str) -> str:
     """Return the key of an order's status, which the worker moves on; its channel has the same name."""
     return f"order:{order_id}:status"
+
+
+def event_key(order_id: str) -> str:
+    """Return the key of an order's event, kept until it is settled in case its message gets lost."""
+    return f"order:{order_id}:event"
 
 
 class OrderStore:
@@ -40,6 +47,7 @@ class OrderStore:
         outbox_max_entries: int,
         idempotency_ttl: int,
         retention: int,
+        look_after: float,
     ) -> None:
         """Keep the clients; times in seconds."""
         self._redis = redis
@@ -48,6 +56,7 @@ class OrderStore:
         self._outbox_max_entries = outbox_max_entries
         self._idempotency_ttl = idempotency_ttl
         self._retention = retention
+        self._look_after_ms = round(look_after * 1000)
 
     async def accept(
         self, order: OrderDocument, event: OrderCreated, idempotency: Idempotency | None
@@ -57,7 +66,15 @@ class OrderStore:
         known = f"idempotency:{_digest(idempotency.key)}" if idempotency else order_key(order.id)
         outcome, stored = await self._run(
             "accept",
-            [order_key(order.id), status_key(order.id), LISTING, self._outbox.stream, known],
+            [
+                order_key(order.id),
+                status_key(order.id),
+                LISTING,
+                self._outbox.stream,
+                known,
+                OPEN,
+                event_key(order.id),
+            ],
             [
                 order.id,
                 document,
@@ -66,6 +83,7 @@ class OrderStore:
                 idempotency.fingerprint if idempotency else "",
                 self._idempotency_ttl,
                 first_uuid7(now_ms() - self._retention * 1000),
+                now_ms() + self._look_after_ms,
                 *self._outbox.fields(event.type, event.id, event.model_dump_json()),
             ],
         )

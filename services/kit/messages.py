@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage, HeadersType
@@ -104,6 +104,24 @@ def to_amqp(message: Outgoing, app_id: str) -> aio_pika.Message:
         timestamp=now_ms() // 1000,
         type=message.routing_key,
         app_id=app_id,
+    )
+
+
+def copy_of(message: AbstractIncomingMessage, headers: Mapping[str, object]) -> aio_pika.Message:
+    """Return a persistent copy of a message, with these headers instead of its own."""
+    # RabbitMQ sends further copies to what CC and BCC name (https://www.rabbitmq.com/docs/sender-selected).
+    kept: Any = {name: value for name, value in headers.items() if name.upper() not in {"CC", "BCC"}}
+    return aio_pika.Message(
+        message.body,
+        headers=kept,
+        content_type=message.content_type,
+        content_encoding=message.content_encoding,
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        correlation_id=message.correlation_id,
+        message_id=message.message_id,
+        timestamp=message.timestamp,
+        type=message.type,
+        app_id=message.app_id,
     )
 
 

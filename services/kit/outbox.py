@@ -4,20 +4,16 @@ An entry is a Redis stream entry. It leaves the stream only when the broker has 
 trimmed: a bound is kept by refusing new work (`full`), not by dropping old.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from services.kit.errors import describe
 from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Outgoing, now_ms
+from services.kit.periodic import periodically
 from services.kit.topology import EXCHANGE
-
-log = structlog.get_logger(__name__)
 
 GROUP = "relay"
 WATCH_SECONDS = 1.0
@@ -116,13 +112,12 @@ class Outbox:
 
 async def watch_outbox(outbox: Outbox, report: Callable[[int, float], None]) -> None:
     """Report the outbox's entries and the age of the oldest, in seconds, every second until cancelled."""
-    while True:
-        try:
-            backlog = await outbox.backlog()
-            report(backlog.entries, backlog.oldest_age_seconds)
-        except RedisError as error:
-            log.warning("outbox not readable", error=describe(error))
-        await asyncio.sleep(WATCH_SECONDS)
+
+    async def look() -> None:
+        backlog = await outbox.backlog()
+        report(backlog.entries, backlog.oldest_age_seconds)
+
+    await periodically(look, WATCH_SECONDS, name="looking at the outbox", errors=(RedisError,))
 
 
 def _entries(reply: Any) -> list[tuple[str, dict[str, str]]]:  # noqa: ANN401 - RESP2 lists or a RESP3 map

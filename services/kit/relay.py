@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
+import aio_pika
 import structlog
 from aio_pika.abc import AbstractExchange
 from aio_pika.exceptions import DeliveryError
@@ -15,7 +17,7 @@ from services.kit.errors import describe
 from services.kit.lifetime import Lifetime
 from services.kit.messages import Outgoing, PublishBatch, to_amqp, trace_fields
 from services.kit.outbox import Outbox
-from services.kit.topology import declare_exchange
+from services.kit.topology import events_exchange
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +29,7 @@ CHECK_UNFINISHED_SECONDS = 2.0
 DRAIN_SECONDS = 5.0
 
 
-def publisher(exchange: AbstractExchange, app_id: str) -> PublishBatch:
+def publisher(exchange: AbstractExchange, to_amqp: Callable[[Outgoing], aio_pika.Message]) -> PublishBatch:
     """Return a function that publishes messages side by side on one channel and awaits their confirms."""
 
     async def publish(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
@@ -36,7 +38,7 @@ def publisher(exchange: AbstractExchange, app_id: str) -> PublishBatch:
         results = await asyncio.gather(
             *(
                 exchange.publish(
-                    to_amqp(message, app_id),
+                    to_amqp(message),
                     message.routing_key,
                     mandatory=True,
                     timeout=PUBLISH_TIMEOUT_SECONDS,
@@ -69,8 +71,8 @@ class Relay:
             try:
                 await self.outbox.prepare()
                 async with self.broker.channel() as channel:
-                    exchange = await declare_exchange(channel)
-                    await self._relay(self.instrument(publisher(exchange, self.app_id)))
+                    exchange = await events_exchange(channel)
+                    await self._relay(self._publisher(exchange))
             except (*BROKER_ERRORS, RedisError) as error:
                 log.warning("outbox relay interrupted", error=describe(error))
             await asyncio.sleep(PAUSE_SECONDS)
@@ -81,13 +83,16 @@ class Relay:
             return
         try:
             async with asyncio.timeout(DRAIN_SECONDS), self.broker.channel() as channel:
-                publish = self.instrument(publisher(await declare_exchange(channel), self.app_id))
+                publish = self._publisher(await events_exchange(channel))
                 await self._send(publish, await self.outbox.take_back(self.instance, count=BATCH))
                 while messages := await self.outbox.take(self.instance, count=BATCH, block_ms=1):
                     await self._send(publish, messages)
                 await self.outbox.forget_relay(self.instance)
         except (*BROKER_ERRORS, RedisError) as error:
             log.warning("outbox not drained", error=describe(error))
+
+    def _publisher(self, exchange: AbstractExchange) -> PublishBatch:
+        return self.instrument(publisher(exchange, partial(to_amqp, app_id=self.app_id)))
 
     async def _relay(self, publish: PublishBatch) -> None:
         # What this relay had in hand when it last lost its channel goes first.

@@ -1,34 +1,40 @@
 """The composition root: builds the worker from its parts, and takes it down in the reverse order."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from starlette.applications import Starlette
 
 from observability import Telemetry, TelemetrySettings, context_headers, setup
-from services.kit.broker import Broker
+from services.kit.broker import BROKER_ERRORS, Broker
 from services.kit.consumer import Consumer, consuming
 from services.kit.http import Ping, http_server, probe_routes
 from services.kit.lifetime import until_signalled
 from services.kit.messages import Process
 from services.kit.outbox import Outbox, watch_outbox
+from services.kit.periodic import periodically
 from services.kit.recovery import recoverable
 from services.kit.redis import RunScript, load_scripts, redis_client, retrying, waiting_client
 from services.kit.relay import Relay, relaying
-from services.kit.topology import Subscription
+from services.kit.topology import Subscription, waiting_messages
 from services.worker.handlers import Ports, UnknownOrderError, abandon, fulfil
 from services.worker.messages import ORDER_CREATED, OrderCreated, Unusable
-from services.worker.metrics import measure_charges, measure_settled
+from services.worker.metrics import count_swept, measure_charges, measure_settled
+from services.worker.open_orders import OpenOrders
 from services.worker.payments import SimulatedPayments
 from services.worker.settings import Settings
 from services.worker.store import FulfilmentStore
+from services.worker.sweeper import SweeperPorts, sweep_orders
 
 LUA = Path(__file__).parent / "lua"
-SPANS = {"reserve": "reserve stock", "settle": "redis: settle"}
+SPANS = {"reserve": "reserve stock", "settle": "redis: settle", "sweep": "redis: sweep"}
 ORDERS = Subscription("worker.order-created", [ORDER_CREATED])
 
 
@@ -45,9 +51,9 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         # A connection of its own: what goes wrong with a delivery must not hold up what is to be told.
         outgoing = Broker(settings.amqp_url, f"{telemetry.instance} relay")
         outbox = Outbox(waiting, "worker", context=context_headers)
-        store, process = build(settings, telemetry, redis, outbox)
+        parts = build(settings, telemetry, redis, outbox, partial(_backlog, outgoing))
         relay = Relay(outbox, outgoing, "worker", telemetry.instance, telemetry.publisher())
-        consumer = Consumer(broker, ORDERS, process, settings.prefetch)
+        consumer = Consumer(broker, ORDERS, parts.process, settings.prefetch)
         pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping), "consumer": Ping(consumer.ping)}
         probes = Starlette(routes=[*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()])
         await enter(http_server(probes, host=settings.http_host, port=settings.http_port, shutdown_timeout=1))
@@ -55,15 +61,35 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(lifetime.background(outgoing.keep_connected(), "outgoing broker"))
         await enter(relaying(lifetime, relay))
         await enter(lifetime.background(watch_outbox(outbox, telemetry.outbox_gauges()), "outbox watch"))
-        await retrying(partial(store.stock_up, settings.stock), lifetime)
+        await retrying(partial(parts.store.stock_up, settings.stock), lifetime)
+        sweeping = periodically(
+            partial(sweep_orders, parts.sweeper),
+            settings.sweep_seconds,
+            name="sweeping",
+            errors=(*BROKER_ERRORS, RedisError),
+        )
+        await enter(lifetime.background(sweeping, "sweeper"))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
         await lifetime.wait()
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a worker does: stocks up, processes deliveries, sweeps."""
+
+    store: FulfilmentStore
+    process: Process
+    sweeper: SweeperPorts
+
+
 def build(
-    settings: Settings, telemetry: Telemetry, redis: Redis, outbox: Outbox
-) -> tuple[FulfilmentStore, Process]:
-    """Return the store and the processing of a delivery; opens no connection."""
+    settings: Settings,
+    telemetry: Telemetry,
+    redis: Redis,
+    outbox: Outbox,
+    backlog: Callable[[], Awaitable[int]],
+) -> Parts:
+    """Return the worker's parts; opens no connection."""
     scripts = telemetry.traced_scripts(load_scripts(redis, LUA), SPANS)
     store = FulfilmentStore(redis, scripts, outbox, retention=settings.retention_seconds)
     ports = fulfilment_ports(telemetry, store, payments(settings, scripts))
@@ -82,7 +108,22 @@ def build(
         give_up=give_up,
         hopeless=(UnknownOrderError,),
     )
-    return store, telemetry.consumer(process)
+    open_orders = OpenOrders(redis, scripts, outbox, stuck_after=settings.stuck_after_seconds)
+    sweeper = SweeperPorts(
+        backlog=backlog,
+        due=open_orders.due,
+        sweep=open_orders.sweep,
+        reference=open_orders.reference,
+        abandon=partial(abandon, ports=ports),
+        continued=telemetry.continued,
+        count=count_swept(telemetry.instruments()),
+    )
+    return Parts(store, telemetry.consumer(process), sweeper)
+
+
+async def _backlog(broker: Broker) -> int:
+    async with broker.channel() as channel:
+        return await waiting_messages(channel, ORDERS.queue)
 
 
 def fulfilment_ports(telemetry: Telemetry, store: FulfilmentStore, provider: SimulatedPayments) -> Ports:

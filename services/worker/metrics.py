@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import perf_counter
 
-from services.kit.instruments import Instruments
+from services.kit.instruments import Count, Instruments
 from services.worker.handlers import Final, PaymentDeclinedError, PaymentUnavailableError, Settled
 from services.worker.messages import OrderCreatedData, OrderReference
 
@@ -34,6 +34,16 @@ def measure_settled(instruments: Instruments, settle: Settle) -> Settle:
         return settled
 
     return measured
+
+
+def count_swept(instruments: Instruments) -> Count:
+    """Return the counter of orders that were open for too long."""
+    return instruments.counter(
+        "orders_swept",
+        "Orders that were open for too long, by what was done.",
+        "outcome",
+        ("told_again", "exhausted", "unknown"),
+    )
 
 
 def measure_charges(instruments: Instruments, charge: Charge) -> Charge:

@@ -24,6 +24,8 @@ class Settings(ServiceSettings):
     """Orders in hand at once."""
     stock: dict[str, Annotated[int, Field(ge=0)]] = STOCK
     """Units of each product on the first start, as a JSON object; later starts leave the stock alone."""
+    sweep_seconds: float = Field(default=15.0, gt=0)
+    """How often to look for orders that have been open for longer than `stuck_after_seconds`."""
     payment_latency_ms: float = Field(default=60.0, ge=0, le=60_000)
     """Median of the simulated provider's log-normal latency; its p99 is about five times that."""
     payment_decline_rate: float = Field(default=0.02, ge=0, le=1)

@@ -13,6 +13,8 @@ from services.worker.handlers import Final, Reservation, Settled, UnknownOrderEr
 from services.worker.messages import OrderCreatedData, OrderOutcome, OrderReference, OutcomeData
 
 STOCK = "stock"
+OPEN = "orders:open"
+"""Orders that are not settled, by when (ms of Unix time) somebody should look after them."""
 
 
 def now() -> str:
@@ -40,7 +42,7 @@ class FulfilmentStore:
     async def reserve(self, order: OrderCreatedData) -> Reservation:
         """See `Ports.reserve`; raises `UnknownOrderError`."""
         items = [field for item in order.items for field in (item.sku, item.quantity)]
-        keys = [_status(order.order_id), _reservation(order.order_id), STOCK]
+        keys = [status_key(order.order_id), _reservation(order.order_id), STOCK]
         state: Reservation | Literal["unknown"] = await self._run("reserve", keys, [now(), *items])
         if state == "unknown":
             raise UnknownOrderError(f"order {order.order_id} was never accepted")
@@ -50,10 +52,18 @@ class FulfilmentStore:
         """See `Ports.settle`; raises `UnknownOrderError`."""
         order_id = order.order_id
         event = outcome(order, status, reason)
-        keys = [_status(order_id), _reservation(order_id), STOCK, self._outbox.stream, f"order:{order_id}"]
+        keys = [
+            status_key(order_id),
+            _reservation(order_id),
+            STOCK,
+            self._outbox.stream,
+            order_key(order_id),
+            OPEN,
+            event_key(order_id),
+        ]
         body = event.model_dump_json(exclude_none=True)
         fields = self._outbox.fields(event.type, event.id, body)
-        arguments: list[Any] = [status, event.occurred_at, reason or "", self._retention, *fields]
+        arguments: list[Any] = [status, event.occurred_at, reason or "", self._retention, order_id, *fields]
         stands, first, accepted_at = await self._run("settle", keys, arguments)
         if stands == "unknown":
             raise UnknownOrderError(f"order {order_id} was never accepted")
@@ -70,7 +80,18 @@ def outcome(order: OrderReference, status: Final, reason: str | None) -> OrderOu
     )
 
 
-def _status(order_id: str) -> str:
+def order_key(order_id: str) -> str:
+    """Return the key of what never changes about an order."""
+    return f"order:{order_id}"
+
+
+def event_key(order_id: str) -> str:
+    """Return the key of an order's event, which is kept until the order is settled."""
+    return f"order:{order_id}:event"
+
+
+def status_key(order_id: str) -> str:
+    """Return the key of an order's status."""
     return f"order:{order_id}:status"
 
 

@@ -9,7 +9,7 @@ import services
 from services.api.catalogue import CATALOGUE
 from services.api.orders import created, price
 from services.api.schemas import EXAMPLE, NewOrder
-from services.api.store import STATUSES, OrderStore, order_key, status_key
+from services.api.store import OPEN, STATUSES, OrderStore, event_key, order_key, status_key
 from services.kit.outbox import Outbox
 from services.worker.messages import OrderCreated
 from services.worker.store import FulfilmentStore
@@ -26,7 +26,9 @@ async def test_api_and_worker_write_the_same_keys() -> None:
     """The status that the api begins is the one that the worker moves on; so is the order that expires."""
     outbox = Outbox(Stream().as_redis(), "any", context=dict)
     accepted = Scripts({"accept": ("accepted", "")})
-    store = OrderStore(Redis(), accepted, outbox, outbox_max_entries=1, idempotency_ttl=60, retention=60)
+    store = OrderStore(
+        Redis(), accepted, outbox, outbox_max_entries=1, idempotency_ttl=60, retention=60, look_after=1
+    )
     await store.accept(ORDER, EVENT, None)
     moved = Scripts({"reserve": ("reserved", 1), "settle": ("done", 1, "")})
     worker = FulfilmentStore(Redis(), moved, outbox, retention=60)
@@ -37,6 +39,7 @@ async def test_api_and_worker_write_the_same_keys() -> None:
     assert begun[:2] == [order_key(ORDER_ID), status_key(ORDER_ID)]
     assert reserving[0] == settling[0] == begun[1]
     assert settling[4] == begun[0]
+    assert settling[5:] == begun[5:] == [OPEN, event_key(ORDER_ID)]
 
 
 def test_scripts_name_their_keys_in_the_order_in_which_they_get_them() -> None:
@@ -44,6 +47,7 @@ def test_scripts_name_their_keys_in_the_order_in_which_they_get_them() -> None:
     assert keys_of("api/lua/accept.lua")[:2] == ["order", "status"]
     assert keys_of("worker/lua/reserve.lua")[0] == keys_of("worker/lua/settle.lua")[0] == "status"
     assert keys_of("worker/lua/settle.lua")[4] == "order"
+    assert keys_of("worker/lua/settle.lua")[5:] == keys_of("api/lua/accept.lua")[5:] == ["open", "event"]
 
 
 def test_statuses_are_those_that_scripts_write() -> None:

@@ -12,7 +12,7 @@ from services.api.follow import Followers
 from services.api.http import http_api
 from services.api.messages import OrderCreated
 from services.api.orders import Idempotency, Placed, place
-from services.api.routes import Orders
+from services.api.routes import Orders, orders_router
 from services.api.schemas import NewOrder, Order, OrderDocument, OrderPage, OrderStatus
 from services.kit.ids import uuid7
 
@@ -58,4 +58,4 @@ def app(limit: Callable[..., Awaitable[str | None]] = unlimited, **parts: Any) -
         followers=Followers(Redis(), limit=2),
         ending=lambda: False,
     )
-    return http_api(replace(orders, **parts), limit, [], version="1", ids=lambda: IDS)
+    return http_api([orders_router(replace(orders, **parts), limit)], [], version="1", ids=lambda: IDS)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -10,7 +11,7 @@ from aio_pika.exceptions import DeliveryError
 from pamqp.commands import Basic
 from structlog.testing import capture_logs
 
-from services.kit.messages import Outgoing
+from services.kit.messages import Outgoing, to_amqp
 from services.kit.outbox import Outbox
 from services.kit.relay import Relay, publisher
 from tests.unit.fakes import TRACEPARENT, Channel, Stream
@@ -140,7 +141,7 @@ async def test_a_lost_broker_ends_the_round() -> None:
 async def test_messages_of_a_batch_fail_one_by_one() -> None:
     """The publisher answers for each message, in their order."""
     channel = Channel()
-    publish = publisher(cast("AbstractExchange", channel), "api")
+    publish = publisher(cast("AbstractExchange", channel), partial(to_amqp, app_id="api"))
     assert await publish([message("0"), message("1")]) == [None, None]
     assert [(key, sent.message_id) for key, sent in channel.published] == [
         ("order.created.v1", "id-0"),

@@ -1,8 +1,9 @@
--- Accepts an order in one atomic step: idempotency key, order, status, listing and outbox entry.
+-- Accepts an order in one atomic step: idempotency key, order, status, listing, outbox entry, and
+-- the event once more, for the sweeper, until the order is settled.
 -- Called twice for one order, it changes nothing the second time.
--- KEYS: order, status, orders (listing), outbox, idempotency key (or the order's, when there is none)
+-- KEYS: order, status, orders (listing), outbox, idempotency key (or the order's, when there is none), open, event
 -- ARGV: 1 order id, 2 order, 3 time, 4 outbox bound, 5 fingerprint ('' without a key), 6 idempotency TTL (s),
---       7 lowest id kept in the listing, 8… outbox fields
+--       7 lowest id kept in the listing, 8 when to look after it (ms), 9… outbox fields
 -- Returns {outcome, order}: accepted | replayed | conflict | full
 if ARGV[5] ~= '' then
   local known = redis.call('HMGET', KEYS[5], 'fingerprint', 'order')
@@ -18,7 +19,9 @@ redis.call('SET', KEYS[1], ARGV[2])
 redis.call('HSET', KEYS[2], 'status', 'pending', 'pending', ARGV[3])
 redis.call('ZADD', KEYS[3], 0, ARGV[1])
 redis.call('ZREMRANGEBYLEX', KEYS[3], '-', '(' .. ARGV[7])
-redis.call('XADD', KEYS[4], '*', unpack(ARGV, 8))
+redis.call('XADD', KEYS[4], '*', unpack(ARGV, 9))
+redis.call('HSET', KEYS[7], unpack(ARGV, 9))
+redis.call('ZADD', KEYS[6], ARGV[8], ARGV[1])
 if ARGV[5] ~= '' then
   redis.call('HSET', KEYS[5], 'fingerprint', ARGV[5], 'order', ARGV[2])
   redis.call('EXPIRE', KEYS[5], ARGV[6])

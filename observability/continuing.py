@@ -1,0 +1,45 @@
+"""Going on with work that began elsewhere: in its trace, under its correlation id."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, SpanKind, Tracer
+from opentelemetry.util.types import AttributeValue
+
+from observability.correlation import accept, correlated
+from observability.messaging import trace_context
+from observability.spans import failed, inside
+
+
+@contextmanager
+def continued(
+    tracer: Tracer,
+    name: str,
+    headers: Mapping[str, object],
+    *,
+    kind: SpanKind,
+    attributes: Mapping[str, AttributeValue],
+) -> Iterator[None]:
+    """Run the block in a span of the trace that a message's headers name.
+
+    The span is linked to the one that is current outside: a replay belongs to the message's trace, and leads
+    to the request of the operator who asked for it.
+    """
+    identifier = accept(str(headers.get("correlation_id", "")))
+    parent = propagate.extract(trace_context(headers), context=Context())
+    asked = trace.get_current_span().get_span_context()
+    span = tracer.start_span(
+        name,
+        context=parent,
+        kind=kind,
+        links=[Link(asked)] if asked.is_valid else [],
+        attributes={**attributes, "correlation_id": identifier},
+    )
+    with correlated(identifier), inside(span, parent):
+        try:
+            yield
+        except BaseException as error:
+            failed(span, error)
+            raise

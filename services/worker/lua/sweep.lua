@@ -1,0 +1,20 @@
+-- Looks after an order that is not settled: tells its event again, from the outbox, as if it had been lost.
+-- KEYS: status, event, open, outbox
+-- ARGV: 1 order id, 2 now (ms), 3 how long an order may take (ms), 4 how often to tell it again at most,
+--       5… outbox fields (none when the event is gone)
+-- Returns not_due | settled | unknown (its status is gone) | told_again | exhausted
+local due = redis.call('ZSCORE', KEYS[3], ARGV[1])
+if not due or tonumber(due) > tonumber(ARGV[2]) then return 'not_due' end
+local state = redis.call('HMGET', KEYS[1], 'status', 'sweeps')
+if not state[1] or state[1] == 'done' or state[1] == 'failed' then
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('DEL', KEYS[2])
+  return state[1] and 'settled' or 'unknown'
+end
+local sweeps = tonumber(state[2] or 0)
+-- Twice as long each time; also when it is given up now, in case whoever does that dies.
+redis.call('ZADD', KEYS[3], tonumber(ARGV[2]) + tonumber(ARGV[3]) * 2 ^ sweeps, ARGV[1])
+if sweeps >= tonumber(ARGV[4]) or #ARGV < 5 then return 'exhausted' end
+redis.call('HSET', KEYS[1], 'sweeps', sweeps + 1)
+redis.call('XADD', KEYS[4], '*', unpack(ARGV, 5))
+return 'told_again'

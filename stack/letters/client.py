@@ -1,0 +1,68 @@
+"""The api's operator routes, as a program calls them."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+
+from stack.dotenv import variables
+from stack.errors import StackError
+from stack.layout import ROOT, Layout
+
+TIMEOUT_SECONDS = 40.0
+"""The api itself answers within 30 s."""
+DEVELOPMENT_TOKEN = "orderscope"  # noqa: S105 - public on purpose, refused in production
+COMPOSE_API = "http://127.0.0.1:8000"
+ERROR = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Asks an api, as an operator."""
+
+    api: str
+    token: str
+
+    def ask(self, method: str, *path: str, **parameters: int) -> Any:  # noqa: ANN401 - JSON
+        """Return what the api answers.
+
+        Raises:
+            StackError: It cannot be reached, or refuses; the message has the ids under which that is found.
+        """
+        address = "/".join([f"{self.api}/v1/dead-letters", *(quote(part, safe="") for part in path)])
+        headers = {"Authorization": f"Bearer {self.token}"}
+        try:
+            answer = httpx2.request(
+                method, address, params=parameters, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False
+            )
+            body = answer.json()
+        except (httpx2.HTTPError, ValueError) as error:
+            raise StackError(f"no answer from the api at {self.api}: {error!r}") from error
+        if answer.status_code >= ERROR:
+            raise StackError(complaint(body))
+        return body
+
+
+def complaint(problem: Any) -> str:  # noqa: ANN401 - JSON
+    """Return a problem (RFC 9457) in one line."""
+    told = problem if isinstance(problem, dict) else {}
+    ids = [f"{name} {told[name]}" for name in ("correlation_id", "trace_id") if name in told]
+    return f"{told.get('status', '')} {told.get('detail', problem)} ({', '.join(ids)})".strip()
+
+
+def operator(layout: Layout, api: str | None) -> Operator:
+    """Return whom to ask: the given api, or the native stack's, or Compose's with the token in `.env`."""
+    token = os.environ.get("OPERATOR_TOKEN")
+    if api is None and layout.endpoints.exists():
+        found = json.loads(layout.endpoints.read_text(encoding="utf-8"))["api"]
+        return Operator(found, token or DEVELOPMENT_TOKEN)
+    return Operator((api or COMPOSE_API).rstrip("/"), token or _written_down(ROOT / ".env"))
+
+
+def _written_down(path: Path) -> str:
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return variables(text).get("OPERATOR_TOKEN") or DEVELOPMENT_TOKEN

@@ -1,0 +1,187 @@
+"""Working through dead letters on a real RabbitMQ: nothing is lost, nothing is seen twice."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import aio_pika
+import pytest
+from aio_pika.abc import AbstractChannel
+
+from services.kit.broker import BROKER_ERRORS, Broker
+from services.kit.dead_letters import DeadLetters, OperatorBusyError, UnknownQueueError
+from services.kit.letters import DeadLetter
+from services.kit.messages import Outgoing, PublishBatch
+from services.kit.topology import Subscription, declare_subscription
+from tests.running import Endpoints
+from tests.servers import message_in, publish
+
+SUBSCRIPTION = Subscription("test.queue", ["test.happened.v1"])
+QUEUE = SUBSCRIPTION.dead_letter_queue
+
+
+@dataclass
+class Desk:
+    """An operator's desk, and what was noted there."""
+
+    broker: Broker
+    noted: list[str] = field(default_factory=list)
+
+    def letters(self) -> DeadLetters:
+        """Return the dead letters; each replay carries a new trace context on."""
+        return DeadLetters(self.broker, [QUEUE], self._instrument, self.noted.append)
+
+    def _instrument(self, publish: PublishBatch) -> PublishBatch:
+        async def traced(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
+            for message in messages:
+                message.headers["traceparent"] = "of-the-replay"
+            return await publish(messages)
+
+        return traced
+
+
+def dead(number: int, **headers: str | int) -> aio_pika.Message:
+    """Return a dead letter."""
+    why = {"x-dead-letter-reason": "mail_down", "x-dead-letter-error": "OSError: down"}
+    when = {"x-dead-lettered-at": 1, "x-attempt": 4, "x-first-published-at": 1}
+    return aio_pika.Message(
+        str(number).encode(),
+        message_id=f"m-{number}",
+        correlation_id=f"c-{number}",
+        type="test.happened.v1",
+        content_type="application/json",
+        headers={"x-retry-reason": "mail_down", **why, **when, **headers},
+    )
+
+
+@pytest.fixture
+async def desk(broker: Broker, channel: AbstractChannel) -> Desk:
+    """Return a desk with three letters on it."""
+    await declare_subscription(channel, SUBSCRIPTION)
+    for number in range(3):
+        await publish(channel, QUEUE, dead(number))
+    async with asyncio.timeout(10), broker.channel():
+        return Desk(broker)
+
+
+async def bodies(desk: Desk) -> list[bytes]:
+    """Return what lies in the queue, in order."""
+    _, found = await desk.letters().page(QUEUE, offset=0, limit=100)
+    return [letter.body for letter in found]
+
+
+async def first(desk: Desk) -> DeadLetter:
+    """Return the oldest letter."""
+    _, [letter] = await desk.letters().page(QUEUE, offset=0, limit=1)
+    return letter
+
+
+async def test_looking_changes_nothing(desk: Desk) -> None:
+    """However often one looks: the same letters, with the same ids, in the same order."""
+    letters = desk.letters()
+    looks = [await letters.page(QUEUE, offset=0, limit=100) for _ in range(30)]
+    assert all(count == 3 for count, _ in looks)
+    assert {tuple(letter.body for letter in found) for _, found in looks} == {(b"0", b"1", b"2")}
+    assert len({letter.id for _, found in looks for letter in found}) == 3
+
+
+async def test_a_letter_tells_its_story(desk: Desk) -> None:
+    """Reason, error, attempts, time and ids are told, and a letter is found by its id."""
+    letter = await first(desk)
+    assert (letter.reason, letter.error, letter.attempts) == ("mail_down", "OSError: down", 4)
+    assert (letter.message_id, letter.correlation_id, letter.dead_lettered_at) == ("m-0", "c-0", 1)
+    found = await desk.letters().find(QUEUE, letter.id)
+    assert found is not None
+    assert found.body == letter.body
+    assert await desk.letters().find(QUEUE, "0" * 32) is None
+
+
+async def test_pages_do_not_overlap(desk: Desk) -> None:
+    """An offset passes over the oldest letters; the count is that of the whole queue."""
+    count, [second] = await desk.letters().page(QUEUE, offset=1, limit=1)
+    assert (count, second.body) == (3, b"1")
+
+
+async def test_a_replay_keeps_the_ids_and_begins_its_attempts_anew(
+    desk: Desk, channel: AbstractChannel
+) -> None:
+    """The copy has the letter's ids and type, the replay's trace, and none of the letter's past."""
+    _, [letter] = await desk.letters().page(QUEUE, offset=1, limit=1)
+    assert await desk.letters().replay(QUEUE, letter.id) == (1, 2)
+    copy = await message_in(channel, "test.queue")
+    assert (copy.body, copy.message_id, copy.correlation_id) == (b"1", "m-1", "c-1")
+    assert (copy.type, copy.content_type) == ("test.happened.v1", "application/json")
+    assert (copy.headers["x-attempt"], copy.headers["x-replays"]) == (1, 1)
+    assert copy.headers["traceparent"] == "of-the-replay"
+    assert not [name for name in copy.headers if name.startswith(("x-dead-letter", "x-retry"))]
+    assert await bodies(desk) == [b"0", b"2"]
+    assert desk.noted == ["replayed"]
+
+
+async def test_all_are_replayed_once_even_if_they_come_back(desk: Desk, channel: AbstractChannel) -> None:
+    """Letters that are set aside again at once are not sent in circles."""
+
+    async def set_aside_again() -> None:
+        for _ in range(3):
+            copy = await message_in(channel, "test.queue")
+            await publish(channel, QUEUE, dead(int(copy.body), **{"x-replays": 1}))
+
+    again = asyncio.create_task(set_aside_again())
+    assert (await desk.letters().replay(QUEUE))[0] == 3
+    await again
+    assert sorted(await bodies(desk)) == [b"0", b"1", b"2"]
+    assert (await first(desk)).replays == 1
+
+
+async def test_discarding_takes_the_one_or_all(desk: Desk) -> None:
+    """What is discarded is gone, the rest stays."""
+    letter = await first(desk)
+    assert await desk.letters().discard(QUEUE, letter.id) == (1, 2)
+    assert await desk.letters().discard(QUEUE, letter.id) == (0, 2)
+    assert await bodies(desk) == [b"1", b"2"]
+    assert await desk.letters().discard(QUEUE) == (2, 0)
+    assert await bodies(desk) == []
+
+
+async def test_a_replay_that_cannot_be_delivered_leaves_the_letter(
+    desk: Desk, channel: AbstractChannel
+) -> None:
+    """A letter whose queue is gone stays where it is, and the operator hears of it."""
+    await channel.queue_delete("test.queue")
+    letter = await first(desk)
+    with pytest.raises(BROKER_ERRORS):
+        await desk.letters().replay(QUEUE, letter.id)
+    assert await bodies(desk) == [b"0", b"1", b"2"]
+    assert desk.noted == []
+
+
+async def test_one_operator_at_a_time(desk: Desk, servers: Endpoints) -> None:
+    """Another process is told to come again, rather than shown an empty queue; then all is there for it."""
+    other = Broker(servers["amqp"], "another process")
+    connecting = asyncio.create_task(other.keep_connected())
+    try:
+        async with asyncio.timeout(10), other.channel():
+            async with desk.letters()._browsing(QUEUE):  # noqa: SLF001 - as long as the test wants
+                with pytest.raises(OperatorBusyError):
+                    await Desk(other).letters().page(QUEUE, offset=0, limit=1)
+            assert await bodies(Desk(other)) == [b"0", b"1", b"2"]
+    finally:
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+
+
+async def test_operators_of_one_process_wait_for_each_other(desk: Desk) -> None:
+    """Calls at the same time are served one after the other."""
+    letters = desk.letters()
+    pages = await asyncio.gather(*(letters.page(QUEUE, offset=0, limit=10) for _ in range(5)))
+    assert [len(found) for _, found in pages] == [3] * 5
+
+
+async def test_a_queue_that_nobody_declared_is_unknown(broker: Broker, channel: AbstractChannel) -> None:
+    """It has no letters to count, and none to look at."""
+    del channel  # it emptied the broker
+    letters = Desk(broker).letters()
+    async with asyncio.timeout(10), broker.channel():
+        assert await letters.counts() == {QUEUE: 0}
+        with pytest.raises(UnknownQueueError):
+            await letters.page(QUEUE, offset=0, limit=1)

@@ -1,0 +1,110 @@
+"""Sweeping on a real Redis: whatever got lost, no order stays open for ever."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+
+import services.api
+import services.worker
+from services.api.catalogue import CATALOGUE
+from services.api.orders import place
+from services.api.schemas import EXAMPLE, NewOrder
+from services.api.store import OrderStore
+from services.kit.ids import uuid7
+from services.kit.outbox import Outbox
+from services.kit.redis import load_scripts
+from services.worker.open_orders import MOST_SWEEPS, OpenOrders
+from services.worker.store import OPEN, FulfilmentStore
+from services.worker.sweeper import Swept
+from tests.servers import entries
+
+API, WORKER = (Path(str(package.__file__)).parent / "lua" for package in (services.api, services.worker))
+NEW = NewOrder.model_validate(EXAMPLE)
+
+
+class World:
+    """An accepted order whose message never arrived, and who looks after it."""
+
+    def __init__(self, redis: Redis) -> None:
+        """Compose the two services around a Redis; every order is due at once, and again at once."""
+        self.redis = redis
+        headers = {"correlation_id": "c-1", "traceparent": "t-1"}
+        accepting = Outbox(redis, "api", context=lambda: headers)
+        outbox = Outbox(redis, "worker", context=lambda: {"correlation_id": "c-1", "traceparent": "t-2"})
+        bounds: dict[str, Any] = {"outbox_max_entries": 10, "idempotency_ttl": 60, "retention": 60}
+        store = OrderStore(redis, load_scripts(redis, API), accepting, **bounds, look_after=-1)
+        self.place = partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
+        scripts = load_scripts(redis, WORKER)
+        self.open = OpenOrders(redis, scripts, outbox, stuck_after=0)
+        self.fulfilment = FulfilmentStore(redis, scripts, outbox, retention=60)
+
+    async def sweep(self) -> list[Swept]:
+        """Look after all that is due once."""
+        return [await self.open.sweep(order) for order in await self.open.due(10)]
+
+
+async def test_a_lost_message_is_told_again_as_it_was(redis: Redis) -> None:
+    """The event has its own id and correlation id; only the trace context is that of the sweep."""
+    world = World(redis)
+    await world.place(NEW, None)
+    [lost] = await entries(redis, "outbox:api")
+    assert await world.sweep() == ["told_again"]
+    [told] = await entries(redis, "outbox:worker")
+    assert told == {**lost, "traceparent": "t-2"}
+
+
+async def test_an_order_that_telling_does_not_help_is_exhausted(redis: Redis) -> None:
+    """It is told again a few times only; who gives it up then learns whom to tell."""
+    world = World(redis)
+    placed = await world.place(NEW, None)
+    found = [await world.sweep() for _ in range(MOST_SWEEPS + 1)]
+    assert found == [["told_again"]] * MOST_SWEEPS + [["exhausted"]]
+    [order] = await world.open.due(10)
+    reference = await world.open.reference(order)
+    assert reference.order_id == placed.order.id
+    assert reference.customer == {"name": NEW.customer.name, "email": NEW.customer.email}
+
+
+async def test_an_order_without_its_event_is_given_up_at_once(redis: Redis) -> None:
+    """There is nothing to tell again; the customer is found in the order itself."""
+    world = World(redis)
+    placed = await world.place(NEW, None)
+    await redis.delete(f"order:{placed.order.id}:event")
+    assert await world.sweep() == ["exhausted"]
+    [order] = await world.open.due(10)
+    assert (await world.open.reference(order)).customer["email"] == NEW.customer.email
+
+
+async def test_an_order_without_a_status_is_named_and_forgotten(redis: Redis) -> None:
+    """What cannot be settled is reported once, and looked after no more."""
+    world = World(redis)
+    placed = await world.place(NEW, None)
+    await redis.delete(f"order:{placed.order.id}:status")
+    assert await world.sweep() == ["unknown"]
+    assert await redis.zcard(OPEN) == 0
+
+
+async def test_settling_ends_the_watch(redis: Redis) -> None:
+    """A settled order is no longer open, and nothing is kept for telling it again."""
+    world = World(redis)
+    placed = await world.place(NEW, None)
+    [order] = await world.open.due(10)
+    await world.fulfilment.settle(await world.open.reference(order), "failed", "stuck")
+    assert await redis.zcard(OPEN) == 0
+    assert not await redis.exists(f"order:{placed.order.id}:event")
+    assert await world.open.sweep(order) == "not_due"
+
+
+async def test_two_sweepers_tell_an_order_once(redis: Redis) -> None:
+    """Whoever comes second finds that it is not due any more."""
+    world = World(redis)
+    await world.place(NEW, None)
+    outbox = Outbox(redis, "worker", context=dict)
+    patient = OpenOrders(redis, load_scripts(redis, WORKER), outbox, stuck_after=9)
+    [order] = await world.open.due(10)
+    assert [await patient.sweep(order), await patient.sweep(order)] == ["told_again", "not_due"]
+    body = json.loads((await entries(redis, "outbox:worker"))[0]["body"])
+    assert body["data"]["order_id"] == order.order_id
