@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from aio_pika import Message
+from aio_pika import ExchangeType, Message
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from redis.asyncio import Redis
 
@@ -68,10 +68,10 @@ class Channel:
         assert not ensure
         return Exchange(name, self)
 
-    async def declare_exchange(self, name: str, kind: str, **settings: object) -> "Exchange":
+    async def declare_exchange(self, name: str, kind: ExchangeType, **settings: object) -> "Exchange":
         """Note an exchange, unless it is only looked for."""
         if not settings.get("passive"):
-            self.exchanges[name] = {"type": str(kind), "durable": settings["durable"]}
+            self.exchanges[name] = {"type": kind.value, "durable": settings["durable"]}
         return Exchange(name, self)
 
     async def declare_queue(self, name: str, *, arguments: dict[str, Any], **_: object) -> "_Queue":
