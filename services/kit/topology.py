@@ -20,7 +20,8 @@ GIVE_UP_AFTER = 15
 """Redeliveries after which a consumer gives a message up itself, so that its order is failed as well."""
 NO_DELIVERY_LIMIT = 1_000_000_000
 """For dead letters: operators look at them by taking them and giving them back, and RabbitMQ 4 drops a
-message after 20 times unless told otherwise. -1, which means no limit there, is refused by 3.10."""
+message after 20 times unless told otherwise. -1, which means no limit there, means 0 to 3.10: a message that
+comes back once is dropped."""
 DECLARE_TIMEOUT_SECONDS = 10.0
 
 

@@ -78,6 +78,13 @@ async def test_a_delivery_gets_a_consumer_span() -> None:
     }
 
 
+async def test_what_comes_back_from_a_retry_names_its_queue_once() -> None:
+    """Exchange, routing key and queue are then one name."""
+    back = replace(delivery(b"{}"), exchange=QUEUE, routing_key=QUEUE)
+    attributes = (await processed(back)).recorder.attributes()
+    assert attributes["messaging.destination.name"] == QUEUE
+
+
 async def test_as_a_child_it_continues_its_producers_trace() -> None:
     """And it links to its producer as well."""
     span = (await processed(delivery(traceparent=TRACEPARENT))).recorder.span()
