@@ -72,11 +72,8 @@ SYSTEM: Mapping[str, AttributeValue] = {"messaging.system": "rabbitmq"}
 
 
 def destination(exchange: str, routing_key: str, queue: str = "") -> str:
-    """Return `messaging.destination.name`: exchange, key and queue, if set and not repeated."""
-    parts = [part for part in (exchange, routing_key) if part]
-    if queue and queue != routing_key:
-        parts.append(queue)
-    return ":".join(parts)
+    """Return `messaging.destination.name`: exchange, key and queue, each if set and not said before."""
+    return ":".join(dict.fromkeys(part for part in (exchange, routing_key, queue) if part))
 
 
 def trace_context(headers: Mapping[str, object]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from stack.layout import Layout, write_atomically
 from stack.ports import Ports
 from stack.progress import columns
-from stack.servers import rabbitmq
+from stack.servers import rabbitmq, redis, users
 
 
 def endpoints(ports: Ports) -> dict[str, str]:
@@ -16,7 +16,7 @@ def endpoints(ports: Ports) -> dict[str, str]:
         "prometheus": _http(ports.prometheus),
         "amqp": rabbitmq.url(ports.amqp),
         "rabbitmq_metrics": _http(ports.rabbitmq_metrics),
-        "redis": f"redis://127.0.0.1:{ports.redis}/0",
+        "redis": redis.url(ports.redis),
         "traces": _http(ports.traces),
         "mail": _http(ports.inbox),
     }
@@ -29,7 +29,7 @@ def write(layout: Layout, ports: Ports) -> None:
 
 def table(layout: Layout, ports: Ports, running: Iterable[str]) -> list[str]:
     """Return lines that say what can be opened, for what runs."""
-    credentials = f"user {rabbitmq.USER}, password {rabbitmq.PASSWORD}"
+    credentials = f"user {rabbitmq.ADMINISTRATOR}, password {users.PASSWORD}"
     rows = [
         ("api", "API", f"{_http(ports.api)}/docs"),
         ("grafana", "Grafana", _http(ports.grafana)),

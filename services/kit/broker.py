@@ -4,6 +4,8 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import cycle
+from urllib.parse import urlsplit
 
 import aio_pika
 import structlog
@@ -11,6 +13,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import AMQPError
 
 from services.kit.errors import describe
+from services.kit.settings import addresses
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +53,9 @@ class Broker:
     lost its channel starts over from a known state, topology included.
     """
 
-    def __init__(self, url: str, name: str) -> None:
-        """Keep the address and the name under which the broker lists the connection."""
-        self._url = url
+    def __init__(self, urls: str, name: str) -> None:
+        """Keep the addresses, separated by commas, and the name under which a node lists the connection."""
+        self._urls = addresses(urls)
         self._name = name
         self._connection: AbstractConnection | None = None
         self._up = asyncio.Event()
@@ -87,28 +90,35 @@ class Broker:
                     await asyncio.wait_for(channel.close(), CHANNEL_TIMEOUT_SECONDS)
 
     async def keep_connected(self) -> None:
-        """Connect, wait until the connection is lost, connect again; until cancelled.
+        """Connect, wait until the connection is lost, connect to the next node; until cancelled.
 
-        Delays grow from 0.2 s to 3 s with full jitter, so that many processes do not return at once.
+        Delays grow from 0.2 s to 3 s with jitter, so that many processes do not return at once. Of a cluster
+        all nodes are tried before a wait: one that is down makes nobody slower.
         """
-        delay = FIRST_DELAY_SECONDS
-        while True:
+        delay, failures = FIRST_DELAY_SECONDS, 0
+        for url in self._nodes():
             try:
                 with cancelled_means_lost():
-                    await self._hold()
-                delay = FIRST_DELAY_SECONDS
-                log.warning("rabbitmq connection lost")
+                    await self._hold(url)
+                delay, failures = FIRST_DELAY_SECONDS, 0
+                log.warning("rabbitmq connection lost", node=_node(url))
             except BROKER_ERRORS as error:
-                log.warning(
-                    "rabbitmq connection failed", error=describe(error), retry_seconds=round(delay, 1)
-                )
+                failures += 1
+                log.warning("rabbitmq connection failed", node=_node(url), error=describe(error))
+                if failures % len(self._urls):
+                    continue
             await asyncio.sleep(random.uniform(delay / 2, delay))  # noqa: S311 - jitter is no secret
             delay = min(delay * 2, LAST_DELAY_SECONDS)
 
-    async def _hold(self) -> None:
+    def _nodes(self) -> Iterator[str]:
+        """Yield the addresses in turn, for ever, from any one on: connections spread over a cluster."""
+        start = random.randrange(len(self._urls))  # noqa: S311 - no secret
+        return cycle([*self._urls[start:], *self._urls[:start]])
+
+    async def _hold(self, url: str) -> None:
         lost = asyncio.Event()
         connection = await aio_pika.connect(
-            self._url,
+            url,
             timeout=CONNECT_TIMEOUT_SECONDS,
             heartbeat=HEARTBEAT_SECONDS,
             client_properties={"connection_name": self._name},
@@ -116,7 +126,7 @@ class Broker:
         connection.close_callbacks.add(lambda *_: lost.set())
         self._connection = connection
         self._up.set()
-        log.info("rabbitmq connected")
+        log.info("rabbitmq connected", node=_node(url))
         try:
             await lost.wait()
         finally:
@@ -124,3 +134,8 @@ class Broker:
             self._connection = None
             with suppress(*BROKER_ERRORS), cancelled_means_lost():
                 await asyncio.wait_for(connection.close(), CONNECT_TIMEOUT_SECONDS)
+
+
+def _node(url: str) -> str:
+    """Return the part of an address that may be logged."""
+    return urlsplit(url).netloc.rpartition("@")[2]

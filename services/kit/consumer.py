@@ -15,13 +15,19 @@ from services.kit.errors import describe
 from services.kit.lifetime import Lifetime
 from services.kit.messages import Delivery, Process, from_amqp, trace_fields
 from services.kit.settle import settle
-from services.kit.topology import Subscription, declare_subscription
+from services.kit.topology import Subscription, TopologyConflictError, declare_subscription
 
 log = structlog.get_logger(__name__)
 
 PAUSE_SECONDS = 0.5
+CONFLICT_PAUSE_SECONDS = 5.0
 SETTLE_TIMEOUT_SECONDS = 5.0
 IDLE_STOP_SECONDS = 1.0
+REMEDY = (
+    "settle or move what is in it, then delete the queue or exchange that the error names: it is declared "
+    "anew within seconds; a development stack can forget all its data, with `python -m stack down --purge` "
+    "or `docker compose down --volumes`"
+)
 
 
 @dataclass(slots=True)
@@ -45,13 +51,17 @@ class Consumer:
     async def run(self) -> None:
         """Consume until `stop`; a broker that went away is waited for."""
         while not self._stopping.is_set():
+            pause = PAUSE_SECONDS
             try:
                 async with self.broker.channel() as channel:
                     await self._consume(channel)
             except BROKER_ERRORS as error:
                 log.warning("consumer interrupted", queue=self.subscription.queue, error=describe(error))
-            if not self._stopping.is_set():
-                await asyncio.sleep(PAUSE_SECONDS)
+            except TopologyConflictError as error:
+                log.error("queue is of another version", error=str(error), remedy=REMEDY)  # noqa: TRY400 - no bug
+                pause = CONFLICT_PAUSE_SECONDS
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
         await asyncio.gather(*self._tasks)
 
     @property

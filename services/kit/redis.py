@@ -50,6 +50,7 @@ def redis_client(url: str, *, timeout: float = REQUEST_TIMEOUT_SECONDS, connecti
         socket_connect_timeout=timeout,
         retry=Retry(NoBackoff(), 1, (ConnectionError,)),
         decode_responses=True,
+        driver_info=None,  # else each connection begins with two commands that our users may not give
     )
     return Redis.from_pool(pool)
 

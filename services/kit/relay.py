@@ -15,7 +15,7 @@ from services.kit.errors import describe
 from services.kit.lifetime import Lifetime
 from services.kit.messages import Outgoing, PublishBatch, to_amqp, trace_fields
 from services.kit.outbox import Outbox
-from services.kit.topology import declare_exchange
+from services.kit.topology import events_exchange
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ class Relay:
             try:
                 await self.outbox.prepare()
                 async with self.broker.channel() as channel:
-                    exchange = await declare_exchange(channel)
+                    exchange = await events_exchange(channel)
                     await self._relay(self.instrument(publisher(exchange, self.app_id)))
             except (*BROKER_ERRORS, RedisError) as error:
                 log.warning("outbox relay interrupted", error=describe(error))
@@ -81,7 +81,7 @@ class Relay:
             return
         try:
             async with asyncio.timeout(DRAIN_SECONDS), self.broker.channel() as channel:
-                publish = self.instrument(publisher(await declare_exchange(channel), self.app_id))
+                publish = self.instrument(publisher(await events_exchange(channel), self.app_id))
                 await self._send(publish, await self.outbox.take_back(self.instance, count=BATCH))
                 while messages := await self.outbox.take(self.instance, count=BATCH, block_ms=1):
                     await self._send(publish, messages)

@@ -1,15 +1,26 @@
 """Settings that every service has, read from the environment by the entry point and by nothing else."""
 
+from collections.abc import Iterable
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Environment = Literal["development", "staging", "production"]
 
 DEVELOPMENT_SECRET = "orderscope"  # noqa: S105 - public on purpose, refused in production
 KNOWN_SECRETS = frozenset({"", DEVELOPMENT_SECRET, "guest", "change-me"})
+
+
+def addresses(urls: str) -> list[str]:
+    """Return the addresses in a list separated by commas."""
+    return [url.strip() for url in urls.split(",") if url.strip()]
+
+
+def weakest(secrets: Iterable[str]) -> str:
+    """Return one of several secrets: a well-known one when there is one among them."""
+    return min(secrets, key=lambda secret: secret not in KNOWN_SECRETS, default="")
 
 
 class ServiceSettings(BaseSettings):
@@ -26,6 +37,7 @@ class ServiceSettings(BaseSettings):
     environment: Environment = "development"
     service_version: str = "0.1.0"
     amqp_url: str = f"amqp://orderscope:{DEVELOPMENT_SECRET}@127.0.0.1:5672/"
+    """Of a cluster, the addresses of all nodes, separated by commas."""
     redis_url: str = "redis://127.0.0.1:6379/0"
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=1, le=65535)
@@ -39,9 +51,17 @@ class ServiceSettings(BaseSettings):
     def secrets(self) -> dict[str, str]:
         """Return every secret in use by the name of its variable."""
         return {
-            "AMQP_URL": urlsplit(self.amqp_url).password or "",
+            "AMQP_URL": weakest(urlsplit(url).password or "" for url in addresses(self.amqp_url)),
             "REDIS_URL": urlsplit(self.redis_url).password or "",
         }
+
+    @field_validator("amqp_url")
+    @classmethod
+    def _addresses_of_brokers(cls, urls: str) -> str:
+        found = [urlsplit(url) for url in addresses(urls)]
+        if not found or not all(url.scheme in {"amqp", "amqps"} and url.hostname for url in found):
+            raise ValueError("should be amqp://USER:PASSWORD@HOST:PORT/, several of them separated by commas")
+        return urls
 
     @model_validator(mode="after")
     def _no_default_secret_in_production(self) -> Self:

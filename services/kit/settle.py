@@ -21,13 +21,20 @@ async def settle(
     Raises:
         aio_pika.exceptions.AMQPError, ConnectionError, TimeoutError: Nothing was acknowledged.
     """
+
+    async def copy(queue: str, headers: HeadersType) -> None:
+        # No default exchange: who may publish there may write into every queue.
+        exchange = await channel.get_exchange(subscription.exchange, ensure=False)
+        copied = _copy(message, {**headers, **settlement.context})
+        await exchange.publish(copied, queue, mandatory=True, timeout=PUBLISH_TIMEOUT_SECONDS)
+
     if settlement.action == "retry":
         attempt = from_amqp(message, subscription.queue).attempt
         headers: HeadersType = {ATTEMPT: attempt + 1, "x-retry-reason": settlement.outcome}
-        await _copy(channel, message, subscription.retry_queue(attempt), {**headers, **settlement.context})
+        await copy(subscription.retry_queue(attempt), headers)
     elif settlement.action == "dead_letter":
         headers = dead_letter_headers(subscription.queue, settlement)
-        await _copy(channel, message, subscription.dead_letter_queue, {**headers, **settlement.context})
+        await copy(subscription.dead_letter_queue, headers)
     await message.ack()
 
 
@@ -41,13 +48,11 @@ def dead_letter_headers(queue: str, settlement: Settlement) -> HeadersType:
     }
 
 
-async def _copy(
-    channel: AbstractChannel, message: AbstractIncomingMessage, queue: str, headers: HeadersType
-) -> None:
+def _copy(message: AbstractIncomingMessage, headers: HeadersType) -> aio_pika.Message:
     # RabbitMQ sends further copies to what CC and BCC name (https://www.rabbitmq.com/docs/sender-selected).
     original = {name: value for name, value in message.headers.items() if name.upper() not in {"CC", "BCC"}}
     kept = {FIRST_PUBLISHED_AT: now_ms(), **original}
-    copy = aio_pika.Message(
+    return aio_pika.Message(
         message.body,
         headers={**kept, **headers},
         content_type=message.content_type,
@@ -59,4 +64,3 @@ async def _copy(
         type=message.type,
         app_id=message.app_id,
     )
-    await channel.default_exchange.publish(copy, queue, mandatory=True, timeout=PUBLISH_TIMEOUT_SECONDS)

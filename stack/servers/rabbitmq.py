@@ -10,9 +10,10 @@ from pathlib import Path
 
 from stack import probes
 from stack.layout import CONFIG
+from stack.servers import users
 from stack.spec import Spec
 
-USER = PASSWORD = "orderscope"  # noqa: S105 - public on purpose: it listens on this machine only
+ADMINISTRATOR = "orderscope"
 BUSY_WAIT = "RABBITMQ_SCHEDULER_BUSY_WAIT_THRESHOLD"
 
 
@@ -42,7 +43,10 @@ def spec(node: Node, environ: Mapping[str, str], *, name: str = "rabbitmq") -> S
         environment=environment(node, environ),
         ready=probes.amqp(node.amqp),
         ports={"amqp": node.amqp, "management": node.management, "metrics": node.metrics},
-        files={node.directory / "conf.d" / "node.conf": configuration(node)},
+        files={
+            node.directory / "conf.d" / "node.conf": configuration(node),
+            node.directory / "definitions.json": users.rabbitmq_definitions(),
+        },
         secrets=(node.home / ".erlang.cookie",),
         after=("epmd",),
         start_timeout=90,
@@ -50,9 +54,9 @@ def spec(node: Node, environ: Mapping[str, str], *, name: str = "rabbitmq") -> S
     )
 
 
-def url(port: int) -> str:
-    """Return the address of a node for AMQP clients."""
-    return f"amqp://{USER}:{PASSWORD}@127.0.0.1:{port}/"
+def url(*ports: int, user: str = ADMINISTRATOR) -> str:
+    """Return the address of a node for AMQP clients; of several nodes, separated by commas."""
+    return ",".join(f"amqp://{user}:{users.PASSWORD}@127.0.0.1:{port}/" for port in ports)
 
 
 def configuration(node: Node) -> str:
@@ -63,10 +67,10 @@ def configuration(node: Node) -> str:
         f"management.tcp.port = {node.management}",
         "prometheus.tcp.ip = 127.0.0.1",
         f"prometheus.tcp.port = {node.metrics}",
-        f"default_user = {USER}",
-        f"default_pass = {PASSWORD}",
         *(f"cluster_formation.classic_config.nodes.{n} = {peer}" for n, peer in enumerate(node.peers, 1)),
     ]
+    if node.peers:
+        lines.append("cluster_partition_handling = pause_minority")
     return "\n".join(lines) + "\n"
 
 

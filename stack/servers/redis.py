@@ -5,7 +5,10 @@ from pathlib import Path
 
 from stack import probes
 from stack.layout import CONFIG
+from stack.servers import users
 from stack.spec import Spec
+
+USERS = "users.conf"
 
 
 def spec(
@@ -13,13 +16,21 @@ def spec(
 ) -> Spec:
     """Return how to run a Redis that keeps its data in `directory`."""
     # The folder is the working directory, so that its path needs no quoting.
-    options = ("--bind", "127.0.0.1", "--port", str(port), "--dir", "./", "--daemonize", "no")
+    listen = ("--bind", "127.0.0.1", "--port", str(port))
+    here = ("--dir", "./", "--include", USERS, "--daemonize", "no")
     return Spec(
         name=name,
-        command=(str(program), str(CONFIG / "redis.conf"), *options),
+        command=(str(program), str(CONFIG / "redis.conf"), *listen, *here),
         cwd=directory,
         environment=environ,
         ready=probes.redis(port),
         ports={"redis": port},
+        files={directory / USERS: users.redis_users()},
         start_timeout=30,
     )
+
+
+def url(port: int, user: str | None = None) -> str:
+    """Return the address for clients: as a user, or as the administrator, who needs no password here."""
+    login = f"{user}:{users.PASSWORD}@" if user else ""
+    return f"redis://{login}127.0.0.1:{port}/0"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stack import probes
 from stack.ports import Ports
-from stack.servers import rabbitmq
+from stack.servers import rabbitmq, redis
 from stack.servers.backends import python_environment
 from stack.spec import Spec
 
@@ -22,7 +22,7 @@ def spec(name: str, ports: Ports, directory: Path, environ: Mapping[str, str]) -
     """
     port: int = getattr(ports, name)
     inherited = {key: value for key, value in environ.items() if key not in OWN_ENDPOINTS}
-    environment = {**python_environment(inherited), **addresses(ports), "HTTP_PORT": str(port)}
+    environment = {**python_environment(inherited), **addresses(ports, name), "HTTP_PORT": str(port)}
     return Spec(
         name=name,
         command=(sys.executable, "-m", f"services.{name}"),
@@ -35,11 +35,11 @@ def spec(name: str, ports: Ports, directory: Path, environ: Mapping[str, str]) -
     )
 
 
-def addresses(ports: Ports) -> dict[str, str]:
-    """Return the settings that tell a service where its servers are."""
+def addresses(ports: Ports, name: str) -> dict[str, str]:
+    """Return the settings that tell a service where its servers are, and as whom it enters them."""
     return {
-        "AMQP_URL": rabbitmq.url(ports.amqp),
-        "REDIS_URL": f"redis://127.0.0.1:{ports.redis}/0",
+        "AMQP_URL": rabbitmq.url(ports.amqp, user=name),
+        "REDIS_URL": redis.url(ports.redis, name),
         "HTTP_HOST": "127.0.0.1",
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{ports.otlp_http}",
         "SMTP_HOST": "127.0.0.1",

@@ -58,7 +58,9 @@ async def test_queues_are_those_that_consumers_declare(subscription: Subscriptio
     described = dict(described_queues(subscription.queue))
     assert described == declared.queues
     keys = next(c for c in DOCUMENT["channels"].values() if c["address"] == subscription.queue)["x-bound-to"]
-    assert [(subscription.queue, key) for key in keys] == declared.bindings
+    own = {(subscription.queue, name, name) for name in described}
+    assert own | {(EXCHANGE, key, subscription.queue) for key in keys} == set(declared.bindings)
+    assert declared.exchanges == {subscription.queue: {"type": "direct", "durable": True}}
 
 
 @pytest.mark.parametrize("subscription", SUBSCRIPTIONS, ids=lambda it: it.queue)
@@ -80,8 +82,8 @@ def described_queues(queue: str) -> Iterator[tuple[str, dict[str, Any]]]:
         elif address == f"{queue}.retry.{{delay}}":
             delays = at(channel["parameters"]["delay"]["$ref"])["enum"]
             for delay, seconds in zip(delays, RETRY_DELAYS_SECONDS, strict=True):
-                returning = {"x-message-ttl": seconds * 1000, "x-dead-letter-routing-key": queue}
-                yield address.format(delay=delay), {**arguments, **returning}
+                back = {"x-dead-letter-exchange": queue, "x-dead-letter-routing-key": queue}
+                yield address.format(delay=delay), {**arguments, **back, "x-message-ttl": seconds * 1000}
 
 
 def all_references(part: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a YAML document

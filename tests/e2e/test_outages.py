@@ -173,7 +173,7 @@ def second_worker(layout: Layout, directory: Path) -> Iterator[subprocess.Popen[
         port = holder.getsockname()[1]
     environment = {
         **os.environ,
-        **addresses(current.ports),
+        **addresses(current.ports, "worker"),
         "HTTP_PORT": str(port),
         "PAYMENT_LATENCY_MS": "300",
     }

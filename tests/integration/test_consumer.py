@@ -3,7 +3,7 @@
 import asyncio
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 
 import aio_pika
@@ -208,3 +208,39 @@ async def _dead(channel: AbstractChannel, count: int) -> bool:
 
 async def _seen(things: list[Delivery] | list[bool], count: int) -> bool:
     return len(things) >= count
+
+
+async def test_a_queue_of_another_version_is_told_and_waited_for(
+    broker: Broker, channel: AbstractChannel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is there with other arguments is left alone, the log says what to do, and then all is well."""
+    await channel.declare_queue("test.queue.dlq", durable=True, arguments={"x-queue-type": "quorum"})
+    seen, process = answering(Settlement("ack", "done"))
+    consumer = Consumer(broker, SUBSCRIPTION, process, 1)
+    task = asyncio.create_task(consumer.run())
+    try:
+        told = await eventually(lambda: _printed(capsys, "queue is of another version"))
+        assert "inequivalent arg" in told
+        assert "test.queue.dlq" in told
+        assert "delete the queue" in told
+        with pytest.raises(ConnectionError, match="not consuming"):
+            await consumer.ping()
+        await channel.queue_delete("test.queue.dlq")
+        await eventually(lambda: _consuming(consumer))
+        await publish(channel, "test.queue", message())
+        await eventually(lambda: _seen(seen, 1))
+    finally:
+        consumer.stop()
+        await asyncio.wait_for(task, 10)
+
+
+async def _printed(capsys: pytest.CaptureFixture[str], what: str) -> str | None:
+    lines = capsys.readouterr().out.splitlines()
+    return next((line for line in lines if what in line), None)
+
+
+async def _consuming(consumer: Consumer) -> bool:
+    with suppress(ConnectionError):
+        await consumer.ping()
+        return True
+    return False

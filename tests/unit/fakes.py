@@ -54,19 +54,25 @@ class Stream:
 class Channel:
     """Stands for an AMQP channel: remembers what was declared, bound and published."""
 
+    exchanges: dict[str, dict[str, Any]] = field(default_factory=dict)
     queues: dict[str, dict[str, Any]] = field(default_factory=dict)
-    bindings: list[tuple[str, str]] = field(default_factory=list)
+    bindings: list[tuple[str, str, str]] = field(default_factory=list)
+    """Exchange, routing key, queue."""
     published: list[tuple[str, Message]] = field(default_factory=list)
+    through: list[str] = field(default_factory=list)
+    """The exchanges that messages were published to."""
     failure: Exception | None = None
 
-    @property
-    def default_exchange(self) -> "Channel":
-        """Return itself: it publishes."""
-        return self
+    async def get_exchange(self, name: str, *, ensure: bool) -> "Exchange":
+        """Return an exchange, without asking a broker."""
+        assert not ensure
+        return Exchange(name, self)
 
-    async def declare_exchange(self, name: str, *_: object, **__: object) -> str:
-        """Return the exchange's name."""
-        return name
+    async def declare_exchange(self, name: str, kind: str, **settings: object) -> "Exchange":
+        """Note an exchange, unless it is only looked for."""
+        if not settings.get("passive"):
+            self.exchanges[name] = {"type": str(kind), "durable": settings["durable"]}
+        return Exchange(name, self)
 
     async def declare_queue(self, name: str, *, arguments: dict[str, Any], **_: object) -> "_Queue":
         """Note a queue and its arguments."""
@@ -85,12 +91,25 @@ class Channel:
 
 
 @dataclass
+class Exchange:
+    """Stands for an exchange: what is published to it, its channel remembers."""
+
+    name: str
+    channel: Channel
+
+    async def publish(self, message: Message, routing_key: str, **_: object) -> None:
+        """Publish through the channel, which notes both."""
+        await self.channel.publish(message, routing_key)
+        self.channel.through.append(self.name)
+
+
+@dataclass
 class _Queue:
     name: str
-    bindings: list[tuple[str, str]]
+    bindings: list[tuple[str, str, str]]
 
-    async def bind(self, _exchange: str, key: str, **_: object) -> None:
-        self.bindings.append((self.name, key))
+    async def bind(self, exchange: Exchange, key: str, **_: object) -> None:
+        self.bindings.append((exchange.name, key, self.name))
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Every container of the full stack is pinned, contained, bounded and watched."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,44 @@ def test_no_secret_is_written_down() -> None:
         v for k, v in values.items() if re.search("PASS|TOKEN|SECRET|AUTH|AMQP_URL|REDIS_URL", k)
     }
     assert all("${" in value for value in secret_values)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_service_enters_the_servers_as_itself(name: str) -> None:
+    """With a password of its own, which no other service is told."""
+    for variable, server in (("AMQP_URL", "RABBITMQ"), ("REDIS_URL", "REDIS")):
+        address = SERVICES[name]["environment"][variable]
+        assert re.search(rf"//{name}:\${{{server}_{name.upper()}_PASSWORD[:}}]", address)
+    told = set(re.findall(r"\$\{(\w+_PASSWORD)", str(SERVICES[name]["environment"])))
+    assert told == {f"RABBITMQ_{name.upper()}_PASSWORD", f"REDIS_{name.upper()}_PASSWORD"}
+
+
+@pytest.mark.parametrize(("server", "template"), [("rabbitmq", "definitions.json"), ("redis", "users.conf")])
+def test_servers_fill_the_templates_that_the_native_stack_fills(server: str, template: str) -> None:
+    """With every password of the environment, and not at all when one is missing; none is an argument."""
+    assert f"./stack/config/{template}:/etc/orderscope/{template}:ro" in SERVICES[server]["volumes"]
+    command = SERVICES[server]["command"][-1]
+    assert f"awk -f /etc/orderscope/fill.awk /etc/orderscope/{template} >" in command
+    assert "PASS" not in command
+    passwords = {name: f"secret of {name}" for name in SERVICES[server]["environment"]}
+    filled = fill(template, passwords)
+    asked_for = set(re.findall(r"\$\{(\w+)\}", (ROOT / "stack/config" / template).read_text()))
+    assert asked_for <= passwords.keys()
+    assert filled.returncode == 0
+    assert all(passwords[name] in filled.stdout for name in asked_for)
+    assert "${" not in filled.stdout
+    lacking = fill(template, dict.fromkeys(asked_for - {f"{server.upper()}_API_PASSWORD"}, "x"))
+    assert lacking.returncode == 1
+    assert lacking.stderr == f"{server.upper()}_API_PASSWORD is not set\n"
+
+
+def fill(template: str, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Fill a template as a container does."""
+    place = ROOT / "stack" / "config"
+    return subprocess.run(  # noqa: S603 - our own program
+        ["/usr/bin/awk", "-f", place / "fill.awk", place / template],
+        env=variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "port"), OURS.items())

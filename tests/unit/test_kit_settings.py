@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.api.settings import Settings as ApiSettings
-from services.kit.settings import ServiceSettings
+from services.kit.settings import ServiceSettings, addresses
 from services.notifier.settings import Settings as NotifierSettings
 from services.worker.settings import Settings as WorkerSettings
 
@@ -62,6 +62,8 @@ def test_production_refuses_every_default_secret(
         ("OPERATOR_TOKEN", ""),
         ("AMQP_URL", "amqp://guest:guest@mq.internal/"),
         ("AMQP_URL", "amqp://mq.internal/"),
+        ("AMQP_URL", "amqp://shop:4f9d1c@mq1.internal/,amqp://shop:orderscope@mq2.internal/"),
+        ("AMQP_URL", "amqp://shop:4f9d1c@mq1.internal/,amqp://mq2.internal/"),
         ("REDIS_URL", "redis://redis.internal:6379/0"),
     ],
 )
@@ -109,6 +111,24 @@ def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
         ApiSettings()
     assert [error["loc"] for error in caught.value.errors()] == [(name.lower(),)]
     assert "Input should be" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "urls", [",", "http://mq.internal", "amqp://", "mq.internal:5672", "amqp://u:a,b@mq.internal/"]
+)
+def test_addresses_of_brokers_are_looked_at_before_they_are_used(
+    monkeypatch: pytest.MonkeyPatch, urls: str
+) -> None:
+    """A comma in a password has to be written as %2C; what is wrong is said without the password."""
+    given(monkeypatch, AMQP_URL=urls)
+    with pytest.raises(ValidationError, match="separated by commas") as caught:
+        ApiSettings()
+    assert "mq.internal" not in str(caught.value)
+
+
+def test_a_cluster_is_the_addresses_of_its_nodes() -> None:
+    """White space and a last comma do no harm."""
+    assert addresses(" amqp://u:p@a/, amqp://u:p@b/ ,") == ["amqp://u:p@a/", "amqp://u:p@b/"]
 
 
 def test_errors_do_not_tell_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

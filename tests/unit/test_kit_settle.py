@@ -38,6 +38,14 @@ async def test_each_retry_waits_longer(attempt: int, queue: str) -> None:
     assert [where for where, _ in channel.published] == [queue]
 
 
+@pytest.mark.parametrize("action", ["retry", "dead_letter"])
+async def test_copies_go_through_the_subscriptions_own_exchange(action: str) -> None:
+    """Through the default exchange a service could write into every queue there is."""
+    channel, message = Channel(), Incoming(headers=HEADERS)
+    await settle(channel.as_amqp(), QUEUE, message.as_amqp(), Settlement(action, "x"))  # type: ignore[arg-type]
+    assert channel.through == ["q"]
+
+
 @pytest.mark.parametrize("odd", [None, "2", 0, -1, 1.5, True])
 def test_odd_counts_and_times_are_none(odd: object) -> None:
     """A delivery whose headers are a stranger's is a first attempt of an unknown time."""

@@ -1,5 +1,6 @@
 """How each component is run: on which ports, with which settings, nothing of the user in the way."""
 
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -7,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from services.kit.topology import EXCHANGE
 from stack import components
 from stack.components import Plan
 from stack.layout import ROOT, Layout
 from stack.ports import Ports
-from stack.servers import backends, grafana, jaeger, rabbitmq, services
+from stack.servers import backends, grafana, jaeger, rabbitmq, services, users
+from stack.servers.rabbitmq_cluster import Listeners, cluster
 from stack.spec import Spec
 
 PORTS = Ports(api=1, worker=2, notifier=3, amqp=4, redis=5, otlp_http=6, traces=7, smtp=8, prometheus=9)
@@ -36,8 +39,8 @@ def test_a_service_is_told_where_its_servers_are() -> None:
     )
     assert spec.command == (sys.executable, "-m", "services.api")
     assert {
-        "AMQP_URL": "amqp://orderscope:orderscope@127.0.0.1:4/",
-        "REDIS_URL": "redis://127.0.0.1:5/0",
+        "AMQP_URL": "amqp://api:orderscope@127.0.0.1:4/",
+        "REDIS_URL": "redis://api:orderscope@127.0.0.1:5/0",
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": "1",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:6",
@@ -95,7 +98,7 @@ def test_a_node_takes_nothing_from_another_installation() -> None:
 def test_a_node_listens_on_this_machine_only() -> None:
     """For clients, for people, for Prometheus, and for other nodes."""
     spec = node({})
-    (configuration,) = spec.files.values()
+    configuration = spec.files[Path("/data/one/conf.d/node.conf")]
     assert "listeners.tcp.1 = 127.0.0.1:4\n" in configuration
     assert "management.tcp.ip = 127.0.0.1\n" in configuration
     assert "prometheus.tcp.ip = 127.0.0.1\n" in configuration
@@ -115,10 +118,38 @@ def test_nodes_of_a_cluster_know_each_other() -> None:
     """Names of all nodes are in the configuration of each, the cookie in the home that they share."""
     peers = ("a@127.0.0.1", "b@127.0.0.1")
     spec = node({}, name=peers[0], peers=peers)
-    (configuration,) = spec.files.values()
+    configuration = spec.files[Path("/data/one/conf.d/node.conf")]
     assert "cluster_formation.classic_config.nodes.1 = a@127.0.0.1\n" in configuration
     assert "cluster_formation.classic_config.nodes.2 = b@127.0.0.1\n" in configuration
+    assert "cluster_partition_handling = pause_minority\n" in configuration
     assert spec.secrets == (Path("/data/home/.erlang.cookie"),)
+
+
+@pytest.mark.parametrize("name", ["rabbitmq", "redis"])
+def test_every_password_of_a_server_is_filled_in(name: str) -> None:
+    """Nothing of the templates that compose fills, too, is left open."""
+    spec = components.spec(Plan(Layout(Path("/run")), Ports(rabbitmq_distribution=1, epmd=2), {}), name)
+    assert all("${" not in text for text in spec.files.values())
+    assert any(users.PASSWORD in text for text in spec.files.values())
+
+
+def test_definitions_bring_the_exchange_that_services_look_for() -> None:
+    """No service may declare it; each has a user, and its password is the only thing left open."""
+    definitions = json.loads(users.rabbitmq_definitions())
+    [exchange] = definitions["exchanges"]
+    assert (exchange["name"], exchange["type"], exchange["durable"]) == (EXCHANGE, "topic", True)
+    assert [user["name"] for user in definitions["users"]] == [rabbitmq.ADMINISTRATOR, *users.SERVICES]
+
+
+def test_nodes_of_a_cluster_have_folders_of_their_own_and_one_home() -> None:
+    """Each knows all, and none has what is another's."""
+    listeners = [Listeners(*range(number, number + 4)) for number in (10, 20, 30)]
+    specs = cluster(Path("/bin/server"), Path("/data"), 8, listeners, {})
+    assert [spec.name for spec in specs] == ["rabbitmq-1", "rabbitmq-2", "rabbitmq-3"]
+    assert len({spec.cwd for spec in specs}) == 3
+    assert {spec.environment["HOME"] for spec in specs} == {"/data/home"}
+    for spec in specs:
+        assert "nodes.3 = rabbitmq-3@127.0.0.1\n" in spec.files[spec.cwd / "conf.d" / "node.conf"]
 
 
 def test_spinning_threads_can_be_turned_off_for_a_benchmark() -> None:
