@@ -1,1 +1,1 @@
-"""`make chaos`: orders under steady load, faults at seeded moments, and a ledger that says what became of each."""
+"""`make chaos`: orders under load, faults at seeded moments, and a ledger of what became of each order."""

@@ -2,11 +2,11 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
+from stack.chaos.cluster import until_whole
 from stack.chaos.letters import WORK_QUEUES, Mailman, duplicate, put
 from stack.chaos.plan import Fault
 from stack.chaos.poison import poison
@@ -24,8 +24,6 @@ class Actions:
     system: System
     mailman: Mailman
     rng: Random
-    before_node: Callable[[str], Awaitable[None]]
-    """Waits until a broker may be taken from its cluster."""
     exits: list[Exit] = field(default_factory=list)
     poisons: dict[str, str] = field(default_factory=dict)
     """The queue that each poison went into, by its mark."""
@@ -37,15 +35,20 @@ class Actions:
             return await self._connection(action, fault)
         return await self.ACTIONS[action](self, fault)
 
+    async def _before(self, fault: Fault) -> None:
+        """Take one broker from a cluster only when the others have all that it has."""
+        if fault.kind.brokers == "cluster":
+            await until_whole(self.system.blueprint.managements)
+
     async def _kill(self, fault: Fault) -> str:
-        await self.before_node(fault.target)
+        await self._before(fault)
         await self.system.kill(fault.target)
         await asyncio.sleep(fault.seconds)
         await self.system.start([fault.target])
         return "killed, started again"
 
     async def _stop(self, fault: Fault) -> str:
-        await self.before_node(fault.target)
+        await self._before(fault)
         exited = await self.system.terminate(fault.target)
         await asyncio.sleep(fault.seconds)
         await self.system.start([fault.target])
@@ -58,7 +61,7 @@ class Actions:
         return f"exit status {exited.status} after {exited.seconds:.1f} s, started again"
 
     async def _freeze(self, fault: Fault) -> str:
-        await self.before_node(fault.target)
+        await self._before(fault)
         self.system.signal(fault.target, signal.SIGSTOP)
         await asyncio.sleep(fault.seconds)
         self.system.signal(fault.target, signal.SIGCONT)

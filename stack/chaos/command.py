@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from argparse import Namespace
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
@@ -51,7 +52,10 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
 
 
 def _run(layout: Layout, options: Options, scenario: Plan, progress: Progress) -> Outcome:
-    with reserved_ports(ANY_PORTS) as ports, reserved_ports(ANY_PORTS) as between:
+    with ExitStack() as claims:
+        count = options.cluster or 1
+        claimed = [claims.enter_context(reserved_ports(ANY_PORTS)) for _ in range(2 * count)]
+        ports, between = claimed[:count], claimed[count:]
         parts = blueprint(layout, ports, between, mails=options.orders, observe=options.observe)
         try:
             return asyncio.run(run(options, scenario, parts, progress))

@@ -10,17 +10,17 @@ from stack.chaos.kinds import Kind
 
 WARM_UP_SECONDS = 5.0
 """Undisturbed load: a broker that is killed as its queues are declared may come back without leaders."""
-GAP_SECONDS = 1.0
+GAP_SECONDS = 3.0
 """At least so long between two faults of one lane."""
-PAUSES = (4.0, 12.0)
+PAUSES = (5.0, 15.0)
 """How much time to breathe each repetition brings along (s)."""
 LATENCIES_MS = {"amqp": (50.0, 800.0), "redis": (20.0, 500.0), "smtp": (100.0, 1500.0)}
 """Redis is given up after 300 ms, so some of these delay it and some make it fail."""
 SEVERAL = {"node": "rabbitmq", "amqp": "amqp"}
 """What a cluster has several of, and how one of them is called without its number."""
-EARLY, EARLY_SECONDS = ("smtp connection",), 35.0
-"""Lanes whose faults come within so many seconds, and only once. An email is tried at once, 1, 6 and 36 s
-later: so none meets a mail server that is away at its last attempt, after other lanes took the first three."""
+EARLY, EARLY_SECONDS = ("smtp connection",), 38.0
+"""Lanes whose faults come within so many seconds, and once. An email is tried at once, 1, 6 and 36 s later:
+so none meets a mail server that is away at its last attempt, after other lanes took the first three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def plan(seed: int, kinds: Sequence[Kind], seconds: float, *, nodes: int = 1) ->
     lanes: defaultdict[str, list[Kind]] = defaultdict(list)
     for kind in kinds:
         lanes[kind.lane].append(kind)
-    drawn = {lane: _draw(chance(seed, f"{lane}"), members, nodes) for lane, members in lanes.items()}
+    drawn = {lane: _draw(chance(seed, lane), members, nodes) for lane, members in lanes.items()}
     whole = max(seconds, WARM_UP_SECONDS, *(WARM_UP_SECONDS + _length(faults) for faults in drawn.values()))
     placed = list[Fault]()
     for lane, faults in drawn.items():

@@ -21,7 +21,6 @@ from stack.chaos.orders import draw
 from stack.chaos.plan import Plan
 from stack.chaos.system import System, running
 from stack.chaos.watch import Watch, until_quiet
-from stack.endpoints import endpoints
 from stack.progress import Progress
 
 QUIET_SECONDS = 180.0
@@ -56,13 +55,13 @@ async def run(options: Options, plan: Plan, blueprint: Blueprint, progress: Prog
     answers, mailman = Answers(), Mailman(blueprint.amqp)
     async with running(blueprint, progress) as system, watching(blueprint, answers) as watch:
         await mailman.insist(keep_copies)
-        actions = Actions(system, mailman, chance(options.seed, "messages"), _alone)
+        actions = Actions(system, mailman, chance(options.seed, "messages"))
         injection = Injection(plan, actions, progress)
         async with asyncio.timeout(plan.seconds + OVERTIME_SECONDS):
             await under_load(options, injection, system, watch)
         progress.say("quiet", "no more faults, no more orders; waiting until all is settled")
         quiet = await until_quiet(watch.waiting, QUIET_SECONDS, lambda text: progress.say("waiting", text))
-        found = await evidence.gather(blueprint.redis, mailman, watch.inbox)
+        found = await evidence.gather(blueprint.addresses["redis"], mailman, watch.inbox)
     harness = ledger.Harness(answers.accepted, answers.unanswered, actions.poisons, actions.exits)
     keys = {**{record.id: record.key for record in found.records.values()}, **answers.accepted}
     seconds = time.monotonic() - began
@@ -71,7 +70,7 @@ async def run(options: Options, plan: Plan, blueprint: Blueprint, progress: Prog
 
 async def under_load(options: Options, injection: Injection, system: System, watch: Watch) -> None:
     """Place all orders while the faults happen; return when both are through."""
-    api, orders = endpoints(system.blueprint.ports)["api"], draw(options.seed, options.orders)
+    api, orders = system.blueprint.addresses["api"], draw(options.seed, options.orders)
     async with asyncio.TaskGroup() as tasks:
         ticker = tasks.create_task(_tick(injection.progress, watch, options.orders))
         async with asyncio.TaskGroup() as work:
@@ -83,10 +82,11 @@ async def under_load(options: Options, injection: Injection, system: System, wat
 @asynccontextmanager
 async def watching(blueprint: Blueprint, answers: Answers) -> AsyncIterator[Watch]:
     """Yield eyes that see past the proxies."""
-    redis = Redis.from_url(blueprint.redis, decode_responses=True, socket_timeout=1, socket_connect_timeout=1)
+    address, inbox = blueprint.addresses["redis"], blueprint.addresses["mail"]
+    redis = Redis.from_url(address, decode_responses=True, socket_timeout=1, socket_connect_timeout=1)
     # A proxy that the environment names cannot reach this machine's ports.
     async with redis, httpx2.AsyncClient(timeout=5, trust_env=False) as client:
-        yield Watch(redis, client, blueprint.metrics, endpoints(blueprint.ports)["mail"], answers)
+        yield Watch(redis, client, blueprint.metrics, inbox, answers)
 
 
 async def _tick(progress: Progress, watch: Watch, orders: int) -> None:
@@ -98,7 +98,3 @@ async def _tick(progress: Progress, watch: Watch, orders: int) -> None:
             "load",
             f"{len(watch.answers.accepted)} of {orders} accepted, {settled} settled, {refused} refusals",
         )
-
-
-async def _alone(_target: str) -> None:
-    """There is one broker: taking it away is the point."""
