@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test check format contracts dashboards up down stack-up stack-down stack-status dead-letters lock clean
+.PHONY: help install demo test chaos check format contracts dashboards up down stack-up stack-down stack-status dead-letters lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: install ## Start everything, place orders, show what can be seen
 
 test: install ## Run all tests, on real servers of their own
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: install ## Break what can break under load, account for every order; CHAOS_ORDERS, CHAOS_SEED, CHAOS_FAULTS, CHAOS_RATE, CLUSTER=3
+	@$(BIN)/python -m stack chaos
 
 check: install ## Lint, types, import rules
 	@$(BIN)/ruff check .

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stack import status
+from stack.chaos.command import command as chaos
+from stack.chaos.options import add_options as add_chaos_options
 from stack.components import BUILDERS
 from stack.demo.command import command as demo
 from stack.down import down
 from stack.errors import StackError
-from stack.layout import DEFAULT_RUN_DIR, Layout
+from stack.layout import DEFAULT_RUN_DIR, ROOT, Layout
 from stack.letters import command as letters
 from stack.progress import RED, Progress, progress_on
 from stack.up import restart, up
@@ -37,12 +39,16 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser("python -m stack", description="The whole system natively, without Docker.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable[[Namespace, Progress], int], help_text: str) -> ArgumentParser:
+    def add(
+        name: str,
+        command: Callable[[Namespace, Progress], int],
+        help_text: str,
+        run_dir: Path = DEFAULT_RUN_DIR,
+    ) -> ArgumentParser:
         subparser = commands.add_parser(name, help=help_text, description=help_text)
         subparser.set_defaults(command=command)
-        subparser.add_argument(
-            "--run-dir", type=Path, default=DEFAULT_RUN_DIR, help="data, logs, state (default: .run)"
-        )
+        default = f"data, logs, state (default: {run_dir.relative_to(ROOT)})"
+        subparser.add_argument("--run-dir", type=Path, default=run_dir, help=default)
         return subparser
 
     starting = add("up", _up, "Start what does not run yet, and wait until it is ready.")
@@ -51,6 +57,8 @@ def _parser() -> ArgumentParser:
     stopping.add_argument("--purge", action="store_true", help="delete data and logs too")
     showing = add("status", _status, "Show what runs: exit status 0 all of it, 1 not all, 3 nothing.")
     showing.add_argument("--json", action="store_true", help="as JSON")
+    proving = "Break what can break while orders come in, and account for every one."
+    add_chaos_options(add("chaos", _chaos, proving, DEFAULT_RUN_DIR / "chaos"))
     add("demo", _demo, "Start everything, place orders, show what can be seen, and stop it again.")
     letters.add_arguments(
         add("dead-letters", _dead_letters, "Work through what the services have set aside.")
@@ -87,6 +95,10 @@ def _demo(given: Namespace, progress: Progress) -> int:
 
 def _dead_letters(given: Namespace, progress: Progress) -> int:
     return letters.command(given, _layout(given), progress)
+
+
+def _chaos(given: Namespace, progress: Progress) -> int:
+    return chaos(_layout(given), given, progress)
 
 
 def _layout(given: Namespace) -> Layout:

@@ -41,6 +41,7 @@ class Consumer:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _consuming: bool = False
+    _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _cautious: bool = False
     """Whether the last channel was lost: then deliveries are taken one by one until one was settled.
 
@@ -80,21 +81,31 @@ class Consumer:
 
     async def _consume(self, channel: AbstractChannel) -> None:
         await declare_subscription(channel, self.subscription)
-        prefetch = 1 if self._cautious else self.prefetch
-        await channel.set_qos(prefetch_count=prefetch, timeout=SETTLE_TIMEOUT_SECONDS)
-        queue = await channel.get_queue(self.subscription.queue, ensure=False)
         async with _lost(channel) as lost:
-            tag = await queue.consume(partial(self._take, channel), timeout=SETTLE_TIMEOUT_SECONDS)
-            log.info("consuming", queue=self.subscription.queue, prefetch=prefetch)
-            self._consuming = True
-            try:
-                await _first(lost, self._stopping)
-            finally:
-                self._consuming = False
+            if self._cautious:
+                self._settled.clear()
+                await self._take_up_to(1, channel, lost, self._stopping, self._settled)
+            if not lost.is_set() and not self._stopping.is_set():
+                await self._take_up_to(self.prefetch, channel, lost, self._stopping)
             self._cautious = lost.is_set()
             if not lost.is_set():
-                await queue.cancel(tag, timeout=SETTLE_TIMEOUT_SECONDS)
                 await asyncio.gather(*self._tasks)  # their acknowledgements need this channel
+
+    async def _take_up_to(
+        self, prefetch: int, channel: AbstractChannel, lost: asyncio.Event, *until: asyncio.Event
+    ) -> None:
+        """Take deliveries until something happens. A consumer keeps the prefetch that it began with."""
+        await channel.set_qos(prefetch_count=prefetch, timeout=SETTLE_TIMEOUT_SECONDS)
+        queue = await channel.get_queue(self.subscription.queue, ensure=False)
+        tag = await queue.consume(partial(self._take, channel), timeout=SETTLE_TIMEOUT_SECONDS)
+        log.info("consuming", queue=self.subscription.queue, prefetch=prefetch)
+        self._consuming = True
+        try:
+            await _first(lost, *until)
+        finally:
+            self._consuming = False
+        if not lost.is_set():
+            await queue.cancel(tag, timeout=SETTLE_TIMEOUT_SECONDS)
 
     async def _take(self, channel: AbstractChannel, message: AbstractIncomingMessage) -> None:
         # A task of its own: aio-pika's dies with the channel, in the middle of whatever it was doing.
@@ -108,9 +119,7 @@ class Consumer:
             settlement = await self.process(delivery)
             async with asyncio.timeout(SETTLE_TIMEOUT_SECONDS):
                 await settle(channel, self.subscription, message, settlement)
-                if self._cautious:
-                    self._cautious = False
-                    await channel.set_qos(prefetch_count=self.prefetch)
+            self._settled.set()
         except asyncio.CancelledError as error:
             self._tell(delivery, error)
             await _give_back(message)

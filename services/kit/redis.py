@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, RedisError  # noqa: A004 - it is Redis' own
@@ -27,6 +28,26 @@ class RunScript(Protocol):
 
     async def __call__(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - Redis replies are as varied as scripts
         """Return the script's reply; raises `redis.RedisError`."""
+
+
+class _ResetMeansLost(Connection):
+    """Says `ConnectionError` when it was reset: uvloop raises `RuntimeError`, which redis-py passes on."""
+
+    async def send_packed_command(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they are
+        try:
+            await super().send_packed_command(*args, **kwargs)
+        except RuntimeError as error:
+            raise ConnectionError(f"the connection was lost: {error}") from error
+
+
+class _ResetMeansLostTLS(_ResetMeansLost, SSLConnection):
+    """The same, encrypted."""
+
+
+RESET_MEANS_LOST: dict[type[AbstractConnection], type[Connection]] = {
+    Connection: _ResetMeansLost,
+    SSLConnection: _ResetMeansLostTLS,
+}
 
 
 def redis_client(url: str, *, timeout: float = REQUEST_TIMEOUT_SECONDS, connections: int = 64) -> Redis:
@@ -52,6 +73,7 @@ def redis_client(url: str, *, timeout: float = REQUEST_TIMEOUT_SECONDS, connecti
         decode_responses=True,
         driver_info=None,  # else each connection begins with two commands that our users may not give
     )
+    pool.connection_class = RESET_MEANS_LOST.get(pool.connection_class, pool.connection_class)
     return Redis.from_pool(pool)
 
 

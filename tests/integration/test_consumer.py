@@ -166,6 +166,30 @@ async def test_work_in_hand_survives_the_loss_of_its_channel(
     assert sorted(finished) == [False, True]
 
 
+async def test_after_a_loss_it_is_soon_as_fast_as_before(broker: Broker, channel: AbstractChannel) -> None:
+    """Deliveries are taken one by one until one was settled; from then on as many at once as ever."""
+    in_hand = most = 0
+
+    async def process(_: Delivery) -> Settlement:
+        nonlocal in_hand, most
+        in_hand += 1
+        most = max(most, in_hand)
+        await asyncio.sleep(0.2)
+        in_hand -= 1
+        return Settlement("ack", "done")
+
+    async def all_at_once() -> bool:
+        return most == 10
+
+    async with consuming(broker, channel, process) as consumer:
+        await eventually(lambda: _consuming(consumer))
+        assert broker._connection is not None  # noqa: SLF001 - the test cuts it
+        await broker._connection.close()  # noqa: SLF001
+        for _ in range(40):
+            await publish(channel, "test.queue", message())
+        await eventually(all_at_once)
+
+
 @pytest.mark.timeout(120)
 async def test_a_message_that_nobody_can_decode_takes_no_others_with_it(
     broker: Broker, channel: AbstractChannel, monkeypatch: pytest.MonkeyPatch

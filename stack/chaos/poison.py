@@ -1,0 +1,38 @@
+"""Messages that nobody can use: each belongs into the dead-letter queue, and must be found there."""
+
+import json
+from random import Random
+
+import aio_pika
+from aio_pika.abc import HeadersType
+
+GOOD_HEADERS: HeadersType = {"x-attempt": 1, "x-first-published-at": 1_700_000_000_000}
+NOBODY = "00000000-0000-7000-8000-000000000000"
+"""An order that was never placed."""
+
+
+def poison(event_type: str, mark: str, rng: Random) -> aio_pika.Message:
+    """Return a message of one of the kinds that belong into the dead-letter queue."""
+    event = {
+        "id": mark,
+        "type": event_type,
+        "occurred_at": "2026-01-01T00:00:00Z",
+        "data": {"order_id": NOBODY},
+    }
+    body, headers = rng.choice(
+        [
+            (f"this is no JSON: {mark}", GOOD_HEADERS),
+            (json.dumps({**event, "type": "order.created.v99"}), GOOD_HEADERS),
+            (json.dumps({**event, "data": [mark]}), GOOD_HEADERS),
+            (json.dumps(event), GOOD_HEADERS),
+            (json.dumps(event), {}),
+            (json.dumps(event), {**GOOD_HEADERS, "x-attempt": -3}),
+        ]
+    )
+    return aio_pika.Message(
+        body.encode(),
+        headers=headers,
+        message_id=mark if headers else None,
+        correlation_id=mark if headers else None,
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+    )

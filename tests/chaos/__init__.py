@@ -1,0 +1,1 @@
+"""The proof that no accepted order is lost, in short."""

@@ -1,0 +1,141 @@
+"""The ledger: each wrong is named, and a right run has none."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stack.chaos.evidence import Evidence, Mail, Record
+from stack.chaos.ledger import Harness, settle
+from stack.chaos.letters import Letter
+from stack.chaos.orders import STOCK
+from stack.chaos.system import Exit
+
+APPROVED = {"state": "approved", "charges": "1"}
+FINE = {"accepted", "done", "failed", "dead"}
+DEAD_LETTER = Letter("worker.order-created.dlq", "retries_exhausted", "c", '{"id": "c"}')
+POISON = Letter("notifier.order-outcome.dlq", "malformed_json", "", "no JSON: mark-1")
+
+
+def record(order_id: str, status: str, **more: Any) -> Record:  # noqa: ANN401 - as fields are
+    """Return an order of two moka pots, paid when it is done."""
+    payment = more.pop("payment", APPROVED if status == "done" else {})
+    fields = {"quantities": {"moka-pot": 2}, "reserved": False, **more}
+    return Record(order_id, f"key-{order_id}", status, payment=payment, **fields)
+
+
+def mail(order_id: str, message_id: str = "") -> Mail:
+    """Return the email about an order, to its customer."""
+    return Mail(order_id, message_id or f"<event-{order_id}>", f"Ada <key-{order_id}@example.com>")
+
+
+RECORDS = {one.id: one for one in (record("a", "done"), record("b", "failed"), record("c", "failed"))}
+EVIDENCE = Evidence(
+    records=RECORDS,
+    stock={**STOCK, "moka-pot": STOCK["moka-pot"] - 2},
+    payments=["a"],
+    letters=[DEAD_LETTER, POISON],
+    mails=[mail("a"), mail("b"), mail("c")],
+)
+HARNESS = Harness(
+    accepted={order_id: f"key-{order_id}" for order_id in RECORDS},
+    unanswered=[],
+    poisons={"mark-1": "notifier.order-outcome"},
+    exits=[Exit("worker", 0, 1.0)],
+)
+
+
+def put(*records: Record) -> Evidence:
+    """Return the evidence with some orders changed or added."""
+    return replace(EVIDENCE, records={**RECORDS, **{one.id: one for one in records}})
+
+
+def test_a_right_run_has_only_fates() -> None:
+    """Each accepted order has exactly one fate, and no other row has an entry."""
+    found = settle(EVIDENCE, HARNESS)
+    assert (found["done"], found["failed"], found["dead"]) == (["a"], ["b"], ["c"])
+    assert {name for name, entries in found.items() if entries} == FINE
+
+
+WRONGS = {
+    "gone without a trace": (
+        replace(EVIDENCE, records={k: v for k, v in RECORDS.items() if k != "b"}),
+        {"lost": ["b"], "emails_stray": ["b"]},
+    ),
+    "its document is gone": (put(replace(RECORDS["b"], key="")), {"lost": ["b"], "emails_stray": []}),
+    "without a status": (put(record("b", "")), {"lost": ["b"]}),
+    "never begun": (put(record("b", "pending")), {"stuck": ["b"], "emails_stray": ["b"]}),
+    "begun and left": (put(record("b", "processing", reserved=True)), {"stuck": ["b"]}),
+    "charged twice": (
+        put(record("a", "done", payment={**APPROVED, "charges": "2"})),
+        {"double_charged": ["a"]},
+    ),
+    "charged twice, unasked": (
+        put(record("z", "failed", payment={"state": "voided", "charges": "2"})),
+        {"double_charged": ["z"], "emails_missing": ["z"]},
+    ),
+    "done unpaid": (put(record("a", "done", payment={})), {"payments_wrong": ["a"]}),
+    "failed and paid": (put(record("b", "failed", payment=APPROVED)), {"payments_wrong": ["b"]}),
+    "a payment for nothing": (replace(EVIDENCE, payments=["a", "zz"]), {"payments_wrong": ["zz"]}),
+    "no email": (replace(EVIDENCE, mails=[mail("a"), mail("b")]), {"emails_missing": ["c"]}),
+    "the same email twice": (
+        replace(EVIDENCE, mails=[*EVIDENCE.mails, mail("a")]),
+        {"emails_double": ["a"], "emails_differ": []},
+    ),
+    "another second email": (
+        replace(EVIDENCE, mails=[*EVIDENCE.mails, mail("a", "<other>")]),
+        {"emails_differ": ["a"], "emails_double": []},
+    ),
+    "an email to somebody else": (
+        replace(EVIDENCE, mails=[*EVIDENCE.mails[1:], replace(mail("a"), recipient="key-b@example.com")]),
+        {"emails_stray": ["a"]},
+    ),
+    "stock sold twice": (
+        replace(EVIDENCE, stock={**EVIDENCE.stock, "grinder": 7}),
+        {"stock_wrong": [f"grinder: 7 left instead of {STOCK['grinder']}"]},
+    ),
+    "a product that is gone": (
+        replace(EVIDENCE, stock={k: v for k, v in EVIDENCE.stock.items() if k != "grinder"}),
+        {"stock_wrong": [f"grinder: None left instead of {STOCK['grinder']}"]},
+    ),
+    "still reserved": (put(record("b", "failed", reserved=True)), {"stock_wrong": ["b"]}),
+    "two orders for a key": (
+        put(replace(record("z", "failed"), key="key-a")),
+        {"orders_double": ["a", "z"], "emails_missing": ["z"]},
+    ),
+    "poison that vanished": (replace(EVIDENCE, letters=[DEAD_LETTER]), {"poison_missing": ["mark-1"]}),
+    "poison in another queue": (
+        replace(EVIDENCE, letters=[DEAD_LETTER, replace(POISON, queue="worker.order-created.dlq")]),
+        {"poison_missing": ["mark-1"]},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONGS)
+def test_each_wrong_is_named(name: str) -> None:
+    """What is wrong stands in its row, and the fates still add up to what was accepted."""
+    evidence, expected = WRONGS[name]
+    found = settle(evidence, HARNESS)
+    assert {row: found[row] for row in expected} == expected
+    fates = ("done", "failed", "dead", "lost", "stuck")
+    assert sorted(order for fate in fates for order in found[fate]) == sorted(HARNESS.accepted)
+
+
+def test_what_the_harness_saw_itself_is_named() -> None:
+    """An order that was never answered, another id than Redis has, a wrong or late exit."""
+    harness = replace(
+        HARNESS,
+        accepted={**HARNESS.accepted, "b": "key-of-somebody"},
+        unanswered=["key-q"],
+        exits=[Exit("api", None, 25.0), Exit("worker", -9, 1.0), Exit("notifier", 0, 1.0)],
+    )
+    found = settle(EVIDENCE, harness)
+    assert found["unanswered"] == ["key-q"]
+    assert found["orders_double"] == ["b"]
+    assert found["exits_wrong"] == ["api: None", "worker: -9"]
+
+
+def test_a_dead_letter_of_a_done_order_is_no_fate() -> None:
+    """A copy that was set aside changes nothing for an order that was fulfilled."""
+    copy = replace(DEAD_LETTER, order_id="a")
+    assert settle(replace(EVIDENCE, letters=[copy, POISON]), HARNESS)["done"] == ["a"]

@@ -1,0 +1,86 @@
+"""What `python -m stack chaos` is told: checked before anything starts."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+import pytest
+
+from stack.chaos.kinds import UnknownFaultError
+from stack.chaos.options import OptionError, Options, add_options, parse
+from stack.cli import main
+
+VARIABLES = ("CHAOS_ORDERS", "CHAOS_SEED", "CHAOS_FAULTS", "CHAOS_RATE", "CLUSTER")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def given(*arguments: str) -> Options:
+    """Return the options of a command line."""
+    parser = ArgumentParser()
+    add_options(parser)
+    return parse(parser.parse_args(arguments))
+
+
+def test_the_defaults_are_those_of_the_help() -> None:
+    """2000 orders, 60 a second, all faults of one broker, a seed that is drawn anew each time."""
+    options = given()
+    assert (options.orders, options.rate, options.cluster, options.observe) == (2000, 60, 0, False)
+    assert "kill-rabbitmq" in {kind.name for kind in options.kinds}
+    assert options.seed != given().seed
+
+
+def test_the_environment_sets_them_and_the_command_line_overrules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make chaos CHAOS_ORDERS=…` goes through the environment; an empty variable is none."""
+    for name, value in zip(VARIABLES, ("300", "5", "kill-node", "", "3"), strict=True):
+        monkeypatch.setenv(name, value)
+    options = given("--seed", "6")
+    assert (options.orders, options.seed, options.rate, options.cluster) == (300, 6, 60, 3)
+    assert [kind.name for kind in options.kinds] == ["kill-node"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("orders", "0"),
+        ("orders", "many"),
+        ("orders", "-5"),
+        ("orders", "9" * 30),
+        ("orders", "٣"),
+        ("seed", "x"),
+        ("rate", "0"),
+        ("rate", "nan"),
+        ("rate", "fast"),
+        ("cluster", "2"),
+        ("cluster", "5"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(option: str, value: str) -> None:
+    """The message says which option, and what it may be."""
+    with pytest.raises(OptionError, match=f"^{option}: "):
+        given(f"--{option}={value}")
+
+
+def test_a_fault_for_a_cluster_needs_one() -> None:
+    """And the other way round."""
+    with pytest.raises(UnknownFaultError, match="with one broker there are"):
+        given("--faults", "kill-node")
+    with pytest.raises(UnknownFaultError, match="with three brokers there are"):
+        given("--faults", "kill-rabbitmq", "--cluster", "3")
+
+
+def test_bad_options_are_status_2_and_start_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The known faults are named, and no run directory is made."""
+    run_dir = tmp_path / "chaos"
+    assert main(["chaos", "--run-dir", str(run_dir), "--faults", "earthquake"]) == 2
+    assert (
+        "no fault is called earthquake; with one broker there are all, stop-rabbitmq"
+        in capsys.readouterr().err
+    )
+    assert main(["chaos", "--run-dir", str(run_dir), "--orders", "none"]) == 2
+    assert not run_dir.exists()

@@ -1,0 +1,157 @@
+"""The proxy: forwards faithfully, and cuts, delays and stalls on demand."""
+
+import asyncio
+import time
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from stack.chaos.proxy import Proxy
+from stack.ports import free_port
+from tests.servers import eventually
+
+HOST = "127.0.0.1"
+
+
+@dataclass
+class Echo:
+    """A server that sends back what it gets, in capitals, and remembers how connections ended."""
+
+    port: int
+    ended: list[str] = field(default_factory=list)
+
+    async def serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Answer one client until it leaves."""
+        try:
+            while data := await reader.read(1000):
+                writer.write(data.upper())
+            self.ended.append("end")
+        except ConnectionResetError:
+            self.ended.append("reset")
+        writer.close()
+
+
+@asynccontextmanager
+async def proxied() -> AsyncIterator[tuple[Proxy, Echo, int]]:
+    """Run a proxy before a server."""
+    echo, port = Echo(free_port()), free_port()
+    proxy = Proxy(port, echo.port)
+    async with await asyncio.start_server(echo.serve, HOST, echo.port):
+        await proxy.open()
+        try:
+            yield proxy, echo, port
+        finally:
+            await proxy.cut()
+
+
+@asynccontextmanager
+async def dial(port: int) -> AsyncIterator[tuple[StreamReader, StreamWriter]]:
+    """Connect as a client."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+async def all_ended(proxy: Proxy, echo: Echo) -> bool:
+    """Whether no connection is left, on either side."""
+    return bool(echo.ended) and not proxy.connections
+
+
+async def ask(client: tuple[StreamReader, StreamWriter], text: bytes = b"hello") -> bytes:
+    """Send something and return the answer; fail after a second."""
+    client[1].write(text)
+    return await asyncio.wait_for(client[0].readexactly(len(text)), 1)
+
+
+async def test_it_forwards_everything() -> None:
+    """Both directions, in order, more than one chunk, several clients."""
+    async with proxied() as (proxy, _, port), dial(port) as a, dial(port) as b, dial(port) as c:
+        clients = (a, b, c)
+        text = b"abc" * 100_000
+        answers = await asyncio.gather(*(ask(client, text) for client in clients))
+        assert answers == [text.upper()] * 3
+        assert proxy.connections == 3
+
+
+async def test_an_end_is_passed_on_after_what_was_sent() -> None:
+    """A client that leaves in order is an end for the server, not a reset."""
+    async with proxied() as (proxy, echo, port), dial(port) as client:
+        assert await ask(client) == b"HELLO"
+        client[1].close()
+        await eventually(lambda: all_ended(proxy, echo))
+        assert echo.ended == ["end"]
+
+
+async def test_cutting_resets_both_sides_and_refuses_until_opened() -> None:
+    """Client and server see a reset, new clients a refusal; afterwards all is well."""
+    async with proxied() as (proxy, echo, port), dial(port) as client:
+        await ask(client)
+        await proxy.cut()
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(client[0].read(), 1)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(HOST, port)
+        await eventually(lambda: all_ended(proxy, echo))
+        assert echo.ended == ["reset"]
+        assert proxy.connections == 0
+        await proxy.open()
+        async with dial(port) as another:
+            assert await ask(another) == b"HELLO"
+
+
+async def test_a_delay_is_added_each_way() -> None:
+    """A request and its answer take twice the latency, and nothing once it is taken away."""
+    async with proxied() as (proxy, _, port), dial(port) as client:
+        proxy.delay_seconds = 0.2
+        began = time.monotonic()
+        assert await ask(client) == b"HELLO"
+        assert 0.4 <= time.monotonic() - began < 0.8
+        proxy.delay_seconds = 0
+        await ask(client)
+        began = time.monotonic()
+        await ask(client)
+        assert time.monotonic() - began < 0.2
+
+
+async def test_stalling_holds_everything_and_loses_nothing() -> None:
+    """Connections stay, new ones are taken, and all that was sent arrives in the end."""
+    async with proxied() as (proxy, _, port), dial(port) as client:
+        await ask(client)
+        proxy.stall()
+        async with dial(port) as late:
+            for waiting in (client, late):
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(ask(waiting), 0.2)
+            proxy.flow()
+            for waiting in (client, late):
+                assert await asyncio.wait_for(waiting[0].readexactly(5), 1) == b"HELLO"
+
+
+async def test_a_stalled_connection_can_be_cut() -> None:
+    """Stalling does not hold up the end of a run."""
+    async with proxied() as (proxy, _, port), dial(port) as client:
+        proxy.stall()
+        client[1].write(b"never")
+        await asyncio.sleep(0.05)
+        await asyncio.wait_for(proxy.cut(), 1)
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(client[0].read(), 1)
+
+
+async def test_without_a_server_the_client_is_reset() -> None:
+    """As good as a refusal, and the proxy lives on."""
+    port = free_port()
+    proxy = Proxy(port, free_port())
+    await proxy.open()
+    try:
+        for _ in range(2):
+            async with dial(port) as client:
+                with pytest.raises(ConnectionResetError):
+                    await asyncio.wait_for(client[0].read(), 1)
+    finally:
+        await proxy.cut()

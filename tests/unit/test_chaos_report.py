@@ -1,0 +1,82 @@
+"""The ledger as it is shown and written."""
+
+import io
+import json
+from typing import Any
+
+from rich.console import Console
+
+from stack.chaos.actions import Actions
+from stack.chaos.inject import Done
+from stack.chaos.kinds import select
+from stack.chaos.load import Answers
+from stack.chaos.options import Options
+from stack.chaos.plan import Plan
+from stack.chaos.report import ALLOWED, FATES, LOSSES, document, losses, table
+from stack.chaos.run import Outcome
+from stack.chaos.system import Exit
+
+OPTIONS = Options(100, 7, select("all", cluster=False), 60, 0, observe=False)
+PLAN = Plan(50.0, ())
+
+
+def outcome(*, quiet: bool = True, **rows: list[str]) -> Outcome:
+    """Return how a run of three orders ended, some rows otherwise than they should be."""
+    nothing: Any = None
+    actions = Actions(nothing, nothing, nothing, [Exit("api", 0, 0.5)])
+    answers = Answers({"a": "key-a", "b": "key-b", "c": "key-c"})
+    answers.refused.update({"503": 4, "connection": 2})
+    found = {name: list[str]() for name in FATES | LOSSES | ALLOWED}
+    found |= {"accepted": ["a", "b", "c"], "done": ["a", "b", "c"], **rows}
+    faults = [Done("kill-api", 9.0, 1.0, "api", "killed"), Done("cut-amqp", 6.0, 2.0, "amqp", "cut")]
+    return Outcome(found, answers.accepted, answers, faults, actions, quiet, 66.6)
+
+
+def test_a_right_run_has_no_losses() -> None:
+    """A second email of the same id is counted and no loss."""
+    assert losses(outcome(emails_double=["a"])) == {}
+
+
+def test_every_other_row_is_a_loss() -> None:
+    """So is a system that did not come to rest."""
+    for name in LOSSES:
+        rows: Any = {name: ["x", "y"]}
+        assert losses(outcome(**rows)) == {name: 2}
+    assert losses(outcome(quiet=False)) == {"quiet": 1}
+
+
+def test_the_document_has_what_programs_look_for() -> None:
+    """Counts, how it can be repeated, faults in the order of their time, and what to look for in the logs."""
+    written = json.loads(json.dumps(document(OPTIONS, PLAN, outcome(lost=["b"], stock_wrong=["grinder: 7"]))))
+    names = "accepted done failed dead lost stuck double_charged emails_missing emails_double stock_wrong"
+    assert {name: written[name] for name in names.split()} == {
+        **dict.fromkeys(names.split(), 0),
+        "accepted": 3,
+        "done": 3,
+        "lost": 1,
+        "stock_wrong": 1,
+    }
+    assert (written["seed"], written["orders"], written["cluster"], written["ok"]) == (7, 100, 0, False)
+    assert written["refused"] == {"503": 4, "connection": 2}
+    assert [fault["name"] for fault in written["faults"]] == ["cut-amqp", "kill-api"]
+    assert written["exits"] == [{"service": "api", "status": 0, "seconds": 0.5}]
+    assert written["offenders"] == {
+        "lost": [{"order": "b", "correlation_id": "key-b"}],
+        "stock_wrong": [{"what": "grinder: 7"}],
+    }
+
+
+def test_offenders_are_few() -> None:
+    """However much is lost, the document stays readable."""
+    written = document(OPTIONS, PLAN, outcome(stuck=[f"order-{n}" for n in range(500)]))
+    assert (written["stuck"], len(written["offenders"]["stuck"])) == (500, 20)
+
+
+def test_the_table_shows_every_row_and_what_was_refused() -> None:
+    """Plain text where there is no terminal."""
+    stream = io.StringIO()
+    Console(file=stream, width=120).print(table(outcome()))
+    text = stream.getvalue()
+    assert all(f"\n{name} " in text for name in FATES | LOSSES | ALLOWED)
+    assert "4 times 503, 2 times connection" in text
+    assert "\x1b" not in text
