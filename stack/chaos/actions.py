@@ -7,12 +7,13 @@ from functools import partial
 from random import Random
 
 from stack.chaos.cluster import until_whole
-from stack.chaos.letters import WORK_QUEUES, Mailman, duplicate, put
+from stack.chaos.letters import WORK_QUEUES, Mailman, duplicate, put, steal
 from stack.chaos.plan import Fault
 from stack.chaos.poison import poison
 from stack.chaos.system import Exit, System
 
 DUPLICATES = (20, 60)
+STOLEN_FROM = "worker.order-created"
 POISONS = (3, 8)
 """How many messages at once; the number is drawn."""
 
@@ -90,6 +91,10 @@ class Actions:
         count = self.rng.randint(*DUPLICATES)
         return f"{await self.mailman.insist(partial(duplicate, count=count))} messages published again"
 
+    async def _steal(self, fault: Fault) -> str:
+        work = partial(steal, queue=STOLEN_FROM, seconds=fault.seconds)
+        return f"{await self.mailman.insist(work)} messages taken from {STOLEN_FROM} and lost"
+
     async def _poison(self, fault: Fault) -> str:
         for queue, event_type in WORK_QUEUES.items():
             marks = [f"chaos-poison-{fault.at}-{queue}-{n:03}" for n in range(self.rng.randint(*POISONS))]
@@ -105,5 +110,6 @@ class Actions:
         "sigterm": _sigterm,
         "freeze": _freeze,
         "duplicate": _duplicate,
+        "steal": _steal,
         "poison": _poison,
     }

@@ -17,6 +17,8 @@ from stack.servers.rabbitmq_cluster import Listeners, cluster
 from stack.spec import Spec
 
 OBSERVERS = ("traces", "prometheus")
+IMPATIENT = {"STUCK_AFTER_SECONDS": "20", "SWEEP_SECONDS": "5"}
+"""The sweeper looks after orders sooner than it would: while some are still being tried again, too."""
 MAIL_BYTES = 16_384
 """What a mail occupies in the inbox, generously."""
 MAILS_BESIDE = 5_000
@@ -94,7 +96,7 @@ def service(plan: Plan, between: Sequence[Ports], name: str) -> Spec:
 def environment(environ: Mapping[str, str], *, observe: bool) -> dict[str, str]:
     """Return the environment of all components; spans are made in any case, and sent where a store is."""
     sent = {} if observe else {"OTEL_TRACES_EXPORTER": "none"}
-    return {**environ, "STOCK": json.dumps(STOCK), **sent}
+    return {**environ, "STOCK": json.dumps(STOCK), **IMPATIENT, **sent}
 
 
 def _brokers(plan: Plan, ports: Sequence[Ports]) -> list[Spec]:

@@ -18,6 +18,7 @@ WORK_QUEUES = {"worker.order-created": "order.created.v1", "notifier.order-outco
 """The queues that services read, and a type of event that belongs there."""
 COPIES = "chaos.copies"
 MAX_COPIES = 300
+MAX_STOLEN = 50
 PATIENCE_SECONDS = 60.0
 TIMEOUT_SECONDS = 5.0
 PAUSE_SECONDS = 0.5
@@ -100,6 +101,21 @@ async def duplicate(channel: AbstractChannel, *, count: int) -> int:
             return done
         await exchange.publish(_copy(message), message.routing_key or "", timeout=TIMEOUT_SECONDS)
     return count
+
+
+async def steal(channel: AbstractChannel, *, queue: str, seconds: float) -> int:
+    """Take messages out of a queue for so many seconds, as a stray consumer would, and return how many."""
+    taken = 0
+
+    async def take(_: AbstractIncomingMessage) -> None:
+        nonlocal taken
+        taken += 1
+
+    victim = await channel.get_queue(queue, ensure=False)
+    await channel.set_qos(prefetch_count=MAX_STOLEN, timeout=TIMEOUT_SECONDS)
+    await victim.consume(take, no_ack=True, timeout=TIMEOUT_SECONDS)
+    await asyncio.sleep(seconds)
+    return taken
 
 
 async def put(channel: AbstractChannel, *, queue: str, messages: Sequence[aio_pika.Message]) -> None:

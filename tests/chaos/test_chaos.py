@@ -26,6 +26,7 @@ FAULTS = {
     "sigterm-worker",
     "duplicate-messages",
     "poison-messages",
+    "steal-messages",
 }
 NOTHING_BUT_LOAD = ("--orders", "2000", "--faults", "poison-messages")
 pytestmark = pytest.mark.timeout(240)
