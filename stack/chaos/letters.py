@@ -17,6 +17,8 @@ EXCHANGE = "orders"
 WORK_QUEUES = {"worker.order-created": "order.created.v1", "notifier.order-outcome": "order.done.v1"}
 """The queues that services read, and a type of event that belongs there."""
 COPIES = "chaos.copies"
+POISON = "chaos-poison"
+"""In the body of each poison."""
 MAX_COPIES = 300
 MAX_STOLEN = 50
 PATIENCE_SECONDS = 60.0
@@ -107,13 +109,16 @@ async def steal(channel: AbstractChannel, *, queue: str, seconds: float) -> int:
     """Take messages out of a queue for so many seconds, as a stray consumer would, and return how many."""
     taken = 0
 
-    async def take(_: AbstractIncomingMessage) -> None:
+    async def take(message: AbstractIncomingMessage) -> None:
         nonlocal taken
-        taken += 1
+        # Poison has to be found in the dead-letter queue: unacknowledged, it goes back with the channel.
+        if POISON.encode() not in message.body:
+            await message.ack()
+            taken += 1
 
     victim = await channel.get_queue(queue, ensure=False)
     await channel.set_qos(prefetch_count=MAX_STOLEN, timeout=TIMEOUT_SECONDS)
-    await victim.consume(take, no_ack=True, timeout=TIMEOUT_SECONDS)
+    await victim.consume(take, timeout=TIMEOUT_SECONDS)
     await asyncio.sleep(seconds)
     return taken
 
