@@ -9,7 +9,7 @@ from random import Random
 from stack.chaos.cluster import until_whole
 from stack.chaos.letters import WORK_QUEUES, Mailman, duplicate, put, steal
 from stack.chaos.plan import Fault
-from stack.chaos.poison import poison
+from stack.chaos.poison import MARK, poison
 from stack.chaos.system import Exit, System
 
 DUPLICATES = (20, 60)
@@ -97,7 +97,7 @@ class Actions:
 
     async def _poison(self, fault: Fault) -> str:
         for queue, event_type in WORK_QUEUES.items():
-            marks = [f"chaos-poison-{fault.at}-{queue}-{n:03}" for n in range(self.rng.randint(*POISONS))]
+            marks = [f"{MARK}-{fault.at}-{queue}-{n:03}" for n in range(self.rng.randint(*POISONS))]
             # Remembered first: one that was not confirmed is published again, and may lie there twice.
             self.poisons |= dict.fromkeys(marks, queue)
             messages = [poison(event_type, mark, self.rng) for mark in marks]

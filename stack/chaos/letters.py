@@ -12,6 +12,8 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from aio_pika.exceptions import AMQPError
 
+from stack.chaos.poison import MARK
+
 T = TypeVar("T")
 EXCHANGE = "orders"
 WORK_QUEUES = {"worker.order-created": "order.created.v1", "notifier.order-outcome": "order.done.v1"}
@@ -104,16 +106,21 @@ async def duplicate(channel: AbstractChannel, *, count: int) -> int:
 
 
 async def steal(channel: AbstractChannel, *, queue: str, seconds: float) -> int:
-    """Take messages out of a queue for so many seconds, as a stray consumer would, and return how many."""
+    """Take events out of a queue for so many seconds, as a stray consumer would, and return how many.
+
+    Poison is left where it is, and accounted for.
+    """
     taken = 0
 
-    async def take(_: AbstractIncomingMessage) -> None:
+    async def take(message: AbstractIncomingMessage) -> None:
         nonlocal taken
-        taken += 1
+        if MARK.encode() not in message.body:
+            await message.ack()
+            taken += 1
 
     victim = await channel.get_queue(queue, ensure=False)
     await channel.set_qos(prefetch_count=MAX_STOLEN, timeout=TIMEOUT_SECONDS)
-    await victim.consume(take, no_ack=True, timeout=TIMEOUT_SECONDS)
+    await victim.consume(take, timeout=TIMEOUT_SECONDS)
     await asyncio.sleep(seconds)
     return taken
 
