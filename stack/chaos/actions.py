@@ -77,13 +77,13 @@ class Actions:
             await link.open()
             return f"{hit} connections reset, refused for {fault.seconds:.1f} s"
         if action == "delay":
-            link.delay_seconds = fault.latency_ms / 1000
+            await link.delay(fault.latency_ms / 1000)
             await asyncio.sleep(fault.seconds)
-            link.delay_seconds = 0
+            await link.delay(0)
             return f"{fault.latency_ms:.0f} ms slower for {fault.seconds:.1f} s"
-        link.stall()
+        await link.stall()
         await asyncio.sleep(fault.seconds)
-        link.flow()
+        await link.flow()
         return f"nothing passed for {fault.seconds:.1f} s"
 
     async def _duplicate(self, fault: Fault) -> str:

@@ -96,7 +96,7 @@ async def _tick(progress: Progress, watch: Watch, orders: int) -> None:
     while True:
         await asyncio.sleep(TICK_SECONDS)
         refused = sum(watch.answers.refused.values())
-        settled = await watch.settled()
+        settled = len(watch.answers.accepted) - await watch.open_orders()
         progress.say(
             "load",
             f"{len(watch.answers.accepted)} of {orders} accepted, {settled} settled, {refused} refusals",
