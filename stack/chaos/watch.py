@@ -74,7 +74,7 @@ class Watch:
         return len(self._settled)
 
     async def open_orders(self) -> int:
-        """Return how many orders the services themselves know of that are not settled; cheap, for progress."""
+        """Return how many orders the services themselves think open: cheap, and enough to show progress."""
         with suppress(RedisError):
             self._open = await self.redis.zcard("orders:open")
         return self._open
