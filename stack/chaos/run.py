@@ -27,7 +27,7 @@ QUIET_SECONDS = 180.0
 """How long the system has, once nothing disturbs it: four attempts at an order take 36 s."""
 CATCH_UP = 25.0
 """Orders a second that it makes up for at the least, should nearly all still wait."""
-OVERTIME_SECONDS = 300.0
+OVERTIME_SECONDS = 360.0
 """How much longer than planned load and faults may take."""
 TICK_SECONDS = 5.0
 
