@@ -126,6 +126,7 @@ def _end(writer: StreamWriter, *, orderly: bool) -> None:
 
 def _reset(writer: StreamWriter) -> None:
     handle = writer.get_extra_info("socket")
-    with suppress(OSError):
+    # uvloop has none for a connection that is closed already.
+    with suppress(OSError, AttributeError):
         handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     writer.transport.abort()
