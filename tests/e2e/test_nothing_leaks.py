@@ -57,7 +57,7 @@ async def marked(api: httpx2.AsyncClient, seen: Seen, order: dict[str, Any]) -> 
 
 
 async def test_nothing_personal_is_seen(stack: Endpoints, seen: Seen, run_dir: Path, marked: str) -> None:
-    """No log line, span or metric holds the name, address, token, key or query; they do hold the order's id."""
+    """No log line, span or metric holds name, address, token, key or query; logs and spans hold the order."""
     for name in SERVICES:
         text = (run_dir / "logs" / f"{name}.log").read_text()
         assert MARK not in text.lower(), name

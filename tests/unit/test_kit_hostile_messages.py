@@ -82,7 +82,7 @@ def bodies(draw: st.DrawFn, model: type[BaseModel]) -> bytes:
 async def test_any_message_is_settled_without_being_repeated(
     model: type[BaseModel], data: st.DataObject
 ) -> None:
-    """Any properties, headers, body: a settlement with a known reason, no exception, no value of the input."""
+    """Any properties, headers, body: a settlement with a known reason, no exception, none of the input."""
     message: Any = SimpleNamespace(
         exchange=data.draw(ids),
         routing_key=data.draw(ids),
