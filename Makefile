@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test chaos check format contracts dashboards up down stack-up stack-down stack-status dead-letters lock clean
+.PHONY: help install demo test chaos fuzz check format contracts dashboards up down stack-up stack-down stack-status dead-letters audit licences lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: install ## Run all tests, on real servers of their own
 
 chaos: install ## Break what can break under load, account for every order; CHAOS_ORDERS, CHAOS_SEED, CHAOS_FAULTS, CHAOS_RATE, CLUSTER=3
 	@$(BIN)/python -m stack chaos
+
+fuzz: install ## Fuzz the api by its OpenAPI document, at length, from a random seed; FUZZ_EXAMPLES=300
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(BIN)/python -m pytest --capture=no tests/e2e/test_fuzz.py $(ARGS)
 
 check: install ## Lint, types, import rules
 	@$(BIN)/ruff check .
@@ -66,6 +69,13 @@ down: ## Stop it; volumes stay
 
 dead-letters: install ## Work through dead letters: ARGS="list worker", ARGS="replay worker ID", ARGS=--help
 	@$(BIN)/python -m stack dead-letters $(ARGS)
+
+audit: install ## Look the locked packages up in the database of known vulnerabilities
+	@for lock in requirements.lock requirements-dev.lock; do \
+	  $(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || exit; done
+
+licences: install ## Write docs/licences.md anew
+	@$(BIN)/python -m stack.licences > docs/licences.md
 
 lock: ## Compile the lock files anew (needs uv)
 	@uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \

@@ -68,7 +68,7 @@ def _looking(router: APIRouter, letters: DeadLetters, known: Any) -> None:  # no
             count, found = await letters.page(queue, offset=offset, limit=limit)
         return LetterPage(queue=queue, count=count, items=[letter(one) for one in found])
 
-    @router.get("/{queue}/{letter_id}")
+    @router.get("/{queue}/{letter_id:letter}")
     async def get_dead_letter(queue: queue_name, letter_id: LetterId) -> WholeLetter:
         """Return a letter with its headers and body."""
         with _answered():
@@ -95,7 +95,7 @@ def _handling(router: APIRouter, letters: DeadLetters, known: Any) -> None:  # n
         """Send every letter back to the queue it comes from, with its ids and in its trace."""
         return await handle(letters.replay, queue, None)
 
-    @router.post("/{queue}/{letter_id}/replay")
+    @router.post("/{queue}/{letter_id:letter}/replay")
     async def replay_dead_letter(queue: queue_name, letter_id: LetterId) -> Handled:
         """Send one letter back to the queue it comes from."""
         return await handle(letters.replay, queue, letter_id)
@@ -105,7 +105,7 @@ def _handling(router: APIRouter, letters: DeadLetters, known: Any) -> None:  # n
         """Drop every letter of a queue for good."""
         return await handle(letters.discard, queue, None)
 
-    @router.delete("/{queue}/{letter_id}")
+    @router.delete("/{queue}/{letter_id:letter}")
     async def discard_dead_letter(queue: queue_name, letter_id: LetterId) -> Handled:
         """Drop one letter for good."""
         return await handle(letters.discard, queue, letter_id)

@@ -95,10 +95,23 @@ def handle_errors(app: FastAPI, ids: Ids) -> None:
         problem = error if isinstance(error, ProblemError) else unexpected(error)
         return problem_response(request, problem, ids())
 
+    async def wrong_method(request: Request, error: Exception) -> Response:
+        problem = http_error(error)
+        problem.headers = {"Allow": _allowed(request, dict(problem.headers).get("Allow", ""))}
+        return problem_response(request, problem, ids())
+
     async def nothing_more(_: Request, __: Exception) -> Response:
         return Response(status_code=204)
 
     app.add_exception_handler(NothingMoreError, nothing_more)
+    app.add_exception_handler(405, wrong_method)
     for kind, translate in TRANSLATIONS.items():
         app.add_exception_handler(kind, handler(translate))
     app.add_exception_handler(ProblemError, raised)
+
+
+def _allowed(request: Request, by_route: str) -> str:
+    """Return all methods of the path that was asked for (RFC 9110, 15.5.6); a route knows only its own."""
+    app: FastAPI = request.app
+    documented = app.openapi()["paths"].get(getattr(request.scope.get("route"), "path_format", None), {})
+    return ", ".join(sorted({*filter(None, by_route.split(", ")), *map(str.upper, documented)}))

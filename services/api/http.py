@@ -1,6 +1,6 @@
 """The FastAPI application: routes, errors, OpenAPI; everything it needs is handed in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from services.api.docs import docs_route
 from services.api.errors import handle_errors
-from services.api.problems import Ids, Problem
+from services.api.problems import Ids, Problem, documented_header
 from services.api.schemas import NewOrder
 
 DESCRIPTION = """
@@ -63,8 +63,19 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                 if operation.get("security") == [{"client": []}]:
                     operation["security"].append({})  # whether a key is needed is a setting
         document["paths"] |= OPERATIONAL_PATHS
+        for response in _responses(document):
+            response["headers"] = {**response.get("headers", {}), **CORRELATION_ID}
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _responses(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in document["paths"].values():
+        for operation in path.values():
+            yield from operation["responses"].values()
+
+
+CORRELATION_ID = documented_header("X-Correlation-ID", "Finds all that the request set off.")
 
 
 def _operational(summary: str, *responses: tuple[str, str, str]) -> dict[str, Any]:

@@ -7,11 +7,22 @@ from typing import Annotated, Literal
 
 from fastapi import Path
 from pydantic import BaseModel, Field
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from services.kit.letters import DeadLetter
 
 MAX_SHOWN_BYTES = 64 * 1024
-LetterId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As a list of letters tells it.")]
+LETTER_ID = "[0-9a-f]{32}"
+LetterId = Annotated[str, Path(pattern=f"^{LETTER_ID}$", description="As a list of letters tells it.")]
+
+
+class _LetterConvertor(StringConvertor):
+    """Keeps `/{letter_id:letter}` from taking `/replay` for a letter's id."""
+
+    regex = LETTER_ID
+
+
+register_url_convertor("letter", _LetterConvertor())
 
 
 class LetterQueue(BaseModel):

@@ -80,10 +80,24 @@ def problem_response(request: Request, error: ProblemError, ids: Mapping[str, st
     return Response(body, error.status, media_type=MEDIA_TYPE, headers=dict(error.headers))
 
 
+def documented_header(name: str, description: str) -> dict[str, Any]:
+    """Return the OpenAPI description of a header that an answer always has."""
+    return {name: {"description": description, "required": True, "schema": {"type": "string"}}}
+
+
+_RETRY_AFTER = documented_header("Retry-After", "Seconds.")
+_HEADERS = {
+    401: documented_header("WWW-Authenticate", "What is needed instead."),
+    409: _RETRY_AFTER,
+    429: _RETRY_AFTER,
+    503: _RETRY_AFTER,
+}
+
+
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return OpenAPI responses for statuses that are answered with a problem."""
-    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
-        status: {"description": title(status), "content": {MEDIA_TYPE: {"schema": schema}}}
+        status: {"description": title(status), "content": content, "headers": _HEADERS.get(status, {})}
         for status in statuses
     }

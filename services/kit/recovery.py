@@ -96,9 +96,8 @@ def check_headers(delivery: Delivery) -> None:
     for header in (ATTEMPT, FIRST_PUBLISHED_AT):
         value = delivery.headers.get(header)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise UnusableMessageError(
-                "invalid_headers", f"{header} must be a positive integer, is {value!r}"
-            )
+            # Not what it is instead: that may be anything, and the detail goes into logs and headers.
+            raise UnusableMessageError("invalid_headers", f"{header} must be a positive integer")
     traceparent = delivery.headers.get("traceparent")
     if traceparent is not None and not (isinstance(traceparent, str) and _TRACEPARENT.fullmatch(traceparent)):
         raise UnusableMessageError("invalid_headers", "traceparent is malformed")

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from stack import components, programs
+from stack.chaos.links import Link
 from stack.chaos.orders import STOCK
-from stack.chaos.proxy import Proxy
 from stack.components import SERVICES, Plan
 from stack.endpoints import endpoints
 from stack.layout import Layout
@@ -37,7 +37,7 @@ class Blueprint:
     """The ports of each broker."""
     specs: Mapping[str, Spec]
     """How to run each component."""
-    links: Mapping[str, Proxy]
+    links: Mapping[str, Link]
     """The connections between services and servers."""
 
     @property
@@ -112,10 +112,10 @@ def _brokers(plan: Plan, ports: Sequence[Ports]) -> list[Spec]:
     return cluster(program, directory, plan.ports.epmd, listeners, plan.environ)
 
 
-def _links(ports: Sequence[Ports], between: Sequence[Ports]) -> dict[str, Proxy]:
-    links = {name: Proxy(getattr(between[0], name), getattr(ports[0], name)) for name in ("redis", "smtp")}
+def _links(ports: Sequence[Ports], between: Sequence[Ports]) -> dict[str, Link]:
+    links = {name: Link(getattr(between[0], name), getattr(ports[0], name)) for name in ("redis", "smtp")}
     for number, (near, far) in enumerate(zip(between, ports, strict=True), 1):
-        links["amqp" if len(ports) == 1 else f"amqp-{number}"] = Proxy(near.amqp, far.amqp)
+        links["amqp" if len(ports) == 1 else f"amqp-{number}"] = Link(near.amqp, far.amqp)
     return links
 
 

@@ -12,13 +12,13 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from aio_pika.exceptions import AMQPError
 
+from stack.chaos.poison import MARK
+
 T = TypeVar("T")
 EXCHANGE = "orders"
 WORK_QUEUES = {"worker.order-created": "order.created.v1", "notifier.order-outcome": "order.done.v1"}
 """The queues that services read, and a type of event that belongs there."""
 COPIES = "chaos.copies"
-POISON = "chaos-poison"
-"""In the body of each poison."""
 MAX_COPIES = 300
 MAX_STOLEN = 50
 PATIENCE_SECONDS = 60.0
@@ -106,13 +106,15 @@ async def duplicate(channel: AbstractChannel, *, count: int) -> int:
 
 
 async def steal(channel: AbstractChannel, *, queue: str, seconds: float) -> int:
-    """Take messages out of a queue for so many seconds, as a stray consumer would, and return how many."""
+    """Take events out of a queue for so many seconds, as a stray consumer would, and return how many.
+
+    Poison is left where it is, and accounted for.
+    """
     taken = 0
 
     async def take(message: AbstractIncomingMessage) -> None:
         nonlocal taken
-        # Poison has to be found in the dead-letter queue: unacknowledged, it goes back with the channel.
-        if POISON.encode() not in message.body:
+        if MARK.encode() not in message.body:
             await message.ack()
             taken += 1
 

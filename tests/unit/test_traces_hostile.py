@@ -91,6 +91,24 @@ async def test_no_export_breaks_the_store(request: tuple[str, bytes], compressed
     await everything_answers(store)
 
 
+media_types = st.sampled_from(["application/x-protobuf", "application/json", "", "text/plain"]) | st.text(
+    st.characters(min_codepoint=32, max_codepoint=255), max_size=12
+)
+encodings = st.sampled_from(["gzip", "GZIP ", "identity", "", "br", "gzip, gzip"]) | st.text(
+    st.characters(min_codepoint=32, max_codepoint=255), max_size=8
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(media_types, encodings, st.binary(max_size=100) | mutated | mutated.map(gzip.compress))
+async def test_no_header_breaks_the_store(media_type: str, encoding: str, body: bytes) -> None:
+    """Whatever a body is said to be, it is taken or refused."""
+    headers = {"content-type": media_type, "content-encoding": encoding}
+    store = TraceStore(Limits())
+    answer = await Client(otlp_app(store)).send("POST", "/v1/traces", headers=headers, chunks=[body])
+    assert answer.status in (200, 400, 413, 415)
+
+
 @pytest.mark.parametrize(("depth", "status"), [(49, 200), (50, 400), (1_000, 400)])
 async def test_the_deepest_value_that_is_taken_can_be_read(depth: int, status: int) -> None:
     """The limit is protobuf's own, 100 messages in each other; nothing below it breaks the answers."""
