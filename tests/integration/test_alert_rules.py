@@ -1,4 +1,4 @@
-"""Every alert fires when it should and only then, as promtool evaluates it; `tests/rules` holds a story for each."""
+"""Every alert fires when it should and only then: `tests/rules` has a story for each, told to promtool."""
 
 import re
 import subprocess
@@ -38,7 +38,7 @@ def alerts() -> list[str]:
 
 
 def test_rules_are_what_prometheus_takes(promtool: Path) -> None:
-    """Also the configuration that names them, as far as the files of compose are here."""
+    """Also in the configuration that names them."""
     result = run(promtool, "check", "rules", "--lint-fatal", *map(str, RULES))
     assert result.returncode == 0, result.stdout + result.stderr
     result = run(promtool, "check", "config", str(ROOT / "prometheus.yml"))
