@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stack import components
+from stack import components, programs
 from stack.components import Plan
 from stack.errors import StackError
 from stack.layout import ROOT, Layout
@@ -90,7 +90,7 @@ def test_a_missing_file_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_prometheus_is_given_every_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside its configuration, which names each, at the pace of the environment."""
-    monkeypatch.setattr(components.programs, "require", lambda program: Path("/bin") / program.command)
+    monkeypatch.setattr(programs, "require", lambda program: Path("/bin") / program.command)
     layout = Layout(tmp_path)
     spec = components.spec(Plan(layout, Ports(alertmanager=7), {"DRILL_FAST": "1"}), "prometheus")
     home = layout.data("prometheus")
@@ -105,7 +105,7 @@ def test_alertmanager_has_no_peers_and_listens_here_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It runs Debian's program or the one on the PATH, with the routes at the pace of the environment."""
-    monkeypatch.setattr(components.programs, "require", lambda program: Path("/bin") / program.command)
+    monkeypatch.setattr(programs, "require", lambda program: Path("/bin") / program.command)
     layout = Layout(tmp_path)
     spec = components.spec(Plan(layout, Ports(alertmanager=7, smtp=8), {"DRILL_FAST": "1"}), "alertmanager")
     assert spec.command[0] == "/bin/alertmanager"
