@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.fixture(scope="module")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
-    """Return the files of a stack of its own: in the one of the other tests, alerts are about their faults."""
+    """Return the files of a stack of its own: alerts of others are about other faults."""
     return Layout(tmp_path_factory.mktemp("alerts"))
 
 
