@@ -56,8 +56,11 @@ async def sweep_orders(ports: SweeperPorts) -> None:
     if await ports.backlog() > BACKLOG:
         return
     for order in await ports.due(BATCH):
-        with ports.continued("sweep order", order.event):
-            await _sweep(order, ports)
+        try:
+            with ports.continued("sweep order", order.event):
+                await _sweep(order, ports)
+        except ValueError as error:  # not even its id is right: the next one must not wait for it
+            log.error("order cannot be swept", order_id=order.order_id, error=type(error).__name__)  # noqa: TRY400
 
 
 async def _sweep(order: OpenOrder, ports: SweeperPorts) -> None:
