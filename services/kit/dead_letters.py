@@ -151,10 +151,12 @@ class DeadLetters:
     async def _browsing(self, queue: str) -> AsyncIterator[tuple[AbstractChannel, int]]:
         """Yield a channel that nobody else browses beside, and how many letters lie in the queue."""
         await self.broker.ping()
-        async with self._turn, asyncio.timeout(DEADLINE_SECONDS), self.broker.channel() as channel:
+        async with asyncio.timeout(DEADLINE_SECONDS), self._turn:
             try:
-                await channel.declare_queue(MUTEX, exclusive=True, timeout=ANSWER_SECONDS)
-                yield channel, await waiting_messages(channel, queue)
+                # Closed before the mutex is given away: only then are the letters back.
+                async with self.broker.channel() as channel:
+                    await channel.declare_queue(MUTEX, exclusive=True, timeout=ANSWER_SECONDS)
+                    yield channel, await waiting_messages(channel, queue)
             except ChannelLockedResource:
                 raise OperatorBusyError("another operator is at work on the dead letters") from None
             except ChannelNotFoundEntity:

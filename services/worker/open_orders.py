@@ -50,6 +50,10 @@ class OpenOrders:
         swept: Swept = await self._run("sweep", keys, arguments)
         return swept
 
+    async def close(self, order_id: str) -> None:
+        """See `SweeperPorts.close`."""
+        await self._redis.zrem(OPEN, order_id)
+
     async def reference(self, order: OpenOrder) -> OrderReference:
         """Return whom to tell of an order: from its event, or else from the order itself."""
         try:
