@@ -48,9 +48,9 @@ def licence(package: str) -> str:
         about = metadata(package)
     except PackageNotFoundError:
         return "(for other systems, not installed)"
-    name = about.get("License-Expression") or about.get("License") or ""
-    if name and len(name) <= MAX_NAME and "\n" not in name:
-        return str(name)
+    names: list[str] = about.get_all("License-Expression") or about.get_all("License") or [""]
+    if names[0] and len(names[0]) <= MAX_NAME and "\n" not in names[0]:
+        return names[0]
     classifiers = [text.split(" :: ") for text in about.get_all("Classifier") or ()]
     found = [parts[-1] for parts in classifiers if parts[0] == "License"]
     return ", ".join(found) or "(not said)"

@@ -68,12 +68,13 @@ def bodies(draw: st.DrawFn, model: type[BaseModel]) -> bytes:
     part = draw(st.sampled_from([document, document["data"]]))
     part[draw(st.sampled_from(sorted(part)))] = draw(jsons)
     any_json = draw(jsons)
-    return draw(
+    drawn: bytes = draw(
         st.one_of(
             *(st.binary(), marked.map(lambda text: text.encode("utf-8", "surrogatepass"))),
             *(st.just(json.dumps(each).encode()) for each in (GOLDEN[model], document, any_json)),
         )
     )
+    return drawn
 
 
 @pytest.mark.parametrize("model", [OrderCreated, OrderOutcome])
