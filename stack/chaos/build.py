@@ -96,7 +96,7 @@ def service(plan: Plan, between: Sequence[Ports], name: str) -> Spec:
 def environment(environ: Mapping[str, str], *, observe: bool) -> dict[str, str]:
     """Return the environment of all components; spans are made in any case, and sent where a store is."""
     sent = {} if observe else {"OTEL_TRACES_EXPORTER": "none"}
-    return {**environ, "STOCK": json.dumps(STOCK), **IMPATIENT, **sent}
+    return {**environ, "LOG_LEVEL": "INFO", "STOCK": json.dumps(STOCK), **IMPATIENT, **sent}
 
 
 def _brokers(plan: Plan, ports: Sequence[Ports]) -> list[Spec]:

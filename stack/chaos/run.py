@@ -64,7 +64,8 @@ async def run(options: Options, plan: Plan, blueprint: Blueprint, progress: Prog
         progress.say("quiet", "no more faults, no more orders; waiting until all is settled")
         deadline = QUIET_SECONDS + options.orders / CATCH_UP
         quiet = await until_quiet(watch.waiting, deadline, lambda text: progress.say("waiting", text))
-        found = await evidence.gather(blueprint.addresses["redis"], mailman, watch.inbox)
+        log = blueprint.layout.log("notifier")
+        found = await evidence.gather(blueprint.addresses["redis"], mailman, watch.inbox, log)
     harness = ledger.Harness(answers.accepted, answers.unanswered, actions.poisons, actions.exits)
     keys = {**{record.id: record.key for record in found.records.values()}, **answers.accepted}
     seconds = time.monotonic() - began
