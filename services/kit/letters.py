@@ -1,6 +1,7 @@
 """What a dead letter tells: why, when and after how many attempts a message was set aside."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Outgoing, from_am
 REPLAYS = "x-replays"
 """How often the message has been replayed from a dead-letter queue."""
 SUFFIX = ".dlq"
+REASON = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""As in `contracts/schemas/headers.schema.json`; the broker's own reasons are such words, too."""
+MAX_REPLAYS = 1_000_000
 OF_THE_PAST = ("x-dead-letter", "x-retry-", "x-death", "x-first-death", "x-last-death", "x-delivery-count")
 """Headers, by how they begin, that tell how a message got where it was; a replay begins anew."""
 
@@ -50,7 +54,7 @@ def dead_letter(message: AbstractIncomingMessage, queue: str) -> DeadLetter:
     return DeadLetter(
         id=hashlib.sha256(identity).hexdigest()[:32],
         queue=queue,
-        reason=_text(headers.get("x-dead-letter-reason") or headers.get("x-first-death-reason")) or "unknown",
+        reason=_reason(headers.get("x-dead-letter-reason") or headers.get("x-first-death-reason")),
         error=_text(headers.get("x-dead-letter-error")),
         attempts=from_amqp(message, queue).attempt,
         replays=_count(headers.get(REPLAYS)),
@@ -83,9 +87,13 @@ def replay_of(letter: DeadLetter) -> Outgoing:
     )
 
 
+def _reason(value: object) -> str:
+    return value if isinstance(value, str) and REASON.fullmatch(value) else "unknown"
+
+
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return min(value, MAX_REPLAYS) if isinstance(value, int) and value > 0 else 0

@@ -10,14 +10,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from services.kit.errors import describe
-from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Delivery, Process, Settlement
+from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, TRACEPARENT, Delivery, Process, Settlement
 from services.kit.topology import GIVE_UP_AFTER, RETRY_DELAYS_SECONDS
 
 log = structlog.get_logger(__name__)
 Event = TypeVar("Event")
 
-# https://www.w3.org/TR/trace-context/#traceparent-header-field-values: version 00, no all-zero ids
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 MAX_ATTEMPTS = len(RETRY_DELAYS_SECONDS) + 1
 
 
@@ -91,16 +89,15 @@ def check_headers(delivery: Delivery) -> None:
     """Hold a delivery to the header contract in `contracts/schemas/headers.schema.json`.
 
     Raises:
-        UnusableMessageError: A required header or property is missing or malformed.
+        UnusableMessageError: A required header or property is missing or malformed; the detail never repeats
+            a value, which may be anything.
     """
     for header in (ATTEMPT, FIRST_PUBLISHED_AT):
         value = delivery.headers.get(header)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise UnusableMessageError(
-                "invalid_headers", f"{header} must be a positive integer, is {value!r}"
-            )
+            raise UnusableMessageError("invalid_headers", f"{header} must be a positive integer")
     traceparent = delivery.headers.get("traceparent")
-    if traceparent is not None and not (isinstance(traceparent, str) and _TRACEPARENT.fullmatch(traceparent)):
+    if traceparent is not None and not (isinstance(traceparent, str) and TRACEPARENT.fullmatch(traceparent)):
         raise UnusableMessageError("invalid_headers", "traceparent is malformed")
     if not delivery.message_id or not delivery.correlation_id:
         raise UnusableMessageError("invalid_headers", "message_id and correlation_id are required")
@@ -134,6 +131,10 @@ def _reason(kind: str, location: tuple[int | str, ...]) -> str:
 
 
 def snake_case(error: BaseException) -> str:
-    """Return an error's class as a label: `PaymentUnavailableError` is `payment_unavailable`."""
+    """Return an error's class as a label: `PaymentUnavailableError` is `payment_unavailable`.
+
+    It is one that `contracts/schemas/headers.schema.json` takes, whatever a library calls its errors.
+    """
     name = re.sub(r"(Error|Exception)$", "", type(error).__name__) or type(error).__name__
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"^[^a-z]+|[^a-z0-9_]", "", words)[:64] or "error"

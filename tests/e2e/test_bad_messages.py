@@ -55,6 +55,7 @@ BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
         {**GOOD_HEADERS, "traceparent": "00-xyz"},
         "invalid_headers",
     ),
+    "bytes in a header": (b"{", {**GOOD_HEADERS, "x-bytes": bytearray(b"\xff")}, "malformed_json"),
     "unknown order": (json.dumps(EVENT).encode(), GOOD_HEADERS, "unknown_order"),
 }
 

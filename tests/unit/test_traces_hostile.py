@@ -137,3 +137,24 @@ async def test_no_trace_id_breaks_the_store(trace_id: str) -> None:
     path = trace_id.replace("/", "")
     for prefix in ("/api/v3/traces/", "/trace/"):
         assert (await client.send("GET", f"{prefix}x{path}")).status in (400, 404)
+
+
+CODINGS = ["gzip", "identity", "GZIP ", "gzip, gzip", "br", "deflate", ""]
+TYPES = ["application/json", "application/x-protobuf", "Application/JSON; charset=x", "text/plain", ";", ""]
+header_texts = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=12)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(TYPES) | header_texts,
+    st.sampled_from(CODINGS) | header_texts,
+    st.binary(max_size=60) | mutated | mutated.map(gzip.compress) | json_values.map(orjson.dumps),
+    st.sampled_from(["", "0", "1", "-1", "9" * 400, "x"]),
+)
+async def test_no_header_breaks_the_receiver(media_type: str, coding: str, body: bytes, length: str) -> None:
+    """Whatever a request says of its body, it is taken or refused, and the refusal is the client's fault."""
+    headers = {"content-type": media_type, "content-encoding": coding, "content-length": length}
+    answer = await Client(otlp_app(TraceStore(Limits()))).send(
+        "POST", "/v1/traces", headers=headers, chunks=[body]
+    )
+    assert answer.status in (200, 400, 413, 415)
