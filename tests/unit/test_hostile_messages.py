@@ -166,8 +166,8 @@ def test_every_dead_letter_can_be_shown_and_sent_again(message: Message) -> None
     assert whole_letter(found).model_dump_json()
     replay = replay_of(found)
     copy = copy_of(message.incoming(), replay.headers)
-    size, told = decode.field_table(encode.field_table(cast("Any", copy.headers)))
-    assert size
+
+    told = cast("dict[str, Any]", decode.field_table(encode.field_table(cast("Any", copy.headers)))[1])
     assert told["x-attempt"] == 1
     assert told["x-replays"] >= 1
 
