@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test chaos fuzz check format contracts dashboards up down stack-up stack-down stack-status dead-letters lock licences audit clean
+.PHONY: help install demo test chaos fuzz check format contracts dashboards up down stack-up stack-down stack-status dead-letters audit licences lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,17 +70,18 @@ down: ## Stop it; volumes stay
 dead-letters: install ## Work through dead letters: ARGS="list worker", ARGS="replay worker ID", ARGS=--help
 	@$(BIN)/python -m stack dead-letters $(ARGS)
 
+audit: install ## Look the locked packages up in the database of known vulnerabilities
+	@for lock in requirements.lock requirements-dev.lock; do \
+	  $(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || exit; done
+
+licences: install ## Write docs/licences.md anew
+	@$(BIN)/python -m stack.licences > docs/licences.md
+
 lock: ## Compile the lock files anew (needs uv)
 	@uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements.lock
 	@uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
-
-licences: install ## Write docs/licences.md anew
-	@$(BIN)/python -m stack.licences > docs/licences.md
-
-audit: install ## Look the locked packages up among known vulnerabilities; asks PyPI
-	@$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements.lock -r requirements-dev.lock
 
 clean: ## Stop the native stack and delete all that was made
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m stack down

@@ -38,6 +38,21 @@ def outbox_gauges(registry: CollectorRegistry) -> Callable[[int, float], None]:
     return report
 
 
+def dependency_gauge(registry: CollectorRegistry) -> Callable[[str, bool], None]:
+    """Register the gauge of what this process can reach and return the function that sets it, by name."""
+    gauge = Gauge(
+        "dependency_up",
+        "Whether this process reaches what it depends on: 1 or 0.",
+        ["dependency"],
+        registry=registry,
+    )
+
+    def report(dependency: str, up: bool) -> None:  # noqa: FBT001 - what is said about it
+        gauge.labels(dependency).set(up)
+
+    return report
+
+
 async def watch_event_loop(registry: CollectorRegistry) -> None:
     """Measure four times a second how late the event loop runs what is due; until cancelled."""
     lag = Histogram(

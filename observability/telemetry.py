@@ -26,7 +26,7 @@ from observability.logs import configure_logs
 from observability.messaging import In, Out, Process, PublishBatch, Settled
 from observability.metrics import metrics_route, new_registry
 from observability.producing import PublisherMiddleware
-from observability.runtime import outbox_gauges, span_counter, watch_event_loop
+from observability.runtime import dependency_gauge, outbox_gauges, span_counter, watch_event_loop
 from observability.settings import TelemetrySettings
 from observability.spans import RunScript, traced, traced_scripts
 from observability.tracing import resource, tracer_provider
@@ -107,6 +107,10 @@ class Telemetry:
     def outbox_gauges(self) -> Callable[[int, float], None]:
         """Return what shows an outbox's entries and the age of the oldest."""
         return outbox_gauges(self.registry)
+
+    def dependency_gauge(self) -> Callable[[str, bool], None]:
+        """Return what shows whether a dependency, by its name, can be reached."""
+        return dependency_gauge(self.registry)
 
     def routes(self) -> list[Route]:
         """Return `GET /metrics`."""

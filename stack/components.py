@@ -9,7 +9,19 @@ from stack import programs
 from stack.errors import StackError
 from stack.layout import ROOT, Layout
 from stack.ports import Ports
-from stack.servers import backends, epmd, grafana, jaeger, prometheus, rabbitmq, redis, scrape, services
+from stack.servers import (
+    alertmanager,
+    backends,
+    epmd,
+    grafana,
+    jaeger,
+    prometheus,
+    rabbitmq,
+    redis,
+    rules,
+    scrape,
+    services,
+)
 from stack.spec import Spec
 
 SERVICES = ("api", "worker", "notifier")
@@ -41,7 +53,7 @@ def grafana_program() -> tuple[Path, Path] | None:
 
 
 def scrape_targets(ports: Ports) -> dict[str, list[str]]:
-    """Return the addresses of each job in `prometheus.yml`."""
+    """Return the addresses of each job in `prometheus.yml`, and of what alerts are sent to."""
     listeners = {
         "api": ports.api,
         "worker": ports.worker,
@@ -49,6 +61,7 @@ def scrape_targets(ports: Ports) -> dict[str, list[str]]:
         "rabbitmq": ports.rabbitmq_metrics,
         "rabbitmq-queues": ports.rabbitmq_metrics,
         "prometheus": ports.prometheus,
+        scrape.ALERTMANAGER: ports.alertmanager,
     }
     return {job: [f"127.0.0.1:{port}"] for job, port in listeners.items()}
 
@@ -79,9 +92,21 @@ def _redis(plan: Plan) -> Spec:
 
 
 def _prometheus(plan: Plan) -> Spec:
-    configuration = scrape.derive(ROOT / "prometheus.yml", scrape_targets(plan.ports))
+    source, pace = ROOT / "prometheus.yml", rules.pace(plan.environ)
+    files = {
+        f"rules/{path.name}": rules.native_rules(path, plan.ports.grafana, pace)
+        for path in scrape.rule_files(source)
+    }
+    files["prometheus.yml"] = scrape.derive(source, scrape_targets(plan.ports), files)
     program, port = programs.require(programs.PROMETHEUS), plan.ports.prometheus
-    return prometheus.spec(program, port, plan.layout.data("prometheus"), plan.environ, configuration)
+    return prometheus.spec(program, port, plan.layout.data("prometheus"), plan.environ, files)
+
+
+def _alertmanager(plan: Plan) -> Spec:
+    source, pace = ROOT / "observability" / "alertmanager" / "config.yaml", rules.pace(plan.environ)
+    configuration = rules.native_routes(source, plan.ports.smtp, pace)
+    program, port = programs.require(programs.ALERTMANAGER), plan.ports.alertmanager
+    return alertmanager.spec(program, port, plan.layout.data("alertmanager"), plan.environ, configuration)
 
 
 def _jaeger(plan: Plan) -> Spec:
@@ -115,6 +140,7 @@ BUILDERS: Mapping[str, Callable[[Plan], Spec]] = {
     "rabbitmq": _rabbitmq,
     "redis": _redis,
     "prometheus": _prometheus,
+    "alertmanager": _alertmanager,
     "jaeger": _jaeger,
     "traces": _traces,
     "inbox": _inbox,

@@ -14,6 +14,7 @@ def endpoints(ports: Ports) -> dict[str, str]:
     return {
         "api": _http(ports.api),
         "prometheus": _http(ports.prometheus),
+        "alertmanager": _http(ports.alertmanager),
         "amqp": rabbitmq.url(ports.amqp),
         "rabbitmq_metrics": _http(ports.rabbitmq_metrics),
         "redis": redis.url(ports.redis),
@@ -36,6 +37,7 @@ def table(layout: Layout, ports: Ports, running: Iterable[str]) -> list[str]:
         ("jaeger", "Jaeger", _http(ports.traces)),
         ("traces", "Traces", _http(ports.traces)),
         ("prometheus", "Prometheus", _http(ports.prometheus)),
+        ("alertmanager", "Alertmanager", _http(ports.alertmanager)),
         ("rabbitmq", "RabbitMQ", f"{_http(ports.rabbitmq_management)}  ({credentials})"),
         ("inbox", "Inbox", _http(ports.inbox)),
         ("redis", "Redis", endpoints(ports)["redis"]),

@@ -1,60 +1,60 @@
-"""Writes down under which licences the locked packages are: `python -m stack.licences`."""
+"""`python -m stack.licences` prints `docs/licences.md`: every package of the lock files and its licence."""
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-MAX_LENGTH = 60
-"""Of what a package says in the old free field; longer, it is the licence's whole text."""
-HEAD = """# Licences
-
-Of the packages in the lock files, as they say themselves; `make licences` writes this list anew. Servers
-and images are not in it.
-"""
-
-
-def locked(lock: Path) -> dict[str, str]:
-    """Return the version of each package in a lock file by its name."""
-    return dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", lock.read_text(), re.MULTILINE))
+PARTS = {
+    "What the services run with": "requirements.lock",
+    "What the native stack, checks and tests need besides": "requirements-dev.lock",
+}
+MAX_NAME = 60
+"""Longer ones are whole licence texts."""
 
 
-def licence(package: str) -> str:
-    """Return what an installed package says of its licence (PEP 639, else the fields that came before it)."""
-    try:
-        told = metadata(package)
-    except PackageNotFoundError:
-        return "(for other platforms or versions of Python)"
-    expressions, free = told.get_all("License-Expression"), told.get_all("License")
-    said = expressions or _classified(told) or [text for text in free or [] if len(text) <= MAX_LENGTH]
-    return ", ".join(said) or "(see the package)"
-
-
-def _classified(told: PackageMetadata) -> list[str]:
-    classifiers = told.get_all("Classifier") or []
-    return [
-        one.rpartition(" :: ")[2]
-        for one in classifiers
-        if one.startswith("License :: ") and one.count("::") > 1
-    ]
+def main() -> int:
+    """Print the document."""
+    sys.stdout.write(document())
+    return 0
 
 
 def document() -> str:
-    """Return the whole list: what services run with first, then what only development needs."""
-    runtime = locked(ROOT / "requirements.lock")
-    every = locked(ROOT / "requirements-dev.lock")
-    development = {name: version for name, version in every.items() if name not in runtime}
-    return "\n".join([HEAD, *_table("At run time", runtime), *_table("For development", development)])
+    """Return the document, the services' packages first."""
+    lines = [
+        "# Licences",
+        "",
+        "Of every package in the lock files, by its own metadata; `make licences` writes this.",
+    ]
+    listed: dict[str, str] = {}
+    for title, lock in PARTS.items():
+        packages = locked((ROOT / lock).read_text(encoding="utf-8"))
+        new = {name: version for name, version in packages.items() if name not in listed}
+        lines += ["", f"## {title}", "", "| package | version | licence |", "|---|---|---|"]
+        lines += [f"| {name} | {version} | {licence(name)} |" for name, version in new.items()]
+        listed |= new
+    return "\n".join(lines) + "\n"
 
 
-def _table(title: str, packages: Mapping[str, str]) -> Iterator[str]:
-    yield from (f"## {title}", "", "| package | version | licence |", "|---|---|---|")
-    for name, version in sorted(packages.items()):
-        yield f"| {name} | {version} | {licence(name)} |"
-    yield ""
+def locked(text: str) -> dict[str, str]:
+    """Return the versions that a lock file names, by package."""
+    return dict(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE))
+
+
+def licence(package: str) -> str:
+    """Return an installed package's licence as it says itself: expression (PEP 639), name or classifiers."""
+    try:
+        about = metadata(package)
+    except PackageNotFoundError:
+        return "(for other systems, not installed)"
+    names: list[str] = about.get_all("License-Expression") or about.get_all("License") or [""]
+    if names[0] and len(names[0]) <= MAX_NAME and "\n" not in names[0]:
+        return names[0]
+    classifiers = [text.split(" :: ") for text in about.get_all("Classifier") or ()]
+    found = [parts[-1] for parts in classifiers if parts[0] == "License"]
+    return ", ".join(found) or "(not said)"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(document())
+    sys.exit(main())

@@ -28,6 +28,7 @@ class Ports:
     epmd: int = 0
     redis: int = 6379
     prometheus: int = 9090
+    alertmanager: int = 9093
     otlp_http: int = 4318
     otlp_grpc: int = 4317
     traces: int = 16686

@@ -32,8 +32,21 @@ RABBITMQ = Program(
 EPMD = Program("Erlang's port mapper", "epmd", "erlang-base", known=("usr/lib/erlang/erts-*/bin/epmd",))
 REDIS = Program("Redis", "redis-server", "redis-server")
 PROMETHEUS = Program("Prometheus", "prometheus", "prometheus")
+PROMTOOL = Program("promtool", "promtool", "prometheus")
+ALERTMANAGER = Program(
+    "Alertmanager",
+    "alertmanager",
+    "prometheus-alertmanager",
+    known=("usr/bin/prometheus-alertmanager",),  # Debian's name for it
+)
 
-REQUIRED = {"rabbitmq": RABBITMQ, "epmd": EPMD, "redis": REDIS, "prometheus": PROMETHEUS}
+REQUIRED = {
+    "rabbitmq": RABBITMQ,
+    "epmd": EPMD,
+    "redis": REDIS,
+    "prometheus": PROMETHEUS,
+    "alertmanager": ALERTMANAGER,
+}
 
 
 def find(program: Program, root: Path = Path("/")) -> Path | None:

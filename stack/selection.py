@@ -27,7 +27,7 @@ def everything() -> set[str]:
     """Return what makes a whole stack on this machine; Jaeger and Grafana where they are installed."""
     tracing = "jaeger" if programs.on_path("jaeger") else "traces"
     optional = {"grafana"} if grafana_program() else set[str]()
-    return {"rabbitmq", "redis", "prometheus", tracing, "inbox", *optional, *SERVICES}
+    return {"rabbitmq", "redis", "prometheus", "alertmanager", tracing, "inbox", *optional, *SERVICES}
 
 
 def stop_order(processes: Iterable[Process]) -> list[list[Process]]:

@@ -31,6 +31,7 @@ from services.api.settings import Settings
 from services.api.store import OrderStore
 from services.kit.broker import Broker
 from services.kit.dead_letters import DeadLetters
+from services.kit.dependencies import watch_dependencies
 from services.kit.http import Ping, http_server, probe_routes
 from services.kit.ids import uuid7
 from services.kit.lifetime import Lifetime, until_signalled
@@ -54,11 +55,17 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         outbox = Outbox(waiting, "api", context=context_headers)
         publisher = telemetry.publisher()
         relay = Relay(outbox, broker, "api", telemetry.instance, publisher)
+        # A connection of its own: a letter that cannot be decoded breaks it, and must not hold up the relay.
+        operators = Broker(settings.amqp_url, f"{telemetry.instance} operators")
         letters = DeadLetters(
-            broker, settings.dead_letter_queues, publisher, letters_handled(telemetry.instruments())
+            operators, settings.dead_letter_queues, publisher, letters_handled(telemetry.instruments())
         )
         followers = Followers(waiting, settings.max_event_streams)
         await enter(lifetime.background(broker.keep_connected(), "broker"))
+        await enter(lifetime.background(operators.keep_connected(), "operators' broker"))
+        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
+        watch = watch_dependencies(pings, telemetry.dependency_gauge())
+        await enter(lifetime.background(watch, "dependency watch"))
         await enter(relaying(lifetime, relay))
         await enter(lifetime.background(watch_outbox(outbox, telemetry.outbox_gauges()), "outbox watch"))
         await enter(lifetime.background(followers.run(), "followers"))

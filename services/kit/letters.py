@@ -11,10 +11,11 @@ from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Outgoing, from_am
 
 REPLAYS = "x-replays"
 """How often the message has been replayed from a dead-letter queue."""
-SUFFIX = ".dlq"
 REASON = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """As in `contracts/schemas/headers.schema.json`; the broker's own reasons are such words, too."""
-MAX_REPLAYS = 1_000_000
+MOST_REPLAYS = 1_000_000
+"""No more are counted: a header's integer has 64 bits, and may be a stranger's."""
+SUFFIX = ".dlq"
 OF_THE_PAST = ("x-dead-letter", "x-retry-", "x-death", "x-first-death", "x-last-death", "x-delivery-count")
 """Headers, by how they begin, that tell how a message got where it was; a replay begins anew."""
 
@@ -96,4 +97,4 @@ def _text(value: object) -> str:
 
 
 def _count(value: object) -> int:
-    return min(value, MAX_REPLAYS) if isinstance(value, int) and value > 0 else 0
+    return min(value, MOST_REPLAYS) if isinstance(value, int) and value > 0 else 0

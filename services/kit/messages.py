@@ -18,7 +18,10 @@ FIRST_PUBLISHED_AT = "x-first-published-at"
 
 
 # https://www.w3.org/TR/trace-context/#traceparent-header-field-values: version 00, no all-zero ids
-TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?P<trace_id>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
+MAX_TRACEPARENT = 100
 
 
 def now_ms() -> int:
@@ -28,8 +31,8 @@ def now_ms() -> int:
 
 def trace_fields(headers: Mapping[str, object]) -> dict[str, str]:
     """Return the `trace_id` that a message's headers name, for log lines outside of its spans."""
-    named = TRACEPARENT.fullmatch(str(headers.get("traceparent", "")))
-    return {"trace_id": named[1]} if named else {}
+    found = TRACEPARENT.fullmatch(str(headers.get("traceparent", ""))[:MAX_TRACEPARENT])
+    return {"trace_id": found["trace_id"]} if found else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,12 +89,12 @@ def check_headers(delivery: Delivery) -> None:
     """Hold a delivery to the header contract in `contracts/schemas/headers.schema.json`.
 
     Raises:
-        UnusableMessageError: A required header or property is missing or malformed; the detail never repeats
-            a value, which may be anything.
+        UnusableMessageError: A required header or property is missing or malformed.
     """
     for header in (ATTEMPT, FIRST_PUBLISHED_AT):
         value = delivery.headers.get(header)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            # Not what it is instead: that may be anything, and the detail goes into logs and headers.
             raise UnusableMessageError("invalid_headers", f"{header} must be a positive integer")
     traceparent = delivery.headers.get("traceparent")
     if traceparent is not None and not (isinstance(traceparent, str) and TRACEPARENT.fullmatch(traceparent)):

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from observability import Telemetry, TelemetrySettings, setup
 from services.kit.broker import Broker
 from services.kit.consumer import Consumer, consuming
+from services.kit.dependencies import watch_dependencies
 from services.kit.http import Ping, http_server, probe_routes
 from services.kit.lifetime import until_signalled
 from services.kit.messages import Process
@@ -42,10 +43,13 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         redis = await enter(redis_client(settings.redis_url))
         broker = Broker(settings.amqp_url, telemetry.instance)
         consumer = Consumer(broker, OUTCOMES, build(settings, telemetry, redis), settings.prefetch)
-        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping), "consumer": Ping(consumer.ping)}
-        probes = Starlette(routes=[*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()])
+        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
+        ready = {**pings, "consumer": Ping(consumer.ping)}
+        probes = Starlette(routes=[*probe_routes(ready, lambda: lifetime.ending), *telemetry.routes()])
         await enter(http_server(probes, host=settings.http_host, port=settings.http_port, shutdown_timeout=1))
         await enter(lifetime.background(broker.keep_connected(), "broker"))
+        watch = watch_dependencies(pings, telemetry.dependency_gauge())
+        await enter(lifetime.background(watch, "dependency watch"))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
         await lifetime.wait()
 

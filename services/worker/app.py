@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from observability import Telemetry, TelemetrySettings, context_headers, setup
 from services.kit.broker import BROKER_ERRORS, Broker
 from services.kit.consumer import Consumer, consuming
+from services.kit.dependencies import watch_dependencies
 from services.kit.http import Ping, http_server, probe_routes
 from services.kit.lifetime import until_signalled
 from services.kit.messages import Process
@@ -54,10 +55,13 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         parts = build(settings, telemetry, redis, outbox, partial(_backlog, outgoing))
         relay = Relay(outbox, outgoing, "worker", telemetry.instance, telemetry.publisher())
         consumer = Consumer(broker, ORDERS, parts.process, settings.prefetch)
-        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping), "consumer": Ping(consumer.ping)}
-        probes = Starlette(routes=[*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()])
+        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
+        ready = {**pings, "consumer": Ping(consumer.ping)}
+        probes = Starlette(routes=[*probe_routes(ready, lambda: lifetime.ending), *telemetry.routes()])
         await enter(http_server(probes, host=settings.http_host, port=settings.http_port, shutdown_timeout=1))
         await enter(lifetime.background(broker.keep_connected(), "broker"))
+        watch = watch_dependencies(pings, telemetry.dependency_gauge())
+        await enter(lifetime.background(watch, "dependency watch"))
         await enter(lifetime.background(outgoing.keep_connected(), "outgoing broker"))
         await enter(relaying(lifetime, relay))
         await enter(lifetime.background(watch_outbox(outbox, telemetry.outbox_gauges()), "outbox watch"))
@@ -115,6 +119,8 @@ def build(
         sweep=open_orders.sweep,
         reference=open_orders.reference,
         abandon=partial(abandon, ports=ports),
+        void=ports.void,
+        close=open_orders.close,
         continued=telemetry.continued,
         count=count_swept(telemetry.instruments()),
     )

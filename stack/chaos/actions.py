@@ -7,12 +7,13 @@ from functools import partial
 from random import Random
 
 from stack.chaos.cluster import until_whole
-from stack.chaos.letters import WORK_QUEUES, Mailman, duplicate, put
+from stack.chaos.letters import WORK_QUEUES, Mailman, duplicate, put, steal
 from stack.chaos.plan import Fault
-from stack.chaos.poison import poison
+from stack.chaos.poison import MARK, poison
 from stack.chaos.system import Exit, System
 
 DUPLICATES = (20, 60)
+STOLEN_FROM = "worker.order-created"
 POISONS = (3, 8)
 """How many messages at once; the number is drawn."""
 
@@ -76,13 +77,13 @@ class Actions:
             await link.open()
             return f"{hit} connections reset, refused for {fault.seconds:.1f} s"
         if action == "delay":
-            link.delay_seconds = fault.latency_ms / 1000
+            await link.delay(fault.latency_ms / 1000)
             await asyncio.sleep(fault.seconds)
-            link.delay_seconds = 0
+            await link.delay(0)
             return f"{fault.latency_ms:.0f} ms slower for {fault.seconds:.1f} s"
-        link.stall()
+        await link.stall()
         await asyncio.sleep(fault.seconds)
-        link.flow()
+        await link.flow()
         return f"nothing passed for {fault.seconds:.1f} s"
 
     async def _duplicate(self, fault: Fault) -> str:
@@ -90,9 +91,13 @@ class Actions:
         count = self.rng.randint(*DUPLICATES)
         return f"{await self.mailman.insist(partial(duplicate, count=count))} messages published again"
 
+    async def _steal(self, fault: Fault) -> str:
+        work = partial(steal, queue=STOLEN_FROM, seconds=fault.seconds)
+        return f"{await self.mailman.insist(work)} messages taken from {STOLEN_FROM} and lost"
+
     async def _poison(self, fault: Fault) -> str:
         for queue, event_type in WORK_QUEUES.items():
-            marks = [f"chaos-poison-{fault.at}-{queue}-{n:03}" for n in range(self.rng.randint(*POISONS))]
+            marks = [f"{MARK}-{fault.at}-{queue}-{n:03}" for n in range(self.rng.randint(*POISONS))]
             # Remembered first: one that was not confirmed is published again, and may lie there twice.
             self.poisons |= dict.fromkeys(marks, queue)
             messages = [poison(event_type, mark, self.rng) for mark in marks]
@@ -105,5 +110,6 @@ class Actions:
         "sigterm": _sigterm,
         "freeze": _freeze,
         "duplicate": _duplicate,
+        "steal": _steal,
         "poison": _poison,
     }

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from stack import components, programs
+from stack.chaos.links import Link
 from stack.chaos.orders import STOCK
-from stack.chaos.proxy import Proxy
 from stack.components import SERVICES, Plan
 from stack.endpoints import endpoints
 from stack.layout import Layout
@@ -17,6 +17,8 @@ from stack.servers.rabbitmq_cluster import Listeners, cluster
 from stack.spec import Spec
 
 OBSERVERS = ("traces", "prometheus")
+IMPATIENT = {"STUCK_AFTER_SECONDS": "20", "SWEEP_SECONDS": "5"}
+"""The sweeper looks after orders sooner than it would: while some are still being tried again, too."""
 MAIL_BYTES = 16_384
 """What a mail occupies in the inbox, generously."""
 MAILS_BESIDE = 5_000
@@ -35,7 +37,7 @@ class Blueprint:
     """The ports of each broker."""
     specs: Mapping[str, Spec]
     """How to run each component."""
-    links: Mapping[str, Proxy]
+    links: Mapping[str, Link]
     """The connections between services and servers."""
 
     @property
@@ -94,7 +96,7 @@ def service(plan: Plan, between: Sequence[Ports], name: str) -> Spec:
 def environment(environ: Mapping[str, str], *, observe: bool) -> dict[str, str]:
     """Return the environment of all components; spans are made in any case, and sent where a store is."""
     sent = {} if observe else {"OTEL_TRACES_EXPORTER": "none"}
-    return {**environ, "STOCK": json.dumps(STOCK), **sent}
+    return {**environ, "LOG_LEVEL": "INFO", "STOCK": json.dumps(STOCK), **IMPATIENT, **sent}
 
 
 def _brokers(plan: Plan, ports: Sequence[Ports]) -> list[Spec]:
@@ -110,10 +112,10 @@ def _brokers(plan: Plan, ports: Sequence[Ports]) -> list[Spec]:
     return cluster(program, directory, plan.ports.epmd, listeners, plan.environ)
 
 
-def _links(ports: Sequence[Ports], between: Sequence[Ports]) -> dict[str, Proxy]:
-    links = {name: Proxy(getattr(between[0], name), getattr(ports[0], name)) for name in ("redis", "smtp")}
+def _links(ports: Sequence[Ports], between: Sequence[Ports]) -> dict[str, Link]:
+    links = {name: Link(getattr(between[0], name), getattr(ports[0], name)) for name in ("redis", "smtp")}
     for number, (near, far) in enumerate(zip(between, ports, strict=True), 1):
-        links["amqp" if len(ports) == 1 else f"amqp-{number}"] = Proxy(near.amqp, far.amqp)
+        links["amqp" if len(ports) == 1 else f"amqp-{number}"] = Link(near.amqp, far.amqp)
     return links
 
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -12,6 +15,7 @@ from redis.asyncio import Redis
 from stack.chaos.letters import Letter, Mailman, dead_letters
 
 READS_AT_ONCE = 500
+NOTED = '"event":"email sent"'
 MAILS_AT_ONCE = 8
 MAILS_A_PAGE = 1000
 TIMEOUT_SECONDS = 10.0
@@ -53,9 +57,11 @@ class Evidence:
     """The order ids that the provider has an entry for."""
     letters: Sequence[Letter]
     mails: Sequence[Mail]
+    told: Mapping[str, int]
+    """How often the notifier noted that it had sent an order's email and remembered that, by order id."""
 
 
-async def gather(redis_url: str, mailman: Mailman, inbox: str) -> Evidence:
+async def gather(redis_url: str, mailman: Mailman, inbox: str, notifier_log: Path) -> Evidence:
     """Read everything.
 
     Raises:
@@ -70,7 +76,19 @@ async def gather(redis_url: str, mailman: Mailman, inbox: str) -> Evidence:
         stock: Any = await redis.hgetall("stock")
     letters = await mailman.insist(dead_letters)
     units = {sku: int(count) for sku, count in stock.items()}
-    return Evidence(records, units, payments, letters, await _mails(inbox))
+    return Evidence(records, units, payments, letters, await _mails(inbox), emails_noted(notifier_log))
+
+
+def emails_noted(log: Path) -> dict[str, int]:
+    """Return how often a notifier's log says that an order's email was sent; half a line is none."""
+    noted = Counter[str]()
+    for file in log.parent.glob(f"{log.name}*"):  # a long one is put aside when its service is started again
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if NOTED in line:
+                    with suppress(ValueError, KeyError):
+                        noted[json.loads(line)["order_id"]] += 1
+    return dict(noted)
 
 
 async def _records(redis: Redis, ids: Sequence[str]) -> list[Record]:

@@ -47,6 +47,7 @@ def _kinds() -> Iterable[Kind]:
         yield Kind(f"delay-{connection}", f"{connection} connection", (brief,), 1)
         yield Kind(f"stall-{connection}", f"{connection} connection", stalls, 1)
     yield Kind("duplicate-messages", "messages", (MOMENT,), 2)
+    yield Kind("steal-messages", "messages", ((1.0, 3.0),), 2)
     yield Kind("poison-messages", "messages", (MOMENT,), 2)
 
 

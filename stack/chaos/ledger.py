@@ -71,7 +71,8 @@ def payments(evidence: Evidence) -> dict[str, list[str]]:
 def emails(evidence: Evidence) -> dict[str, list[str]]:
     """Return which settled orders have no email, a second one, or another one than the first.
 
-    A stray email is about an order that is not settled, or went to somebody else.
+    A repeated one was sent again although the notifier had remembered the first. A stray email is about an
+    order that is not settled, or went to somebody else.
     """
     mails: defaultdict[str, list[Mail]] = defaultdict(list)
     for mail in evidence.mails:
@@ -88,6 +89,7 @@ def emails(evidence: Evidence) -> dict[str, list[str]]:
         "emails_missing": [order_id for order_id in settled if order_id not in mails],
         "emails_double": [order_id for order_id in several if order_id not in differ],
         "emails_differ": differ,
+        "emails_repeated": [order_id for order_id, times in evidence.told.items() if times > 1],
         "emails_stray": strays,
     }
 

@@ -12,12 +12,15 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from aio_pika.exceptions import AMQPError
 
+from stack.chaos.poison import MARK
+
 T = TypeVar("T")
 EXCHANGE = "orders"
 WORK_QUEUES = {"worker.order-created": "order.created.v1", "notifier.order-outcome": "order.done.v1"}
 """The queues that services read, and a type of event that belongs there."""
 COPIES = "chaos.copies"
 MAX_COPIES = 300
+MAX_STOLEN = 50
 PATIENCE_SECONDS = 60.0
 TIMEOUT_SECONDS = 5.0
 PAUSE_SECONDS = 0.5
@@ -100,6 +103,26 @@ async def duplicate(channel: AbstractChannel, *, count: int) -> int:
             return done
         await exchange.publish(_copy(message), message.routing_key or "", timeout=TIMEOUT_SECONDS)
     return count
+
+
+async def steal(channel: AbstractChannel, *, queue: str, seconds: float) -> int:
+    """Take events out of a queue for so many seconds, as a stray consumer would, and return how many.
+
+    Poison is left where it is, and accounted for.
+    """
+    taken = 0
+
+    async def take(message: AbstractIncomingMessage) -> None:
+        nonlocal taken
+        if MARK.encode() not in message.body:
+            await message.ack()
+            taken += 1
+
+    victim = await channel.get_queue(queue, ensure=False)
+    await channel.set_qos(prefetch_count=MAX_STOLEN, timeout=TIMEOUT_SECONDS)
+    await victim.consume(take, timeout=TIMEOUT_SECONDS)
+    await asyncio.sleep(seconds)
+    return taken
 
 
 async def put(channel: AbstractChannel, *, queue: str, messages: Sequence[aio_pika.Message]) -> None:

@@ -10,7 +10,7 @@ import httpx2
 
 from stack.chaos.orders import NewOrder
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 """How long one order is tried again, before the client gives it up."""
 REQUEST_TIMEOUT_SECONDS = 5.0
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 0.2, 3.0

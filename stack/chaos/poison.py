@@ -11,6 +11,10 @@ NOBODY = "00000000-0000-7000-8000-000000000000"
 """An order that was never placed."""
 
 
+MARK = "chaos-poison"
+"""What every piece of poison has in it somewhere."""
+
+
 def poison(event_type: str, mark: str, rng: Random) -> aio_pika.Message:
     """Return a message of one of the kinds that belong into the dead-letter queue."""
     event = {

@@ -19,8 +19,7 @@ class Proxy:
 
     def __init__(self, port: int, upstream: int) -> None:
         """Take where to listen and where to forward to; both ports on this machine."""
-        self.delay_seconds = 0.0
-        """Latency added to all that passes, in each direction."""
+        self._delay_seconds = 0.0
         self._port = port
         self._upstream = upstream
         self._server: asyncio.Server | None = None
@@ -52,11 +51,15 @@ class Proxy:
         if self._connections:
             await asyncio.wait(self._connections, timeout=CLOSE_TIMEOUT_SECONDS)
 
-    def stall(self) -> None:
+    async def delay(self, seconds: float) -> None:
+        """Add latency to all that passes, in each direction."""
+        self._delay_seconds = seconds
+
+    async def stall(self) -> None:
         """Let nothing pass; connections stay open, and new ones are taken."""
         self._flowing.clear()
 
-    def flow(self) -> None:
+    async def flow(self) -> None:
         """Let everything pass again that has waited."""
         self._flowing.set()
 
@@ -108,7 +111,7 @@ class Proxy:
         data = b"more"
         while data:
             data = await reader.read(CHUNK_BYTES)
-            await asyncio.sleep(self.delay_seconds)
+            await asyncio.sleep(self._delay_seconds)
             await self._flowing.wait()
             writer.write(data)
             await writer.drain()
@@ -123,6 +126,7 @@ def _end(writer: StreamWriter, *, orderly: bool) -> None:
 
 def _reset(writer: StreamWriter) -> None:
     handle = writer.get_extra_info("socket")
-    with suppress(OSError):
+    # uvloop has none for a connection that is closed already.
+    with suppress(OSError, AttributeError):
         handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     writer.transport.abort()

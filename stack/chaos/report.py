@@ -25,6 +25,7 @@ LOSSES = {
     "orders_double": "orders that share an Idempotency-Key",
     "emails_missing": "settled orders without an email",
     "emails_differ": "second emails that are not the first again",
+    "emails_repeated": "emails sent again although the notifier had remembered that they were sent",
     "emails_stray": "emails about an order that is not settled, or to somebody else",
     "poison_missing": "poison that is not in its dead-letter queue",
     "unanswered": "orders never answered with 202, however often they were sent",

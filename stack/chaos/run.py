@@ -25,7 +25,9 @@ from stack.progress import Progress
 
 QUIET_SECONDS = 180.0
 """How long the system has, once nothing disturbs it: four attempts at an order take 36 s."""
-OVERTIME_SECONDS = 300.0
+CATCH_UP = 25.0
+"""Orders a second that it makes up for at the least, should nearly all still wait."""
+OVERTIME_SECONDS = 360.0
 """How much longer than planned load and faults may take."""
 TICK_SECONDS = 5.0
 
@@ -60,8 +62,10 @@ async def run(options: Options, plan: Plan, blueprint: Blueprint, progress: Prog
         async with asyncio.timeout(plan.seconds + OVERTIME_SECONDS):
             await under_load(options, injection, system, watch)
         progress.say("quiet", "no more faults, no more orders; waiting until all is settled")
-        quiet = await until_quiet(watch.waiting, QUIET_SECONDS, lambda text: progress.say("waiting", text))
-        found = await evidence.gather(blueprint.addresses["redis"], mailman, watch.inbox)
+        deadline = QUIET_SECONDS + options.orders / CATCH_UP
+        quiet = await until_quiet(watch.waiting, deadline, lambda text: progress.say("waiting", text))
+        log = blueprint.layout.log("notifier")
+        found = await evidence.gather(blueprint.addresses["redis"], mailman, watch.inbox, log)
     harness = ledger.Harness(answers.accepted, answers.unanswered, actions.poisons, actions.exits)
     keys = {**{record.id: record.key for record in found.records.values()}, **answers.accepted}
     seconds = time.monotonic() - began
@@ -93,7 +97,7 @@ async def _tick(progress: Progress, watch: Watch, orders: int) -> None:
     while True:
         await asyncio.sleep(TICK_SECONDS)
         refused = sum(watch.answers.refused.values())
-        settled = await watch.settled()
+        settled = len(watch.answers.accepted) - await watch.open_orders()
         progress.say(
             "load",
             f"{len(watch.answers.accepted)} of {orders} accepted, {settled} settled, {refused} refusals",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from stack import processes, startup, state
 from stack.chaos.build import Blueprint
+from stack.chaos.links import apart
 from stack.components import SERVICES
 from stack.errors import StackError
 from stack.layout import Layout
@@ -88,18 +89,19 @@ async def running(blueprint: Blueprint, progress: Progress) -> AsyncIterator[Sys
     Raises:
         StackError: Something does not start.
     """
-    system = System(blueprint, progress)
-    try:
-        for link in blueprint.links.values():
-            await link.open()
-        await system.start_all()
-        yield system
-    finally:
-        with uninterrupted():
-            processes.stop_all(system.processes.values(), kill=True)
-            state.forget(blueprint.layout)
-        for link in blueprint.links.values():
-            await link.cut()
+    system, links = System(blueprint, progress), blueprint.links.values()
+    with apart(links):
+        try:
+            for link in links:
+                await link.open()
+            await system.start_all()
+            yield system
+        finally:
+            with uninterrupted():
+                processes.stop_all(system.processes.values(), kill=True)
+                state.forget(blueprint.layout)
+            for link in links:
+                await link.cut()
 
 
 def purge(layout: Layout) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,7 @@ class Watch:
     inbox: str
     answers: Answers
     _settled: set[str] = field(default_factory=set)
+    _open: int = 0
 
     async def settled(self) -> int:
         """Return how many of the accepted orders are settled; while Redis is away, as many as last time."""
@@ -70,6 +72,12 @@ class Watch:
             order for order, status in zip(open_orders, statuses, strict=True) if status in SETTLED
         }
         return len(self._settled)
+
+    async def open_orders(self) -> int:
+        """Return how many orders the services themselves think open: cheap, and enough to show progress."""
+        with suppress(RedisError):
+            self._open = await self.redis.zcard("orders:open")
+        return self._open
 
     async def waiting(self) -> Waiting:
         """Return what waits.

@@ -12,9 +12,9 @@ def spec(
     port: int,
     directory: Path,
     environ: Mapping[str, str],
-    configuration: str,
+    files: Mapping[str, str],
 ) -> Spec:
-    """Return how to run a Prometheus; `configuration` is the text of its `prometheus.yml`."""
+    """Return how to run a Prometheus; `files` has its `prometheus.yml`, and the rules that this one names."""
     file = directory / "prometheus.yml"
     return Spec(
         name="prometheus",
@@ -26,11 +26,12 @@ def spec(
             "--storage.tsdb.retention.size=512MB",
             "--enable-feature=exemplar-storage",
             f"--web.listen-address=127.0.0.1:{port}",
+            f"--web.external-url=http://127.0.0.1:{port}",  # else alerts name this machine
         ),
         cwd=directory,
         environment=environ,
         ready=probes.http(port, "/-/ready"),
         ports={"prometheus": port},
-        files={file: configuration},
+        files={directory / name: text for name, text in files.items()},
         start_timeout=30,
     )

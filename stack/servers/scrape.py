@@ -1,6 +1,6 @@
 """Scrape jobs of the native stack, derived from `prometheus.yml`: same jobs, other addresses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +9,46 @@ import yaml
 from stack.errors import StackError
 
 Document = dict[str, Any]
+ALERTMANAGER = "alertmanager"
 
 
-def derive(source: Path, targets: Mapping[str, Sequence[str]]) -> str:
+def derive(source: Path, targets: Mapping[str, Sequence[str]], rules: Iterable[str] = ()) -> str:
     """Return a Prometheus configuration with each job's discovery replaced by the targets of its name.
 
-    Everything else stays; rule files are looked for where the source looks for them.
+    Everything else stays, but for the rule files, which are `rules`, and where alerts are sent.
 
     Raises:
         StackError: The source is missing or no mapping, or a job has no targets here.
     """
+    document = _document(source)
+    jobs = [_native(job, targets, source) for job in document.get("scrape_configs") or ()]
+    derived = {**document, "scrape_configs": jobs}
+    if "rule_files" in document:
+        derived["rule_files"] = list(rules)
+    if "alerting" in document:
+        receivers = [{"static_configs": [{"targets": list(targets[ALERTMANAGER])}]}]
+        derived["alerting"] = {**document["alerting"], "alertmanagers": receivers}
+    return yaml.safe_dump(derived, sort_keys=False)
+
+
+def rule_files(source: Path) -> list[Path]:
+    """Return the files with rules that a Prometheus configuration names, looked for from where it is.
+
+    Raises:
+        StackError: The source is missing or no mapping.
+    """
+    patterns = _document(source).get("rule_files") or ()
+    return [path for pattern in patterns for path in sorted(source.parent.glob(pattern))]
+
+
+def _document(source: Path) -> Document:
     try:
         document = yaml.safe_load(source.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise StackError(f"cannot read {source}: {error}") from error
     if not isinstance(document, dict):
         raise StackError(f"{source} is no Prometheus configuration")
-    jobs = [_native(job, targets, source) for job in document.get("scrape_configs") or ()]
-    derived = {**document, "scrape_configs": jobs}
-    if "rule_files" in document:
-        # An absolute pattern stays what it is when it is joined.
-        derived["rule_files"] = [str(source.parent / pattern) for pattern in document["rule_files"]]
-    return yaml.safe_dump(derived, sort_keys=False)
+    return document
 
 
 def _native(job: Document, targets: Mapping[str, Sequence[str]], source: Path) -> Document:

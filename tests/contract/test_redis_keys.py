@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from redis.asyncio import Redis
 
 import services
@@ -68,3 +69,14 @@ def keys_of(script: str) -> list[str]:
     """Return what a script's comment calls its KEYS."""
     [line] = re.findall(r"^-- KEYS: ([^.\n]*)", (SCRIPTS / script).read_text(), re.MULTILINE)
     return [name.strip() for name in re.sub(r"\([^)]*\)", "", line).split(",")]
+
+
+@pytest.mark.parametrize("service", ["api", "worker", "notifier"])
+def test_each_service_may_do_what_its_scripts_do(service: str) -> None:
+    """Redis holds a script to the rights of the user who calls it, and fails it in the middle otherwise."""
+    text = (SCRIPTS.parent / "stack" / "config" / "users.conf").read_text()
+    [rights] = re.findall(rf"^user {service} .*$", text, re.MULTILINE)
+    scripts = (SCRIPTS / service / "lua").glob("*.lua")
+    called = {name.lower() for path in scripts for name in re.findall(r"call\('(\w+)'", path.read_text())}
+    assert called
+    assert called <= set(re.findall(r"\+(\w+)", rights))

@@ -1,11 +1,12 @@
 """The ledger: each wrong is named, and a right run has none."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stack.chaos.evidence import Evidence, Mail, Record
+from stack.chaos.evidence import Evidence, Mail, Record, emails_noted
 from stack.chaos.ledger import Harness, settle
 from stack.chaos.letters import Letter
 from stack.chaos.orders import STOCK
@@ -36,6 +37,7 @@ EVIDENCE = Evidence(
     payments=["a"],
     letters=[DEAD_LETTER, POISON],
     mails=[mail("a"), mail("b"), mail("c")],
+    told={"a": 1, "b": 1},
 )
 HARNESS = Harness(
     accepted={order_id: f"key-{order_id}" for order_id in RECORDS},
@@ -81,6 +83,10 @@ WRONGS = {
     "the same email twice": (
         replace(EVIDENCE, mails=[*EVIDENCE.mails, mail("a")]),
         {"emails_double": ["a"], "emails_differ": []},
+    ),
+    "an email sent again, knowingly": (
+        replace(EVIDENCE, mails=[*EVIDENCE.mails, mail("a")], told={"a": 2, "b": 1}),
+        {"emails_repeated": ["a"], "emails_double": ["a"]},
     ),
     "another second email": (
         replace(EVIDENCE, mails=[*EVIDENCE.mails, mail("a", "<other>")]),
@@ -139,3 +145,13 @@ def test_a_dead_letter_of_a_done_order_is_no_fate() -> None:
     """A copy that was set aside changes nothing for an order that was fulfilled."""
     copy = replace(DEAD_LETTER, order_id="a")
     assert settle(replace(EVIDENCE, letters=[copy, POISON]), HARNESS)["done"] == ["a"]
+
+
+def test_what_the_notifier_noted_is_read_from_its_log(tmp_path: Path) -> None:
+    """Only its own lines count, each order's for itself; a line that a kill broke off is none."""
+    log = tmp_path / "notifier.log"
+    sent = '{"event":"email sent","order_id":"%s"}'
+    log.write_text(
+        "\n".join([sent % "a", '{"event":"consuming"}', sent % "b", sent % "a", (sent % "c")[:-9], "oops"])
+    )
+    assert emails_noted(log) == {"a": 2, "b": 1}

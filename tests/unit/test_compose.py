@@ -19,8 +19,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "prometheus.yml").read_text(encoding="utf-8"))
 
 OURS = {"api": 8000, "worker": 8001, "notifier": 8002}
-SERVERS = {"rabbitmq", "redis", "prometheus", "jaeger", "grafana", "mailpit"}
-IMAGES_WITH_A_USER = ("prom/prometheus", "jaegertracing/jaeger", "grafana/grafana")
+SERVERS = {"rabbitmq", "redis", "prometheus", "alertmanager", "jaeger", "grafana", "mailpit"}
+IMAGES_WITH_A_USER = ("prom/prometheus", "prom/alertmanager", "jaegertracing/jaeger", "grafana/grafana")
 
 each_service = pytest.mark.parametrize(
     ("name", "service"), [pytest.param(name, service, id=name) for name, service in SERVICES.items()]

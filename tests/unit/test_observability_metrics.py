@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from observability import runtime
 from observability.instruments import Instruments
 from observability.metrics import exemplar, metrics_route, new_registry, seconds
-from observability.runtime import outbox_gauges, span_counter, watch_event_loop
+from observability.runtime import dependency_gauge, outbox_gauges, span_counter, watch_event_loop
 from tests.unit.asgi import Answer, call, http_scope
 from tests.unit.recorder import Recorder, span_id, trace_id
 
@@ -137,6 +137,16 @@ def test_spans_and_outbox_are_shown() -> None:
     assert recorder.value("telemetry_spans_total", result="http_503") == 2
     assert recorder.value("outbox_entries") == 7
     assert recorder.value("outbox_oldest_age_seconds") == 1.5
+
+
+def test_dependencies_are_shown() -> None:
+    """By name, 1 or 0: an alert can tell which one cannot be reached."""
+    recorder = Recorder()
+    report = dependency_gauge(recorder.registry)
+    report("redis", True)  # noqa: FBT003 - what is said about it
+    report("rabbitmq", False)  # noqa: FBT003 - what is said about it
+    assert recorder.value("dependency_up", dependency="redis") == 1
+    assert recorder.value("dependency_up", dependency="rabbitmq") == 0
 
 
 async def test_the_event_loops_lag_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ def test_programs_get_exactly_the_agreed_addresses(tmp_path: Path) -> None:
     assert json.loads(layout.endpoints.read_text()) == {
         "api": "http://127.0.0.1:8000",
         "prometheus": "http://127.0.0.1:9090",
+        "alertmanager": "http://127.0.0.1:9093",
         "amqp": "amqp://orderscope:orderscope@127.0.0.1:5672/",
         "rabbitmq_metrics": "http://127.0.0.1:15692",
         "redis": "redis://127.0.0.1:7777/0",

@@ -10,7 +10,7 @@ from stack.components import scrape_targets
 from stack.errors import StackError
 from stack.layout import ROOT
 from stack.ports import Ports
-from stack.servers.scrape import derive
+from stack.servers.scrape import ALERTMANAGER, derive, rule_files
 
 Document = dict[str, Any]
 
@@ -53,14 +53,29 @@ def test_every_other_setting_of_a_job_stays(tmp_path: Path) -> None:
 
 def test_everything_outside_the_jobs_stays(tmp_path: Path) -> None:
     """Intervals, external labels, and what is yet to come."""
-    source = {"global": {"scrape_interval": "5s"}, "alerting": {"alertmanagers": []}, "scrape_configs": []}
+    source = {"global": {"scrape_interval": "5s"}, "remote_write": [{"url": "x"}], "scrape_configs": []}
     assert derived(tmp_path, source) == source
 
 
 def test_rule_files_are_found_where_the_source_looks_for_them(tmp_path: Path) -> None:
-    """Prometheus resolves them against its configuration, which is elsewhere now."""
-    result = derived(tmp_path, {"rule_files": ["observability/rules/*.yml", "/etc/rules.yml"]})
-    assert result["rule_files"] == [str(tmp_path / "observability/rules/*.yml"), "/etc/rules.yml"]
+    """Patterns are resolved against the folder that it is in."""
+    (tmp_path / "rules").mkdir()
+    for name in ("b.yaml", "a.yaml", "c.txt"):
+        (tmp_path / "rules" / name).touch()
+    source = tmp_path / "prometheus.yml"
+    source.write_text(yaml.safe_dump({"rule_files": ["rules/*.yaml"]}))
+    assert rule_files(source) == [tmp_path / "rules" / "a.yaml", tmp_path / "rules" / "b.yaml"]
+
+
+def test_rule_files_and_the_receiver_of_alerts_are_the_given_ones(tmp_path: Path) -> None:
+    """Settings of alerting beside the address stay."""
+    alerting = {"alert_relabel_configs": [], "alertmanagers": [{"dns_sd_configs": [{"names": ["x"]}]}]}
+    file = tmp_path / "prometheus.yml"
+    file.write_text(yaml.safe_dump({"rule_files": ["rules/*.yaml"], "alerting": alerting}))
+    result = yaml.safe_load(derive(file, {"alertmanager": ["127.0.0.1:1"]}, ["rules/a.yaml"]))
+    assert result["rule_files"] == ["rules/a.yaml"]
+    receivers = [{"static_configs": [{"targets": ["127.0.0.1:1"]}]}]
+    assert result["alerting"] == {"alert_relabel_configs": [], "alertmanagers": receivers}
 
 
 def test_a_job_without_an_address_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -86,5 +101,6 @@ def test_the_real_configuration_can_be_derived() -> None:
     """Each job of compose has an address in the native stack, and none is left over."""
     targets = scrape_targets(Ports())
     document = yaml.safe_load(derive(ROOT / "prometheus.yml", targets))
-    assert {job["job_name"] for job in document["scrape_configs"]} == set(targets)
+    assert {job["job_name"] for job in document["scrape_configs"]} == set(targets) - {ALERTMANAGER}
+    assert rule_files(ROOT / "prometheus.yml")
     assert "dns_sd_configs" not in str(document)

@@ -25,7 +25,16 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_whole_stack_has_everything(path: Path) -> None:
     """Servers before services, and our own backends where there are no others."""
     assert path
-    assert select() == ["epmd", "rabbitmq", "redis", "prometheus", "traces", "inbox", *SERVICES]
+    assert select() == [
+        "epmd",
+        "rabbitmq",
+        "redis",
+        "prometheus",
+        "alertmanager",
+        "traces",
+        "inbox",
+        *SERVICES,
+    ]
 
 
 def test_an_installed_jaeger_takes_the_place_of_the_trace_store(path: Path) -> None:

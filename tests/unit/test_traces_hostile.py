@@ -91,6 +91,24 @@ async def test_no_export_breaks_the_store(request: tuple[str, bytes], compressed
     await everything_answers(store)
 
 
+media_types = st.sampled_from(["application/x-protobuf", "application/json", "", "text/plain"]) | st.text(
+    st.characters(min_codepoint=32, max_codepoint=255), max_size=12
+)
+encodings = st.sampled_from(["gzip", "GZIP ", "identity", "", "br", "gzip, gzip"]) | st.text(
+    st.characters(min_codepoint=32, max_codepoint=255), max_size=8
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(media_types, encodings, st.binary(max_size=100) | mutated | mutated.map(gzip.compress))
+async def test_no_header_breaks_the_store(media_type: str, encoding: str, body: bytes) -> None:
+    """Whatever a body is said to be, it is taken or refused."""
+    headers = {"content-type": media_type, "content-encoding": encoding}
+    store = TraceStore(Limits())
+    answer = await Client(otlp_app(store)).send("POST", "/v1/traces", headers=headers, chunks=[body])
+    assert answer.status in (200, 400, 413, 415)
+
+
 @pytest.mark.parametrize(("depth", "status"), [(49, 200), (50, 400), (1_000, 400)])
 async def test_the_deepest_value_that_is_taken_can_be_read(depth: int, status: int) -> None:
     """The limit is protobuf's own, 100 messages in each other; nothing below it breaks the answers."""
@@ -137,24 +155,3 @@ async def test_no_trace_id_breaks_the_store(trace_id: str) -> None:
     path = trace_id.replace("/", "")
     for prefix in ("/api/v3/traces/", "/trace/"):
         assert (await client.send("GET", f"{prefix}x{path}")).status in (400, 404)
-
-
-CODINGS = ["gzip", "identity", "GZIP ", "gzip, gzip", "br", "deflate", ""]
-TYPES = ["application/json", "application/x-protobuf", "Application/JSON; charset=x", "text/plain", ";", ""]
-header_texts = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=12)
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.sampled_from(TYPES) | header_texts,
-    st.sampled_from(CODINGS) | header_texts,
-    st.binary(max_size=60) | mutated | mutated.map(gzip.compress) | json_values.map(orjson.dumps),
-    st.sampled_from(["", "0", "1", "-1", "9" * 400, "x"]),
-)
-async def test_no_header_breaks_the_receiver(media_type: str, coding: str, body: bytes, length: str) -> None:
-    """Whatever a request says of its body, it is taken or refused, and the refusal is the client's fault."""
-    headers = {"content-type": media_type, "content-encoding": coding, "content-length": length}
-    answer = await Client(otlp_app(TraceStore(Limits()))).send(
-        "POST", "/v1/traces", headers=headers, chunks=[body]
-    )
-    assert answer.status in (200, 400, 413, 415)

@@ -1,35 +1,20 @@
-"""What customers and hostile clients say is in no log, span or metric, whatever becomes of their orders."""
+"""Orders that are declined or retried, dead letters and failing emails leave nothing of a customer behind."""
 
-import asyncio
 import json
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
-import pytest
 from aio_pika import Message
 from aio_pika.abc import AbstractChannel
 
 from tests.e2e.seen import SERVICES, Seen
 from tests.e2e.test_bad_messages import GOOD_HEADERS, created
 from tests.e2e.test_one_order import dead_letter, has
-from tests.running import Endpoints
 from tests.servers import publish
 
 MARK = "qw7leak"
-"""Part of every name, address, token and header that must be seen nowhere."""
+"""Part of every name, address, token and header that must be seen in no log, span or metric."""
 CUSTOMER = {"name": f"Zoe {MARK}", "email": f"{MARK}@example.com"}
-HOSTILE_IDS = [
-    "${jndi:ldap://" + MARK + "/a}",
-    MARK * 1_450,
-    f"{MARK}\x1b[31m",
-    f"{MARK}\u00e9\u00ff",
-    f"{MARK} id",
-    f'{MARK}","level":"error',
-    f"{MARK}%0d%0aX-Evil: 1",
-    "-" + MARK,
-]
 ALL_TIME = {
     "query.startTimeMin": "1970-01-01T00:00:00Z",
     "query.startTimeMax": "2600-01-01T00:00:00Z",
@@ -119,43 +104,3 @@ async def test_nobody_is_told_what_a_dead_letter_says(channel: AbstractChannel, 
     assert MARK not in str(letter.headers)
     await settled(seen, "e2e-leak-mail", "message dead-lettered")
     await assert_unseen(seen)
-
-
-async def test_only_well_formed_correlation_ids_are_taken(stack: Endpoints, seen: Seen) -> None:
-    """Injections, escapes, endless ids and doubled headers change no line, and are repeated nowhere."""
-    for number, hostile in enumerate(HOSTILE_IDS):
-        header = hostile.encode("latin-1")
-        answer = await raw(stack["api"], b"X-Correlation-ID: " + header + b"\r\nX-API-Key: " + header)
-        assert MARK.encode() not in answer, number
-    for doubled in ((b"e2e-doubled", b"-" + MARK.encode()), (b"-" + MARK.encode(), b"e2e-doubled")):
-        answer = await raw(stack["api"], b"\r\n".join(b"X-Correlation-ID: " + value for value in doubled))
-        assert MARK.encode() not in answer
-    last = await raw(stack["api"], b"X-Correlation-ID: e2e-injected-last")
-    assert b"e2e-injected-last" in last
-    [line] = await seen.log_lines("e2e-injected-last", bool)
-    await seen.trace(line["trace_id"], bool)  # the spans before it were sent before it
-    await assert_unseen(seen, "e2e-injected-last")
-
-
-@pytest.mark.parametrize("service", SERVICES)
-def test_every_log_line_is_one_object(stack: Endpoints, run_dir: Path, service: str) -> None:
-    """Whatever was sent by the tests before this one, no line was broken; each says when, what and who."""
-    assert stack
-    lines = (run_dir / "logs" / f"{service}.log").read_text().splitlines()
-    assert lines
-    for line in lines:
-        fields = json.loads(line)
-        assert fields.keys() >= {"timestamp", "level", "event", "service"}
-
-
-async def raw(url: str, headers: bytes) -> bytes:
-    """Send a request with headers as no client library would, and return the whole answer."""
-    address = urlsplit(url)
-    async with asyncio.timeout(10):
-        reader, writer = await asyncio.open_connection(address.hostname, address.port)
-        writer.write(b"GET /v1/orders?limit=1 HTTP/1.1\r\nHost: api\r\nConnection: close\r\n" + headers)
-        writer.write(b"\r\n\r\n")
-        answer = await reader.read()
-        writer.close()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return head + (b"" if b" 200 " in head.partition(b"\r\n")[0] else body)  # orders show their customers

@@ -1,0 +1,71 @@
+"""Every alert fires when it should and only then: `tests/rules` has a story for each, told to promtool."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stack import install, programs
+from stack.layout import ROOT, Layout
+from stack.progress import progress_on
+
+STORIES = sorted((ROOT / "tests" / "rules").glob("*.yaml"))
+RULES = sorted((ROOT / "observability" / "rules").glob("*.yaml"))
+pytestmark = pytest.mark.timeout(180)  # days of budgets take a while to evaluate
+each_story = pytest.mark.parametrize("story", [pytest.param(path, id=path.stem) for path in STORIES])
+
+
+@pytest.fixture(scope="module")
+def promtool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the program that comes with Prometheus."""
+    install.ensure(["prometheus"], Layout(tmp_path_factory.mktemp("run")), progress_on())
+    return programs.require(programs.PROMTOOL)
+
+
+def run(promtool: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run promtool within two minutes."""
+    return subprocess.run(  # noqa: S603 - Prometheus's own program
+        [str(promtool), *arguments], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def alerts() -> list[str]:
+    """Return the names of all alerts."""
+    groups = [group for path in RULES for group in yaml.safe_load(path.read_text())["groups"]]
+    return [rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule]
+
+
+def test_rules_are_what_prometheus_takes(promtool: Path) -> None:
+    """Also in the configuration that names them."""
+    result = run(promtool, "check", "rules", "--lint-fatal", *map(str, RULES))
+    assert result.returncode == 0, result.stdout + result.stderr
+    result = run(promtool, "check", "config", str(ROOT / "prometheus.yml"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"{len(RULES)} rule files found" in result.stdout
+
+
+def test_every_alert_has_a_story() -> None:
+    """And no story is about an alert that is not there."""
+    assert [path.stem for path in STORIES] == sorted(alerts())
+
+
+@each_story
+def test_story_has_both_ends(story: Path) -> None:
+    """It is about its alert alone, which fires in it, and stays silent before and after."""
+    cases: list[dict[str, Any]] = [
+        case for test in yaml.safe_load(story.read_text())["tests"] for case in test["alert_rule_test"]
+    ]
+    assert {case["alertname"] for case in cases} == {story.stem}
+    fires = [bool(case["exp_alerts"]) for case in cases]
+    assert not fires[0]
+    assert any(fires)
+
+
+@each_story
+def test_alert_fires_when_it_should(promtool: Path, story: Path) -> None:
+    """At the times that its story tells, with these labels and this text, and at no other time of it."""
+    result = run(promtool, "test", "rules", str(story))
+    assert result.returncode == 0, re.sub(r"\s*\n\s*\n", "\n", result.stdout + result.stderr)
