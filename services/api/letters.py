@@ -123,4 +123,4 @@ def _time(milliseconds: int) -> str | None:
 
 
 def _text(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes | bytearray) else str(value)

@@ -1,6 +1,7 @@
 """What a dead letter tells: why, when and after how many attempts a message was set aside."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Outgoing, from_am
 
 REPLAYS = "x-replays"
 """How often the message has been replayed from a dead-letter queue."""
+REASON = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""As in `contracts/schemas/headers.schema.json`; the broker's own reasons are such words, too."""
 MOST_REPLAYS = 1_000_000
 """No more are counted: a header's integer has 64 bits, and may be a stranger's."""
 SUFFIX = ".dlq"
@@ -52,7 +55,7 @@ def dead_letter(message: AbstractIncomingMessage, queue: str) -> DeadLetter:
     return DeadLetter(
         id=hashlib.sha256(identity).hexdigest()[:32],
         queue=queue,
-        reason=_text(headers.get("x-dead-letter-reason") or headers.get("x-first-death-reason")) or "unknown",
+        reason=_reason(headers.get("x-dead-letter-reason") or headers.get("x-first-death-reason")),
         error=_text(headers.get("x-dead-letter-error")),
         attempts=from_amqp(message, queue).attempt,
         replays=_count(headers.get(REPLAYS)),
@@ -83,6 +86,10 @@ def replay_of(letter: DeadLetter) -> Outgoing:
             REPLAYS: letter.replays + 1,
         },
     )
+
+
+def _reason(value: object) -> str:
+    return value if isinstance(value, str) and REASON.fullmatch(value) else "unknown"
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,7 @@
 """AMQP messages as the services see them: what arrived, what is to be sent, what becomes of a delivery."""
 
 import re
+import struct
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage, HeadersType
+from pamqp.encode import encode_table_value
 
 ATTEMPT = "x-attempt"
 """How often the message has been delivered for processing, from 1; ours, for brokers overwrite theirs."""
@@ -115,7 +117,7 @@ def to_amqp(message: Outgoing, app_id: str) -> aio_pika.Message:
 def copy_of(message: AbstractIncomingMessage, headers: Mapping[str, object]) -> aio_pika.Message:
     """Return a persistent copy of a message, with these headers instead of its own."""
     # RabbitMQ sends further copies to what CC and BCC name (https://www.rabbitmq.com/docs/sender-selected).
-    kept: Any = {name: value for name, value in headers.items() if name.upper() not in {"CC", "BCC"}}
+    kept = {name: _sent(value) for name, value in headers.items() if name.upper() not in {"CC", "BCC"}}
     return aio_pika.Message(
         message.body,
         headers=kept,
@@ -128,6 +130,16 @@ def copy_of(message: AbstractIncomingMessage, headers: Mapping[str, object]) -> 
         type=message.type,
         app_id=message.app_id,
     )
+
+
+def _sent(value: object) -> Any:  # noqa: ANN401 - as varied as AMQP's tables
+    """Return a header's value as it can be sent: not all that the library can read can it write."""
+    kept: Any = bytearray(value) if isinstance(value, bytes) else value
+    try:
+        encode_table_value(kept)
+    except (TypeError, ValueError, OverflowError, struct.error):
+        return str(value)
+    return kept
 
 
 def from_amqp(message: AbstractIncomingMessage, queue: str) -> Delivery:

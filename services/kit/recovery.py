@@ -131,6 +131,10 @@ def _reason(kind: str, location: tuple[int | str, ...]) -> str:
 
 
 def snake_case(error: BaseException) -> str:
-    """Return an error's class as a label: `PaymentUnavailableError` is `payment_unavailable`."""
+    """Return an error's class as a label: `PaymentUnavailableError` is `payment_unavailable`.
+
+    It is one that `contracts/schemas/headers.schema.json` takes, whatever a library calls its errors.
+    """
     name = re.sub(r"(Error|Exception)$", "", type(error).__name__) or type(error).__name__
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"^[^a-z]+|[^a-z0-9_]", "", words)[:64] or "error"

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import aio_pika
 import httpx2
+import pamqp.encode
 import pytest
 from aio_pika.abc import AbstractChannel
 
@@ -75,6 +76,25 @@ async def test_bad_messages_for_the_worker(channel: AbstractChannel, seen: Seen,
     lines = await seen.log_lines(correlation_id, bool)
     assert any(line.get("reason") == reason for line in lines)
     assert "ada@example.com" not in str(lines) + str(letter.headers)
+
+
+async def test_a_header_that_is_no_text_is_set_aside_too(
+    channel: AbstractChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other clients' long strings may be any bytes, which our library reads and does not write."""
+
+    def as_long_string(value: Any) -> bytes:  # noqa: ANN401 - as AMQP's tables
+        return b"S" + pamqp.encode.byte_array(value) if isinstance(value, bytearray) else write(value)
+
+    write = pamqp.encode.encode_table_value
+    headers = {**GOOD_HEADERS, "x-bytes": bytearray(b"\xff")}
+    poison = aio_pika.Message(b"{", headers=headers, correlation_id="e2e-bytes", message_id="e2e-bytes")
+    with monkeypatch.context() as patched:
+        patched.setattr(pamqp.encode, "encode_table_value", as_long_string)
+        await publish(channel, "worker.order-created", poison)
+    letter = await dead_letter(channel, "worker.order-created.dlq", "e2e-bytes")
+    assert letter.headers["x-dead-letter-reason"] == "malformed_json"
+    assert letter.headers["x-bytes"] == b"\xff"
 
 
 async def test_bad_messages_for_the_notifier(channel: AbstractChannel) -> None:
