@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, EmailStr, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, EmailStr, StringConstraints
 
 ORDER_DONE = "order.done.v1"
 ORDER_FAILED = "order.failed.v1"
@@ -39,4 +39,5 @@ class OrderOutcome(Read):
 
     id: Id
     type: Literal["order.done.v1", "order.failed.v1"]
+    occurred_at: AwareDatetime
     data: OutcomeData
