@@ -7,9 +7,10 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana import overview
+from grafana.links import Page
 
 DIRECTORY = Path(__file__).parent / "dashboards"
-DASHBOARDS: dict[str, Callable[[], Dashboard]] = {"overview.json": overview.dashboard}
+DASHBOARDS: dict[str, Callable[[], Dashboard]] = {Page.OVERVIEW.file: overview.dashboard}
 
 
 def render(build: Callable[[], Dashboard]) -> str:
