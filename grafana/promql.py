@@ -28,6 +28,11 @@ def ratio(part: str, whole: str) -> str:
     return f"({part} or vector(0)) / ({whole} > 0)"
 
 
+def either(first: str, second: str) -> str:
+    """Return whichever of two expressions has series; those of `first`, when both have."""
+    return f"({first}) or ({second})"
+
+
 def share_of_core(labels: str, by: str) -> str:
     """Return how much of a core the busiest process takes (1: all of one), split by the labels in `by`."""
     return f"max{_split(by)}(rate(process_cpu_seconds_total{{{labels}}}[{WINDOW}]))"
