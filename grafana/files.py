@@ -6,7 +6,7 @@ from pathlib import Path
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana import overview, queues, service, slo
+from grafana import follow, overview, queues, service, slo, telemetry
 from grafana.links import Page
 
 DIRECTORY = Path(__file__).parent / "dashboards"
@@ -15,6 +15,8 @@ DASHBOARDS: dict[str, Callable[[], Dashboard]] = {
     Page.QUEUES.file: queues.dashboard,
     Page.SLO.file: slo.dashboard,
     Page.SERVICE.file: service.dashboard,
+    Page.TELEMETRY.file: telemetry.dashboard,
+    Page.FOLLOW.file: follow.dashboard,
 }
 
 

@@ -50,7 +50,7 @@ def page(
         builder.with_row(dashboard.Row(row.title))
         for panel in row.panels:
             builder.with_panel(panel)
-    return _numbered(builder.build())
+    return _shown(_numbered(builder.build()))
 
 
 def _alerts() -> dashboard.AnnotationQuery:
@@ -71,4 +71,11 @@ def _numbered(page: Dashboard) -> Dashboard:
     """Give every panel and row its own id: the builders leave rows at 0, and links name panels by id."""
     for number, panel in enumerate(page.panels or (), start=1):
         panel.id_val = number
+    return page
+
+
+def _shown(page: Dashboard) -> Dashboard:
+    """Show the links: where the SDK puts them, in a menu, nobody would find them."""
+    for link in page.links or ():
+        link.placement = None  # type: ignore[assignment] # left out of the JSON, as Grafana's schema allows
     return page

@@ -62,7 +62,7 @@ _OBJECTIVES = (
         0.99,
         Panel(
             title="Accepted to settled",
-            description="What the objective counts. One in a hundred may be above the red line; dots are traces.",
+            description="The objective: p99 below the red line. A dot is an order: click it for its trace.",
             unit=Seconds,
             queries=quantiles("order_accept_to_settled_seconds"),
             warn=2,
@@ -75,7 +75,7 @@ _OBJECTIVES = (
         0.99,
         Panel(
             title="Settled to told",
-            description="What the objective counts. One in a hundred may be above the red line; dots are traces.",
+            description="The objective: p99 below the red line. A dot is an order: click it for its trace.",
             unit=Seconds,
             queries=quantiles("notification_duration_seconds"),
             warn=10,
