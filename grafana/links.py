@@ -13,7 +13,7 @@ class Page(Enum):
 
     OVERVIEW = "Overview"
     QUEUES = "Queues"
-    SLO = "Objectives"
+    SLO = "SLO"
     SERVICE = "Service"
     TELEMETRY = "Telemetry"
     FOLLOW = "Follow an order"

@@ -25,7 +25,7 @@ PROCESS = (
         bad=0.95,
     ),
     Panel(
-        title="Memory by process",
+        title="Memory",
         description="Flat is well; a slope that never falls is a leak. A container is ended at 256 MiB.",
         unit=BytesIEC,
         queries=(Query(f"process_resident_memory_bytes{{{_THIS}}}", "{{instance}}"),),

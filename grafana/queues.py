@@ -83,7 +83,7 @@ _QUEUES = (
         bad=500,
     ),
     Panel(
-        title="Consumers by queue",
+        title="Consumers",
         description="One for each process of a service. A dip is a restart or a lost connection.",
         unit=Short,
         queries=(Query(f"sum by (queue) ({_CONSUMERS}{{{WORK_QUEUES}}})", "{{queue}}"),),

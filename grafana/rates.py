@@ -37,7 +37,7 @@ BROKER = (
 
 FAILURES = (
     Panel(
-        title="Retries by reason",
+        title="Retries",
         description="By the error's name. payment_unavailable: the provider; connection: Redis or SMTP.",
         unit=OpsPerSecond,
         queries=(Query(rate("consumer_retries_total", by="queue, reason"), "{{reason}} {{queue}}"),),

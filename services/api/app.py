@@ -55,11 +55,14 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         outbox = Outbox(waiting, "api", context=context_headers)
         publisher = telemetry.publisher()
         relay = Relay(outbox, broker, "api", telemetry.instance, publisher)
+        # A connection of its own: a letter that cannot be decoded breaks it, and must not hold up the relay.
+        operators = Broker(settings.amqp_url, f"{telemetry.instance} operators")
         letters = DeadLetters(
-            broker, settings.dead_letter_queues, publisher, letters_handled(telemetry.instruments())
+            operators, settings.dead_letter_queues, publisher, letters_handled(telemetry.instruments())
         )
         followers = Followers(waiting, settings.max_event_streams)
         await enter(lifetime.background(broker.keep_connected(), "broker"))
+        await enter(lifetime.background(operators.keep_connected(), "operators' broker"))
         pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
         watch = watch_dependencies(pings, telemetry.dependency_gauge())
         await enter(lifetime.background(watch, "dependency watch"))

@@ -1,6 +1,7 @@
 """What operators are shown of dead letters."""
 
 import base64
+import codecs
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -85,8 +86,9 @@ def letter(found: DeadLetter) -> Letter:
 def whole_letter(found: DeadLetter) -> WholeLetter:
     """Return a letter with headers and body; a body that is no text is shown in base64."""
     start = found.body[:MAX_SHOWN_BYTES]
-    try:
-        body, encoding = start.decode(), "utf-8"
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:  # the cut may go through the middle of a character
+        body, encoding = decoder.decode(start, final=len(found.body) <= MAX_SHOWN_BYTES), "utf-8"
     except UnicodeDecodeError:
         body, encoding = base64.b64encode(start).decode(), "base64"
     headers = {name: _text(value) for name, value in found.headers.items()}

@@ -1,6 +1,7 @@
 """The routes under `/v1/orders`: HTTP in, use case, HTTP out."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
@@ -10,7 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from services.api.body import new_order, request_body
 from services.api.cache import SETTLED
 from services.api.errors import NothingMoreError
-from services.api.follow import Followers, changes
+from services.api.follow import Followers, TooManyFollowersError, changes
 from services.api.orders import Placed
 from services.api.problems import ProblemError, documented
 from services.api.schemas import NewOrder, Order, OrderId, OrderPage, OrderStatus
@@ -128,10 +129,11 @@ def _following(router: APIRouter, orders: Orders) -> None:
         async def load() -> OrderStatus | None:
             return await orders.load_status(order_id)
 
-        async for number, change in changes(
-            orders.followers, load, order_id, seen=seen, ending=orders.ending
-        ):
-            yield ServerSentEvent(event="status", id=str(number), data=change.model_dump(exclude_none=True))
+        followed = changes(orders.followers, load, order_id, seen=seen, ending=orders.ending)
+        with suppress(TooManyFollowersError):  # the last place went in between: the client asks again
+            async for number, change in followed:
+                data = change.model_dump(exclude_none=True)
+                yield ServerSentEvent(event="status", id=str(number), data=data)
 
 
 ACCEPTED = {

@@ -72,8 +72,12 @@ class DeadLetters:
     async def page(self, queue: str, *, offset: int, limit: int) -> tuple[int, list[DeadLetter]]:
         """Return how many letters lie in a queue, and some of them, the oldest first."""
         async with self._browsing(queue) as (channel, count):
-            letters = [letter async for _, letter in _look(channel, queue, offset + limit)]
-        return count, letters[offset:]
+            letters, number = list[DeadLetter](), 0
+            async for _, letter in _look(channel, queue, offset + limit):
+                number += 1
+                if number > offset:  # what is passed over is not kept: it may be large
+                    letters.append(letter)
+        return count, letters
 
     async def find(self, queue: str, letter_id: str) -> DeadLetter | None:
         """Return a letter, if it is among the oldest 10,000."""
@@ -93,7 +97,19 @@ class DeadLetters:
 
     async def discard(self, queue: str, letter_id: str | None = None) -> tuple[int, int]:
         """Drop a letter, or all, for good; return how many were dropped and how many are left."""
+        if letter_id is None:
+            return await self._purge(queue)
         return await self._handle(queue, letter_id, "discarded", _drop)
+
+    async def _purge(self, queue: str) -> tuple[int, int]:
+        """Drop all unseen: it is the only way to be rid of one that no client can decode."""
+        async with self._browsing(queue) as (channel, _):
+            inbox = await channel.get_queue(queue, ensure=False)
+            dropped = (await inbox.purge(timeout=ANSWER_SECONDS)).message_count or 0
+        for _ in range(dropped):
+            self.count("discarded")
+        log.info("dead letters discarded", queue=queue, letters=dropped)
+        return dropped, 0
 
     async def _handle(self, queue: str, letter_id: str | None, what: str, act: Act) -> tuple[int, int]:
         clock, handled = asyncio.get_running_loop().time, 0
@@ -135,10 +151,12 @@ class DeadLetters:
     async def _browsing(self, queue: str) -> AsyncIterator[tuple[AbstractChannel, int]]:
         """Yield a channel that nobody else browses beside, and how many letters lie in the queue."""
         await self.broker.ping()
-        async with self._turn, asyncio.timeout(DEADLINE_SECONDS), self.broker.channel() as channel:
+        async with asyncio.timeout(DEADLINE_SECONDS), self._turn:
             try:
-                await channel.declare_queue(MUTEX, exclusive=True, timeout=ANSWER_SECONDS)
-                yield channel, await waiting_messages(channel, queue)
+                # Closed before the mutex is given away: only then are the letters back.
+                async with self.broker.channel() as channel:
+                    await channel.declare_queue(MUTEX, exclusive=True, timeout=ANSWER_SECONDS)
+                    yield channel, await waiting_messages(channel, queue)
             except ChannelLockedResource:
                 raise OperatorBusyError("another operator is at work on the dead letters") from None
             except ChannelNotFoundEntity:

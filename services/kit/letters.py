@@ -10,6 +10,8 @@ from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Outgoing, from_am
 
 REPLAYS = "x-replays"
 """How often the message has been replayed from a dead-letter queue."""
+MOST_REPLAYS = 1_000_000
+"""No more are counted: a header's integer has 64 bits, and may be a stranger's."""
 SUFFIX = ".dlq"
 OF_THE_PAST = ("x-dead-letter", "x-retry-", "x-death", "x-first-death", "x-last-death", "x-delivery-count")
 """Headers, by how they begin, that tell how a message got where it was; a replay begins anew."""
@@ -88,4 +90,4 @@ def _text(value: object) -> str:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return min(value, MOST_REPLAYS) if isinstance(value, int) and value > 0 else 0

@@ -1,5 +1,6 @@
 """AMQP messages as the services see them: what arrived, what is to be sent, what becomes of a delivery."""
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,11 @@ FIRST_PUBLISHED_AT = "x-first-published-at"
 """When the message first went to the broker, in ms of Unix time."""
 
 
-TRACEPARENT_PARTS = 4
+# https://www.w3.org/TR/trace-context/#traceparent-header-field-values: version 00, no all-zero ids
+TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?P<trace_id>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
+MAX_TRACEPARENT = 100
 
 
 def now_ms() -> int:
@@ -24,8 +29,8 @@ def now_ms() -> int:
 
 def trace_fields(headers: Mapping[str, object]) -> dict[str, str]:
     """Return the `trace_id` that a message's headers name, for log lines outside of its spans."""
-    parts = str(headers.get("traceparent", "")).split("-")
-    return {"trace_id": parts[1]} if len(parts) == TRACEPARENT_PARTS else {}
+    found = TRACEPARENT.fullmatch(str(headers.get("traceparent", ""))[:MAX_TRACEPARENT])
+    return {"trace_id": found["trace_id"]} if found else {}
 
 
 @dataclass(frozen=True, slots=True)

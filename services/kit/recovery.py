@@ -10,14 +10,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from services.kit.errors import describe
-from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Delivery, Process, Settlement
+from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, TRACEPARENT, Delivery, Process, Settlement
 from services.kit.topology import GIVE_UP_AFTER, RETRY_DELAYS_SECONDS
 
 log = structlog.get_logger(__name__)
 Event = TypeVar("Event")
 
-# https://www.w3.org/TR/trace-context/#traceparent-header-field-values: version 00, no all-zero ids
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 MAX_ATTEMPTS = len(RETRY_DELAYS_SECONDS) + 1
 
 RETRY_REASONS = ("timeout", "give_up_failed")
@@ -110,7 +108,7 @@ def check_headers(delivery: Delivery) -> None:
             # Not what it is instead: that may be anything, and the detail goes into logs and headers.
             raise UnusableMessageError("invalid_headers", f"{header} must be a positive integer")
     traceparent = delivery.headers.get("traceparent")
-    if traceparent is not None and not (isinstance(traceparent, str) and _TRACEPARENT.fullmatch(traceparent)):
+    if traceparent is not None and not (isinstance(traceparent, str) and TRACEPARENT.fullmatch(traceparent)):
         raise UnusableMessageError("invalid_headers", "traceparent is malformed")
     if not delivery.message_id or not delivery.correlation_id:
         raise UnusableMessageError("invalid_headers", "message_id and correlation_id are required")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, EmailStr, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
 ORDER_DONE = "order.done.v1"
 ORDER_FAILED = "order.failed.v1"
@@ -11,6 +11,8 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]+$")
 ]
+# An encoded word (`=?…?=`) would be decoded on the way, and reach somebody else.
+Address = Annotated[EmailStr, Field(pattern=r"^([^=]|=+[^=?])+$")]
 
 
 class Read(BaseModel):
@@ -23,7 +25,7 @@ class Customer(Read):
     """Whom to tell."""
 
     name: Name
-    email: EmailStr
+    email: Address
 
 
 class OutcomeData(Read):

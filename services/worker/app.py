@@ -119,6 +119,8 @@ def build(
         sweep=open_orders.sweep,
         reference=open_orders.reference,
         abandon=partial(abandon, ports=ports),
+        void=ports.void,
+        close=open_orders.close,
         continued=telemetry.continued,
         count=count_swept(telemetry.instruments()),
     )

@@ -12,6 +12,8 @@ log = structlog.get_logger(__name__)
 
 Final = Literal["done", "failed"]
 DUPLICATE = "duplicate"
+STUCK = "stuck"
+"""The reason of an order that the sweeper fails."""
 
 
 class UnknownOrderError(Exception):

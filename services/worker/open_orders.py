@@ -1,6 +1,6 @@
 """Orders that are not settled, in Redis: by when somebody should look after them, and their events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -38,8 +38,8 @@ class OpenOrders:
         async with self._redis.pipeline(transaction=False) as pipeline:
             for order_id in ids:
                 pipeline.hgetall(event_key(order_id))
-            events = await pipeline.execute()
-        return [OpenOrder(order_id, event) for order_id, event in zip(ids, events, strict=True)]
+            events = await pipeline.execute(raise_on_error=False)
+        return [OpenOrder(order_id, _usable(event)) for order_id, event in zip(ids, events, strict=True)]
 
     async def sweep(self, order: OpenOrder) -> Swept:
         """See `SweeperPorts.sweep`."""
@@ -50,6 +50,10 @@ class OpenOrders:
         swept: Swept = await self._run("sweep", keys, arguments)
         return swept
 
+    async def close(self, order_id: str) -> None:
+        """See `SweeperPorts.close`."""
+        await self._redis.zrem(OPEN, order_id)
+
     async def reference(self, order: OpenOrder) -> OrderReference:
         """Return whom to tell of an order: from its event, or else from the order itself."""
         try:
@@ -58,3 +62,8 @@ class OpenOrders:
             document = await self._redis.get(order_key(order.order_id)) or "{}"
             customer = Document.model_validate_json(document).customer
             return UnusableData(order_id=order.order_id, customer=customer)
+
+
+def _usable(event: Any) -> Mapping[str, str]:  # noqa: ANN401 - whatever lies under the key
+    """Return an event that can be told again, or nothing: one damaged entry must not hold up the others."""
+    return event if isinstance(event, dict) and event.keys() >= {"type", "message_id", "body"} else {}

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from services.kit.ids import uuid7
 from services.kit.outbox import Outbox
 from services.kit.redis import RunScript
-from services.worker.handlers import Final, Reservation, Settled, UnknownOrderError
+from services.worker.handlers import STUCK, Final, Reservation, Settled, UnknownOrderError
 from services.worker.messages import OrderCreatedData, OrderOutcome, OrderReference, OutcomeData
 
 STOCK = "stock"
@@ -63,7 +63,9 @@ class FulfilmentStore:
         ]
         body = event.model_dump_json(exclude_none=True)
         fields = self._outbox.fields(event.type, event.id, body)
-        arguments: list[Any] = [status, event.occurred_at, reason or "", self._retention, order_id, *fields]
+        # No message would come back to give the payment back: the sweeper itself has to, before it closes.
+        closed = "" if reason == STUCK else order_id
+        arguments: list[Any] = [status, event.occurred_at, reason or "", self._retention, closed, *fields]
         stands, first, accepted_at = await self._run("settle", keys, arguments)
         if stands == "unknown":
             raise UnknownOrderError(f"order {order_id} was never accepted")

@@ -12,15 +12,14 @@ from typing import Literal
 
 import structlog
 
+from services.worker.handlers import STUCK
 from services.worker.messages import OrderReference
 
 log = structlog.get_logger(__name__)
 
-Swept = Literal["not_due", "settled", "unknown", "told_again", "exhausted"]
+Swept = Literal["not_due", "settled", "unknown", "told_again", "exhausted", "failed"]
 """What became of an open order; `unknown` when Redis has forgotten its status, `exhausted` when telling its
-event again did not help."""
-STUCK = "stuck"
-"""The reason of an order that the sweeper fails."""
+event again did not help, `failed` when a sweeper failed it and its payment may not be given back."""
 BATCH = 100
 BACKLOG = 100
 """With more messages than this in the queue, orders wait for their turn: they are slow, not lost."""
@@ -46,6 +45,9 @@ class SweeperPorts:
     """Puts the order's event into the outbox again, or says why not, in one step."""
     reference: Callable[[OpenOrder], Awaitable[OrderReference]]
     abandon: Callable[[OrderReference, str], Awaitable[None]]
+    void: Callable[[str], Awaitable[None]]
+    close: Callable[[str], Awaitable[None]]
+    """Ends the watch over an order; one that is failed here stays open until its payment was given back."""
     continued: Callable[[str, Mapping[str, str]], AbstractContextManager[None]]
     """Runs a block in the trace and under the correlation id that an event's headers name."""
     count: Callable[[str], None]
@@ -56,8 +58,11 @@ async def sweep_orders(ports: SweeperPorts) -> None:
     if await ports.backlog() > BACKLOG:
         return
     for order in await ports.due(BATCH):
-        with ports.continued("sweep order", order.event):
-            await _sweep(order, ports)
+        try:
+            with ports.continued("sweep order", order.event):
+                await _sweep(order, ports)
+        except ValueError as error:  # not even its id is right: the next one must not wait for it
+            log.error("order cannot be swept", order_id=order.order_id, error=type(error).__name__)  # noqa: TRY400
 
 
 async def _sweep(order: OpenOrder, ports: SweeperPorts) -> None:
@@ -69,5 +74,9 @@ async def _sweep(order: OpenOrder, ports: SweeperPorts) -> None:
     elif swept == "exhausted":
         log.error("order stuck for good, giving it up", order_id=order.order_id)
         await ports.abandon(await ports.reference(order), STUCK)
-    if swept not in {"not_due", "settled"}:
+        await ports.close(order.order_id)
+    elif swept == "failed":
+        await ports.void(order.order_id)
+        await ports.close(order.order_id)
+    if swept in {"told_again", "unknown", "exhausted"}:
         ports.count(swept)

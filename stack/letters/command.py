@@ -78,7 +78,7 @@ def _list(asked: Operator, queue: str, given: Namespace, progress: Progress) -> 
     if given.json:
         progress.write(json.dumps(answer, indent=1))
         return
-    rows = [tuple(str(letter[name]) for name in SHOWN_COLUMNS) for letter in answer["items"]]
+    rows = [tuple(printable(str(letter[name])) for name in SHOWN_COLUMNS) for letter in answer["items"]]
     for line in columns([tuple(name.upper() for name in SHOWN_COLUMNS), *rows]):
         progress.write(line)
     progress.write(f"{len(rows)} of {answer['count']} letters in {queue}")
@@ -93,10 +93,18 @@ def _show(asked: Operator, queue: str, given: Namespace, progress: Progress) -> 
         return
     facts = {name: value for name, value in letter.items() if name not in {"headers", "body"}}
     rows = [*facts.items(), *((f"header {name}", value) for name, value in letter["headers"].items())]
-    for line in columns([(name, str(value)) for name, value in rows]):
+    for line in columns([(name, printable(str(value))) for name, value in rows]):
         progress.write(line)
     progress.write()
-    progress.write(letter["body"])
+    for line in str(letter["body"]).split("\n"):
+        progress.write(printable(line))
+
+
+def printable(text: str) -> str:
+    """Return a text without what a terminal would obey: it may be a stranger's."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
 
 
 def _handle(asked: Operator, queue: str, given: Namespace, progress: Progress) -> None:

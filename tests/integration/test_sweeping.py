@@ -92,10 +92,30 @@ async def test_settling_ends_the_watch(redis: Redis) -> None:
     world = World(redis)
     placed = await world.place(NEW, None)
     [order] = await world.open.due(10)
-    await world.fulfilment.settle(await world.open.reference(order), "failed", "stuck")
+    await world.fulfilment.settle(await world.open.reference(order), "failed", "retries_exhausted")
     assert await redis.zcard(OPEN) == 0
     assert not await redis.exists(f"order:{placed.order.id}:event")
     assert await world.open.sweep(order) == "not_due"
+
+
+async def test_a_sweeper_that_dies_leaves_the_payment_to_the_next(redis: Redis) -> None:
+    """An order that a sweeper failed stays open until its payment was given back as well."""
+    world = World(redis)
+    placed = await world.place(NEW, None)
+    [order] = await world.open.due(10)
+    await world.fulfilment.settle(await world.open.reference(order), "failed", "stuck")
+    assert await world.sweep() == ["failed"]
+    await world.open.close(placed.order.id)
+    assert await world.sweep() == []
+
+
+async def test_a_damaged_event_holds_up_no_other(redis: Redis) -> None:
+    """Whatever lies under the key of an order's event, the orders behind it are looked after."""
+    world = World(redis)
+    first, _ = await world.place(NEW, None), await world.place(NEW, None)
+    await redis.delete(f"order:{first.order.id}:event")
+    await redis.set(f"order:{first.order.id}:event", "no hash")
+    assert sorted(await world.sweep()) == ["exhausted", "told_again"]
 
 
 async def test_two_sweepers_tell_an_order_once(redis: Redis) -> None:

@@ -1,7 +1,7 @@
 """Mailpit's search language."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stack.inbox.mail import Envelope
@@ -74,6 +74,7 @@ def test_reading_a_mail_changes_what_is_unread() -> None:
     assert len(search(mailbox, "is:unread")) == 2
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_query_is_answered(query: str) -> None:
     """Nothing that can be typed breaks the search."""

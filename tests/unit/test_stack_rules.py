@@ -31,6 +31,7 @@ def test_only_the_setting_makes_it_faster(environ: dict[str, str], times: int) -
         ("rate(x[5m])", "rate(x[15s])"),
         ("for: 2m", "for: 2s"),
         ("for: 30s", "for: 1s"),
+        ("interval: 2m", "interval: 2s"),
         ("group_interval: 5m", "group_interval: 5s"),
         ("x > 30", "x > 30"),
         ("scrape_interval: 5m", "scrape_interval: 5m"),

@@ -41,6 +41,14 @@ class World:
         """Fail the order."""
         self.steps.append(f"abandon {order.order_id} {reason}")
 
+    async def void(self, order_id: str) -> None:
+        """Give the payment back."""
+        self.steps.append(f"void {order_id}")
+
+    async def close(self, order_id: str) -> None:
+        """End the watch."""
+        self.steps.append(f"close {order_id}")
+
     @contextmanager
     def continued(self, name: str, headers: Mapping[str, str]) -> Iterator[None]:
         """Note the context that work is done in."""
@@ -55,6 +63,8 @@ class World:
             self.sweep,
             self.reference,
             self.abandon,
+            self.void,
+            self.close,
             self.continued,
             lambda outcome: self.steps.append(f"count {outcome}"),
         )
@@ -64,7 +74,8 @@ class World:
     ("swept", "after"),
     [
         ("told_again", ["count told_again"]),
-        ("exhausted", ["abandon o-1 stuck", "count exhausted"]),
+        ("exhausted", ["abandon o-1 stuck", "close o-1", "count exhausted"]),
+        ("failed", ["void o-1", "close o-1"]),
         ("unknown", ["count unknown"]),
         ("settled", []),
         ("not_due", []),
