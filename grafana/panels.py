@@ -39,8 +39,8 @@ class Panel:
     """What a panel shows.
 
     `description` says what to conclude from it. From `warn` and from `bad` on, both in `unit`, it is orange
-    and red, or below them when `bad` is the lower of the two; a panel without them shows a quantity of which
-    no value is good or bad by itself. `more` is the dashboard that says more.
+    and red, or below them when `bad` is not above `warn`; a panel without them shows a quantity of which no
+    value is good or bad by itself. `more` is the dashboard that says more.
     """
 
     title: str
@@ -105,10 +105,10 @@ def stat(panel: Panel, height: int = 4) -> stat_builder.Panel:
 
 
 def thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
-    """Return the limits from which on a value is orange and red; green below, or above when low is bad."""
+    """Return the limits from which on a value is orange and red, or below which."""
     warn, bad = panel.warn, panel.bad
-    if warn is not None and bad is not None and bad < warn:
-        steps = [(None, "red"), (bad, "orange"), (warn, "green")]
+    if warn is not None and bad is not None and bad <= warn:
+        steps = [(None, "red"), (bad if bad < warn else None, "orange"), (warn, "green")]
     else:
         steps = [(None, "green"), (warn, "orange"), (bad, "red")]
     given = [

@@ -36,7 +36,7 @@ _NOW = (
         unit=Short,
         queries=(Query(f"min(sum by (queue) ({_CONSUMERS}{{{WORK_QUEUES}}}))", "consumers"),),
         warn=1,
-        bad=0,
+        bad=1,
         more=Page.SERVICE,
     ),
     Panel(
@@ -88,7 +88,7 @@ _QUEUES = (
         unit=Short,
         queries=(Query(f"sum by (queue) ({_CONSUMERS}{{{WORK_QUEUES}}})", "{{queue}}"),),
         warn=1,
-        bad=0,
+        bad=1,
     ),
 )
 

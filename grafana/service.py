@@ -37,7 +37,7 @@ _NOW = (
         unit=Short,
         queries=(Query(f"sum(up{{{_THIS}}})", "up"),),
         warn=1,
-        bad=0,
+        bad=1,
     ),
     Panel(
         title="Requests or messages",
@@ -122,7 +122,7 @@ _DEPENDENCIES = Panel(
     unit=Short,
     queries=(Query(f"dependency_up{{{_THIS}}}", "{{dependency}} {{instance}}"),),
     warn=1,
-    bad=0,
+    bad=1,
 )
 
 

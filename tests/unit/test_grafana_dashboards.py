@@ -10,6 +10,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.files import DASHBOARDS, DIRECTORY, stale, write
+from grafana.panels import Panel, thresholds
 from stack.layout import ROOT
 from tests.panels import MODELS, panels
 from tests.unit.test_grafana_provisioning import data_sources
@@ -48,6 +49,23 @@ def test_panel_has_unit_description_and_thresholds(panel: dict[str, Any]) -> Non
     limits = [step["value"] for step in defaults["thresholds"]["steps"]]
     assert limits[0] is None
     assert limits[1:] == sorted(limits[1:])
+
+
+@pytest.mark.parametrize(
+    ("warn", "bad", "steps"),
+    [
+        (None, None, [(None, "green")]),
+        (1, 10, [(None, "green"), (1, "orange"), (10, "red")]),
+        (0.5, 0.1, [(None, "red"), (0.1, "orange"), (0.5, "green")]),
+        (1, 1, [(None, "red"), (1, "green")]),
+    ],
+)
+def test_limits_become_colours(
+    warn: float | None, bad: float | None, steps: list[tuple[float | None, str]]
+) -> None:
+    """Above them it is bad; or below, when the worse of the two is not the higher."""
+    built = thresholds(Panel("", "", "", (), warn, bad)).build()
+    assert [(step.value, step.color) for step in built.steps] == steps
 
 
 @each_panel
