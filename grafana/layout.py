@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.models.dashboard import Dashboard, DashboardCursorSync, Panel
+from grafana_foundation_sdk.models.dashboard import Dashboard, DashboardCursorSync, Panel, VariableModel
+
+from grafana.links import TAG, Page, siblings
+from grafana.sources import PROMETHEUS
+
+FIRING = 'ALERTS{alertstate="firing"}'
 
 
 @dataclass(frozen=True)
@@ -19,28 +24,58 @@ class Row:
     panels: tuple[Builder[Panel], ...]
 
 
-def page(uid: str, title: str, description: str, rows: Iterable[Row]) -> Dashboard:
-    """Return a dashboard of `rows` over the last 15 minutes that refreshes with every scrape."""
+def page(
+    which: Page, description: str, rows: Iterable[Row], variables: Iterable[Builder[VariableModel]] = ()
+) -> Dashboard:
+    """Return a dashboard of `rows` over the last 15 minutes that refreshes with every scrape.
+
+    Its charts show when alerts fired, and it leads to all other dashboards.
+    """
     builder = (
-        dashboard.Dashboard(title)
-        .uid(uid)
+        dashboard.Dashboard(which.value)
+        .uid(which.uid)
         .description(description)
-        .tags(["orderscope"])
+        .tags([TAG])
         .readonly()
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .time("now-15m", "now")
         .refresh("5s")
         .timezone("browser")
+        .links([siblings()])
+        .annotation(_alerts())
     )
+    for variable in variables:
+        builder.with_variable(variable)
     for row in rows:
         builder.with_row(dashboard.Row(row.title))
         for panel in row.panels:
             builder.with_panel(panel)
-    return _numbered(builder.build())
+    return _shown(_numbered(builder.build()))
+
+
+def _alerts() -> dashboard.AnnotationQuery:
+    return (
+        dashboard.AnnotationQuery()
+        .name("Alerts")
+        .datasource(PROMETHEUS)
+        .enable(enable=True)
+        .icon_color("red")
+        .expr(FIRING)
+        .title_format("{{alertname}}")
+        .text_format("{{job}} {{queue}} {{slo}}")
+        .step("5s")
+    )
 
 
 def _numbered(page: Dashboard) -> Dashboard:
     """Give every panel and row its own id: the builders leave rows at 0, and links name panels by id."""
     for number, panel in enumerate(page.panels or (), start=1):
         panel.id_val = number
+    return page
+
+
+def _shown(page: Dashboard) -> Dashboard:
+    """Show the links: where the SDK puts them, in a menu, nobody would find them."""
+    for link in page.links or ():
+        link.placement = None  # type: ignore[assignment] # left out of the JSON, as Grafana's schema allows
     return page

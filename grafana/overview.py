@@ -4,8 +4,18 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from grafana_foundation_sdk.models.units import OpsPerSecond, PercentUnit, RequestsPerSecond, Seconds, Short
 
 from grafana.layout import Row, page
-from grafana.panels import Panel, Query, chart, stat
-from grafana.promql import USER_ROUTES, quantile, rate, ratio
+from grafana.links import Page
+from grafana.panels import Panel, Query, chart, quantiles, stat
+from grafana.promql import (
+    DEAD_LETTERS,
+    USER_ROUTES,
+    distribution,
+    quantile,
+    rate,
+    ratio,
+)
+from grafana.saturation import FULL, WAITING
+from grafana.shapes import heat_map
 
 _HTTP = "http_server_request_duration_seconds"
 _REQUESTS = rate(f"{_HTTP}_count", USER_ROUTES)
@@ -13,16 +23,6 @@ _FAILED = rate(f"{_HTTP}_count", f'{USER_ROUTES}, http_response_status_code=~"5.
 _REFUSED = rate(f"{_HTTP}_count", f'{USER_ROUTES}, http_response_status_code=~"4.."')
 _ROUTE_AND_STATUS = "http_request_method, http_route, http_response_status_code"
 _SETTLED = "order_accept_to_settled_seconds"
-
-
-def _quantiles(histogram: str, labels: str = "") -> tuple[Query, ...]:
-    """Return p50, p95 and p99; one of them brings the exemplars, which are the same for all."""
-    return (
-        Query(quantile(0.5, histogram, labels), "p50"),
-        Query(quantile(0.95, histogram, labels), "p95"),
-        Query(quantile(0.99, histogram, labels), "p99", exemplars=True),
-    )
-
 
 _VITAL_SIGNS = (
     Panel(
@@ -38,6 +38,7 @@ _VITAL_SIGNS = (
         queries=(Query(ratio(_FAILED, _REQUESTS), "5xx"),),
         warn=0.001,
         bad=0.01,
+        more=Page.SLO,
     ),
     Panel(
         title="Request p95",
@@ -54,6 +55,7 @@ _VITAL_SIGNS = (
         queries=(Query(quantile(0.95, _SETTLED), "p95"),),
         warn=2,
         bad=5,
+        more=Page.SLO,
     ),
     Panel(
         title="Oldest outbox entry",
@@ -62,14 +64,16 @@ _VITAL_SIGNS = (
         queries=(Query("max(outbox_oldest_age_seconds)", "oldest"),),
         warn=5,
         bad=30,
+        more=Page.QUEUES,
     ),
     Panel(
         title="Dead letters waiting",
         description="Nobody will process these until an operator replays or discards them. Keep it at 0.",
         unit=Short,
-        queries=(Query('sum(rabbitmq_detailed_queue_messages_ready{queue=~".*[.]dlq"})', "waiting"),),
+        queries=(Query(f"sum(rabbitmq_detailed_queue_messages_ready{{{DEAD_LETTERS}}})", "waiting"),),
         warn=1,
         bad=10,
+        more=Page.QUEUES,
     ),
 )
 
@@ -97,7 +101,7 @@ _CLIENTS = (
         title="Request duration",
         description="A dot is a request: click it for its trace. p99 far above p50 means waiting, not work.",
         unit=Seconds,
-        queries=_quantiles(_HTTP, USER_ROUTES),
+        queries=quantiles(_HTTP, USER_ROUTES),
         warn=0.1,
         bad=0.5,
     ),
@@ -117,69 +121,29 @@ _ORDERS = (
         title="Accepted to settled",
         description="From 202 to done or failed. Steps of 1, 5, 30 s are retries; a dot opens its trace.",
         unit=Seconds,
-        queries=_quantiles(_SETTLED),
+        queries=quantiles(_SETTLED),
         warn=2,
         bad=5,
     ),
-    Panel(
-        title="Retries and dead letters",
-        description="Retries alone: something outside is shaky. Dead letters were given up: act on each.",
-        unit=OpsPerSecond,
-        queries=(
-            Query(
-                rate("consumer_retries_total", by="queue, reason"),
-                "retry {{queue}}: {{reason}}",
-            ),
-            Query(
-                rate("dead_letters_total", by="queue, reason"),
-                "dead {{queue}}: {{reason}}",
-            ),
-        ),
-        warn=0.1,
-        bad=1,
-    ),
 )
 
-_WAITING = (
-    Panel(
-        title="Queue depth",
-        description="Messages ready. A work queue that keeps growing needs workers; a .dlq needs a person.",
-        unit=Short,
-        queries=(Query("sum by (queue) (rabbitmq_detailed_queue_messages_ready)", "{{queue}}"),),
-        warn=100,
-        bad=1000,
-    ),
-    Panel(
-        title="Processing time by queue",
-        description="p95 of one message. Long in the worker: the payment provider; in the notifier: SMTP.",
-        unit=Seconds,
-        queries=(
-            Query(
-                quantile(0.95, "messaging_process_duration_seconds", by="messaging_destination_name"),
-                "{{messaging_destination_name}}",
-                exemplars=True,
-            ),
-        ),
-        warn=1,
-        bad=5,
-    ),
-    Panel(
-        title="Outbox entries",
-        description="Accepted, not yet with the broker. Near 0 when well; past its bound, POST answers 503.",
-        unit=Short,
-        queries=(Query("max by (job) (outbox_entries)", "{{job}}"),),
-        warn=100,
-        bad=1000,
-    ),
+_SPREAD = Panel(
+    title="Accepted to settled, spread",
+    description="Two bands mean two kinds of orders: the upper one was retried, or waited for a worker.",
+    unit=Seconds,
+    queries=(Query(distribution(_SETTLED), "{{le}}"),),
+    more=Page.FOLLOW,
 )
 
 
 def dashboard() -> Dashboard:
-    """Return the overview: vital signs, then what clients, orders and queues see."""
+    """Return the overview: vital signs, then what clients, orders, processes and queues see."""
+    orders = (*(chart(panel) for panel in _ORDERS), heat_map(_SPREAD))
     rows = (
         Row("Vital signs", tuple(stat(panel) for panel in _VITAL_SIGNS)),
         Row("What clients see", tuple(chart(panel) for panel in _CLIENTS)),
-        Row("What becomes of orders", tuple(chart(panel) for panel in _ORDERS)),
-        Row("What is waiting", tuple(chart(panel) for panel in _WAITING)),
+        Row("What becomes of orders", orders),
+        Row("What is full", tuple(chart(panel) for panel in FULL)),
+        Row("What is waiting", tuple(chart(panel) for panel in WAITING)),
     )
-    return page("orderscope-overview", "Overview", "Orderscope at a glance: start here.", rows)
+    return page(Page.OVERVIEW, "Orderscope at a glance: start here.", rows)

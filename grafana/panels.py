@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from grafana_foundation_sdk.builders import common, dashboard, prometheus, timeseries
+from grafana_foundation_sdk.builders import common, dashboard, timeseries
 from grafana_foundation_sdk.builders import stat as stat_builder
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueGraphMode,
-    DataSourceRef,
     GraphThresholdsStyleMode,
     LegendDisplayMode,
     LegendPlacement,
@@ -17,9 +16,13 @@ from grafana_foundation_sdk.models.common import (
     TooltipDisplayMode,
     VisibilityMode,
 )
-from grafana_foundation_sdk.models.dashboard import Threshold, ThresholdsMode
+from grafana_foundation_sdk.models.dashboard import DashboardLink, Threshold, ThresholdsMode
 
-SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
+from grafana.links import Page, link
+from grafana.promql import quantile
+from grafana.sources import PROMETHEUS, promql
+
+LATEST = "lastNotNull"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Panel:
     """What a panel shows.
 
     `description` says what to conclude from it. From `warn` and from `bad` on, both in `unit`, it is orange
-    and red; a panel without them shows a quantity of which no value is good or bad by itself.
+    and red, or below them when `bad` is not above `warn`; a panel without them shows a quantity of which no
+    value is good or bad by itself. `more` is the dashboard that says more.
     """
 
     title: str
@@ -45,10 +49,20 @@ class Panel:
     queries: tuple[Query, ...]
     warn: float | None = None
     bad: float | None = None
+    more: Page | None = None
 
 
-def chart(panel: Panel) -> timeseries.Panel:
-    """Return a third of a row that draws `panel` over time."""
+def quantiles(histogram: str, labels: str = "") -> tuple[Query, ...]:
+    """Return p50, p95 and p99; one of them brings the exemplars, which are the same for all."""
+    return (
+        Query(quantile(0.5, histogram, labels), "p50"),
+        Query(quantile(0.95, histogram, labels), "p95"),
+        Query(quantile(0.99, histogram, labels), "p99", exemplars=True),
+    )
+
+
+def chart(panel: Panel, span: int = 8) -> timeseries.Panel:
+    """Return a part of a row, of `span` columns out of 24, that draws `panel` over time."""
     limits = common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
     tooltip = common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
     return (
@@ -56,60 +70,72 @@ def chart(panel: Panel) -> timeseries.Panel:
         .title(panel.title)
         .description(panel.description)
         .unit(panel.unit)
-        .datasource(SOURCE)
-        .span(8)
+        .datasource(PROMETHEUS)
+        .span(span)
         .height(8)
         .min(0)
         .fill_opacity(10)
         .show_points(VisibilityMode.NEVER)
-        .thresholds(_thresholds(panel))
+        .thresholds(thresholds(panel))
         .thresholds_style(limits)
         .tooltip(tooltip)
         .legend(_legend())
+        .links(links(panel))
         .targets(_targets(panel))
     )
 
 
-def stat(panel: Panel) -> stat_builder.Panel:
+def stat(panel: Panel, height: int = 4) -> stat_builder.Panel:
     """Return a sixth of a row that shows the latest value of `panel`, coloured by its limits."""
     return (
         stat_builder.Panel()
         .title(panel.title)
         .description(panel.description)
         .unit(panel.unit)
-        .datasource(SOURCE)
+        .datasource(PROMETHEUS)
         .span(4)
-        .height(4)
+        .height(height)
         .color_mode(BigValueColorMode.VALUE)
         .graph_mode(BigValueGraphMode.AREA)
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .thresholds(_thresholds(panel))
+        .reduce_options(common.ReduceDataOptions().calcs([LATEST]))
+        .thresholds(thresholds(panel))
+        .links(links(panel))
         .targets(_targets(panel))
     )
 
 
+def thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
+    """Return the limits from which on a value is orange and red, or below which."""
+    warn, bad = panel.warn, panel.bad
+    if warn is not None and bad is not None and bad <= warn:
+        steps = [(None, "red"), (bad if bad < warn else None, "orange"), (warn, "green")]
+    else:
+        steps = [(None, "green"), (warn, "orange"), (bad, "red")]
+    given = [
+        Threshold(value, colour)
+        for index, (value, colour) in enumerate(steps)
+        if not index or value is not None
+    ]
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(given)
+
+
+def links(panel: Panel) -> list[Builder[DashboardLink]]:
+    """Return the panel's links onward."""
+    return [link(panel.more)] if panel.more else []
+
+
 def _targets(panel: Panel) -> list[Builder[Dataquery]]:
-    """Return the panel's queries, lettered A, B, C, … as Grafana's editor does."""
     return [
-        prometheus.Dataquery()
-        .datasource(SOURCE)
-        .expr(query.expr)
-        .legend_format(query.legend)
-        .exemplar(query.exemplars)
-        .range()
-        .ref_id(chr(ord("A") + index))
+        promql(query.expr, query.legend, exemplars=query.exemplars).ref_id(chr(ord("A") + index))
         for index, query in enumerate(panel.queries)
     ]
 
 
-def _thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
-    limits = (("green", None), ("orange", panel.warn), ("red", panel.bad))
-    steps = [Threshold(value, colour) for colour, value in limits if colour == "green" or value is not None]
-    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
-
-
 def _legend() -> common.VizLegendOptions:
-    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.TABLE)
-    return (
-        legend.placement(LegendPlacement.BOTTOM).show_legend(show_legend=True).calcs(["lastNotNull", "max"])
+    legend = (
+        common.VizLegendOptions()
+        .display_mode(LegendDisplayMode.TABLE)
+        .sort_by("Last *")
+        .sort_desc(sort_desc=True)
     )
+    return legend.placement(LegendPlacement.BOTTOM).show_legend(show_legend=True).calcs([LATEST, "max"])

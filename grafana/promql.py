@@ -2,6 +2,11 @@
 
 WINDOW = "$__rate_interval"
 
+OURS = 'job=~"api|worker|notifier"'
+WORK_QUEUES = 'queue!~".*[.](dlq|retry[.].*)"'
+DEAD_LETTERS = 'queue=~".*[.]dlq"'
+RETRIES = 'queue=~".*[.]retry[.].*"'
+
 # Probes and scrapes say nothing about users, and an event stream lasts as long as its reader stays.
 USER_ROUTES = 'http_route!~"/health|/ready|/metrics|.*/events"'
 
@@ -21,6 +26,22 @@ def quantile(share: float, histogram: str, labels: str = "", by: str = "") -> st
 def ratio(part: str, whole: str) -> str:
     """Return `part / whole` (0 to 1): zero when `part` has no series, nothing when `whole` is at rest."""
     return f"({part} or vector(0)) / ({whole} > 0)"
+
+
+def either(first: str, second: str) -> str:
+    """Return whichever of two expressions has series; those of `first`, when both have."""
+    return f"({first}) or ({second})"
+
+
+def share_of_core(labels: str, by: str) -> str:
+    """Return how much of a core the busiest process takes (1: all of one), split by the labels in `by`."""
+    return f"max{_split(by)}(rate(process_cpu_seconds_total{{{labels}}}[{WINDOW}]))"
+
+
+def distribution(histogram: str, labels: str = "") -> str:
+    """Return how many observations fell into each bucket of `histogram`, for a heat map."""
+    selected = f"{histogram}_bucket{{{labels}}}" if labels else f"{histogram}_bucket"
+    return f"sum by (le) (increase({selected}[{WINDOW}]))"
 
 
 def _split(by: str) -> str:

@@ -1,7 +1,7 @@
 """The CONSUMER side: a span a delivery, in its producer's trace or linked to it."""
 
+from collections.abc import Sequence
 from time import perf_counter, time
-from typing import TYPE_CHECKING
 
 import structlog
 from opentelemetry import propagate, trace
@@ -23,9 +23,6 @@ from observability.messaging import (
 )
 from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds
 from observability.spans import failed, inside
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 log = structlog.get_logger("observability.messaging")
 
@@ -62,6 +59,13 @@ class ConsumerMiddleware:
         self._dead = Counter(
             "dead_letters", "Deliveries set aside for an operator.", ["queue", "reason"], registry=registry
         )
+
+    def expect(self, queue: str, retries: Sequence[str], dead_letters: Sequence[str]) -> None:
+        """Have the series of these reasons exist before the first failure, which would have no rate else."""
+        for reason in retries:
+            self._retries.labels(queue, reason)
+        for reason in dead_letters:
+            self._dead.labels(queue, reason)
 
     def __call__(self, process: Process[In, Settled]) -> Process[In, Settled]:
         """Return the processing inside a span and the message's correlation id."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from observability.metrics import seconds
+
 INTERVAL_SECONDS = 0.25
 LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -24,6 +26,18 @@ def span_counter(registry: CollectorRegistry) -> Callable[[int, str], None]:
         counter.labels(result).inc(spans)
 
     return count
+
+
+def export_timer(registry: CollectorRegistry) -> Callable[[float], None]:
+    """Register the histogram of exports' durations and return the function that records one, in seconds.
+
+    Name: https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/.
+    """
+    return seconds(
+        registry,
+        "otel_sdk_exporter_operation_duration_seconds",
+        "Duration of exporting a batch of spans, retries included.",
+    ).observe
 
 
 def outbox_gauges(registry: CollectorRegistry) -> Callable[[int, float], None]:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,7 +26,13 @@ from observability.logs import configure_logs
 from observability.messaging import In, Out, Process, PublishBatch, Settled
 from observability.metrics import metrics_route, new_registry
 from observability.producing import PublisherMiddleware
-from observability.runtime import dependency_gauge, outbox_gauges, span_counter, watch_event_loop
+from observability.runtime import (
+    dependency_gauge,
+    export_timer,
+    outbox_gauges,
+    span_counter,
+    watch_event_loop,
+)
 from observability.settings import TelemetrySettings
 from observability.spans import RunScript, traced, traced_scripts
 from observability.tracing import resource, tracer_provider
@@ -64,11 +70,20 @@ class Telemetry:
         """Make each request visible."""
         return ServerMiddleware(app, self.tracer, self.registry, enabled=self.enabled)
 
-    def consumer(self, process: Process[In, Settled]) -> Process[In, Settled]:
-        """Make each delivery visible."""
-        if self.enabled:
-            return ConsumerMiddleware(self.tracer, self.registry, linked=self.linked)(process)
-        return partial(_correlated, process)
+    def consumer(
+        self,
+        process: Process[In, Settled],
+        queue: str,
+        *,
+        retries: Sequence[str] = (),
+        dead_letters: Sequence[str] = (),
+    ) -> Process[In, Settled]:
+        """Make each delivery visible; series of a queue's known reasons of failure exist from the start."""
+        if not self.enabled:
+            return partial(_correlated, process)
+        middleware = ConsumerMiddleware(self.tracer, self.registry, linked=self.linked)
+        middleware.expect(queue, retries, dead_letters)
+        return middleware(process)
 
     def publisher(self) -> Callable[[PublishBatch[Out]], PublishBatch[Out]]:
         """Return what makes each published message visible; the metrics are registered once."""
@@ -142,7 +157,7 @@ def setup(service: str, settings: TelemetrySettings, version: str, environment: 
     if not settings.traces:
         return telemetry
     who = resource(service, version=version, environment=environment, instance=instance)
-    provider = tracer_provider(settings, who, span_counter(registry))
+    provider = tracer_provider(settings, who, span_counter(registry), export_timer(registry))
     trace.set_tracer_provider(provider)
     tracer = provider.get_tracer("orderscope", version, schema_url=SCHEMA_URL)
     return replace(telemetry, tracer=tracer, shutdown=provider.shutdown)

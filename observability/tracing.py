@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from time import perf_counter
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as StockSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -13,6 +14,7 @@ from observability.otlp import OtlpSpanExporter, otlp_settings, tls_context
 from observability.settings import TelemetrySettings
 
 OnResult = Callable[[int, str], None]
+OnExport = Callable[[float], None]
 
 
 def resource(service: str, *, version: str, environment: str, instance: str) -> Resource:
@@ -28,14 +30,23 @@ def resource(service: str, *, version: str, environment: str, instance: str) -> 
     ).merge(OTELResourceDetector().detect())
 
 
-def tracer_provider(settings: TelemetrySettings, who: Resource, on_result: OnResult) -> TracerProvider:
-    """Return a provider that exports what is sampled; `on_result` hears what became of how many spans."""
+def tracer_provider(
+    settings: TelemetrySettings, who: Resource, on_result: OnResult, on_export: OnExport
+) -> TracerProvider:
+    """Return a provider that exports what is sampled.
+
+    Args:
+        settings: What the environment asked for.
+        who: The resource of all spans.
+        on_result: Hears what became of how many spans.
+        on_export: Hears how long each export took, in seconds.
+    """
     provider = TracerProvider(resource=who)
     exporter = span_exporter(settings, on_result)
     if exporter is not None:
         provider.add_span_processor(
             BatchProcessor(
-                exporter,
+                TimedExporter(exporter, on_export),
                 on_drop=lambda count: on_result(count, "queue_full"),
                 delay_seconds=settings.otel_bsp_schedule_delay / 1000,
                 queue_size=settings.otel_bsp_max_queue_size,
@@ -58,6 +69,27 @@ class CountingExporter(SpanExporter):
         result = self._exporter.export(spans)
         self._on_result(len(spans), "exported" if result is SpanExportResult.SUCCESS else "failed")
         return result
+
+    def shutdown(self) -> None:
+        """Pass it on."""
+        self._exporter.shutdown()
+
+
+class TimedExporter(SpanExporter):
+    """Tells how long another exporter took, whatever came of it."""
+
+    def __init__(self, exporter: SpanExporter, on_export: OnExport) -> None:
+        """Keep whom to ask and whom to tell."""
+        self._exporter = exporter
+        self._on_export = on_export
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export, and tell the time."""
+        began = perf_counter()
+        try:
+            return self._exporter.export(spans)
+        finally:
+            self._on_export(perf_counter() - began)
 
     def shutdown(self) -> None:
         """Pass it on."""

@@ -18,6 +18,17 @@ Event = TypeVar("Event")
 
 MAX_ATTEMPTS = len(RETRY_DELAYS_SECONDS) + 1
 
+RETRY_REASONS = ("timeout", "give_up_failed")
+DEAD_LETTER_REASONS = (
+    "retries_exhausted",
+    "redelivered_too_often",
+    "invalid_headers",
+    "malformed_json",
+    "unknown_type",
+    "schema_violation",
+)
+"""Why any delivery may be tried again or set aside; a use case adds the names of its errors."""
+
 
 class UnusableMessageError(Exception):
     """A message that no retry can help; `reason` is one word for metrics and the dead-letter queue."""

@@ -16,13 +16,13 @@ from services.kit.dependencies import watch_dependencies
 from services.kit.http import Ping, http_server, probe_routes
 from services.kit.lifetime import until_signalled
 from services.kit.messages import Process
-from services.kit.recovery import recoverable
+from services.kit.recovery import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
 from services.kit.redis import load_scripts, redis_client
 from services.kit.topology import Subscription
 from services.notifier.handlers import Ports, RecipientRefusedError, notify
 from services.notifier.mail import MailServer
 from services.notifier.messages import ORDER_DONE, ORDER_FAILED, OrderOutcome
-from services.notifier.metrics import count_emails
+from services.notifier.metrics import count_emails, measure_notified
 from services.notifier.settings import Settings
 from services.notifier.store import NotificationStore
 
@@ -67,7 +67,8 @@ def build(settings: Settings, telemetry: Telemetry, redis: Redis) -> Process:
         "server.address": settings.smtp_host,
         "server.port": settings.smtp_port,
     }
-    send = count_emails(telemetry.instruments(), mail_server(settings).send)
+    instruments = telemetry.instruments()
+    send = count_emails(instruments, mail_server(settings).send)
     ports = Ports(
         claim=store.claim,
         mark_sent=store.mark_sent,
@@ -78,13 +79,17 @@ def build(settings: Settings, telemetry: Telemetry, redis: Redis) -> Process:
     async def give_up(_body: bytes, _reason: str) -> None:
         await store.give_up()
 
+    process = recoverable(
+        OrderOutcome.model_validate_json,
+        measure_notified(instruments, partial(notify, ports=ports, sender=settings.mail_from)),
+        give_up=give_up,
+        hopeless=(RecipientRefusedError,),
+    )
     return telemetry.consumer(
-        recoverable(
-            OrderOutcome.model_validate_json,
-            partial(notify, ports=ports, sender=settings.mail_from),
-            give_up=give_up,
-            hopeless=(RecipientRefusedError,),
-        )
+        process,
+        OUTCOMES.queue,
+        retries=(*RETRY_REASONS, "being_sent"),
+        dead_letters=(*DEAD_LETTER_REASONS, "recipient_refused"),
     )
 
 

@@ -11,6 +11,8 @@ from services.notifier.messages import OrderOutcome
 
 log = structlog.get_logger(__name__)
 
+SENT = "sent"
+
 
 class BeingSentError(Exception):
     """Another delivery of the same outcome is at it; whether it succeeds is seen by trying again."""
@@ -56,4 +58,4 @@ async def notify(event: OrderOutcome, *, ports: Ports, sender: str) -> str:
         raise
     await ports.mark_sent(order_id)
     log.info("email sent", order_id=order_id, outcome=event.type)
-    return "sent"
+    return SENT

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
 ORDER_DONE = "order.done.v1"
 ORDER_FAILED = "order.failed.v1"
@@ -41,4 +41,5 @@ class OrderOutcome(Read):
 
     id: Id
     type: Literal["order.done.v1", "order.failed.v1"]
+    occurred_at: AwareDatetime
     data: OutcomeData

@@ -1,12 +1,16 @@
-"""What the notifier counts beside what every service shows."""
+"""What the notifier counts and times beside what every service shows."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 from services.kit.instruments import Instruments
 from services.notifier.emails import Email
-from services.notifier.handlers import RecipientRefusedError
+from services.notifier.handlers import SENT, RecipientRefusedError
+from services.notifier.messages import ORDER_DONE, ORDER_FAILED, OrderOutcome
 
 Send = Callable[[Email], Awaitable[None]]
+Notify = Callable[[OrderOutcome], Awaitable[str]]
+STATUSES = {ORDER_DONE: "done", ORDER_FAILED: "failed"}
 
 
 def count_emails(instruments: Instruments, send: Send) -> Send:
@@ -25,3 +29,23 @@ def count_emails(instruments: Instruments, send: Send) -> Send:
             count(outcome)
 
     return counted
+
+
+def measure_notified(instruments: Instruments, notify: Notify) -> Notify:
+    """Time each notification from the outcome of its order on; one that was sent before has no time."""
+    took = instruments.seconds(
+        "notification_duration_seconds",
+        "From an order's last status to its email with the mail server, queues and retries included.",
+        "status",
+        tuple(STATUSES.values()),
+        long=True,
+    )
+
+    async def measured(event: OrderOutcome) -> str:
+        outcome = await notify(event)
+        if outcome == SENT:
+            waited = (datetime.now(UTC) - event.occurred_at).total_seconds()
+            took(max(0.0, waited), STATUSES[event.type])
+        return outcome
+
+    return measured

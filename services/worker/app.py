@@ -21,7 +21,7 @@ from services.kit.lifetime import until_signalled
 from services.kit.messages import Process
 from services.kit.outbox import Outbox, watch_outbox
 from services.kit.periodic import periodically
-from services.kit.recovery import recoverable
+from services.kit.recovery import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
 from services.kit.redis import RunScript, load_scripts, redis_client, retrying, waiting_client
 from services.kit.relay import Relay, relaying
 from services.kit.topology import Subscription, waiting_messages
@@ -124,7 +124,13 @@ def build(
         continued=telemetry.continued,
         count=count_swept(telemetry.instruments()),
     )
-    return Parts(store, telemetry.consumer(process), sweeper)
+    seen = telemetry.consumer(
+        process,
+        ORDERS.queue,
+        retries=(*RETRY_REASONS, "payment_unavailable"),
+        dead_letters=(*DEAD_LETTER_REASONS, "unknown_order"),
+    )
+    return Parts(store, seen, sweeper)
 
 
 async def _backlog(broker: Broker) -> int:

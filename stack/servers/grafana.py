@@ -42,6 +42,8 @@ def spec(program: Path, home: Path, ports: Ports, directory: Path, environ: Mapp
             "GRAFANA_DASHBOARDS_DIRECTORY": str(DASHBOARDS),
             "PROMETHEUS_URL": f"http://127.0.0.1:{ports.prometheus}",
             "JAEGER_URL": f"http://127.0.0.1:{ports.traces}",
+            # Logs are files here; a Loki of one's own can be named.
+            "LOKI_URL": environ.get("LOKI_URL", "http://127.0.0.1:3100"),
             "JAEGER_UI_URL": f"http://127.0.0.1:{ports.traces}",
         },
         ready=probes.http(ports.grafana, "/api/health"),

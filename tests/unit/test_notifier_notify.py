@@ -1,6 +1,7 @@
 """Notifying a customer: one email, whatever is told how often."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
@@ -12,12 +13,15 @@ from services.notifier.messages import OrderOutcome
 ORDER_ID = "019ab2f0-5c1e-7d3a-9f00-6b1f2c3d4e5f"
 
 
-def event(name: str = "Ada", email: str = "ada@example.com", reason: str | None = None) -> OrderOutcome:
-    """Return an outcome; a reason makes it a failure."""
+def event(
+    name: str = "Ada", email: str = "ada@example.com", reason: str | None = None, age: float = 0
+) -> OrderOutcome:
+    """Return an outcome of so many seconds ago; a reason makes it a failure."""
     return OrderOutcome.model_validate(
         {
             "id": "019ab2f0-5d00-7b02-9c3d-fedcba987654",
             "type": "order.failed.v1" if reason else "order.done.v1",
+            "occurred_at": datetime.now(UTC) - timedelta(seconds=age),
             "data": {"order_id": ORDER_ID, "customer": {"name": name, "email": email}, "reason": reason},
         }
     )

@@ -14,7 +14,13 @@ from starlette.applications import Starlette
 from observability import runtime
 from observability.instruments import Instruments
 from observability.metrics import exemplar, metrics_route, new_registry, seconds
-from observability.runtime import dependency_gauge, outbox_gauges, span_counter, watch_event_loop
+from observability.runtime import (
+    dependency_gauge,
+    export_timer,
+    outbox_gauges,
+    span_counter,
+    watch_event_loop,
+)
 from tests.unit.asgi import Answer, call, http_scope
 from tests.unit.recorder import Recorder, span_id, trace_id
 
@@ -131,10 +137,12 @@ def test_spans_and_outbox_are_shown() -> None:
     count = span_counter(recorder.registry)
     count(5, "exported")
     count(2, "http_503")
+    export_timer(recorder.registry)(0.2)
     outbox_gauges(recorder.registry)(7, 1.5)
     assert recorder.value("telemetry_spans_total", result="exported") == 5
     assert recorder.value("telemetry_spans_total", result="queue_full") == 0
     assert recorder.value("telemetry_spans_total", result="http_503") == 2
+    assert recorder.value("otel_sdk_exporter_operation_duration_seconds_sum") == 0.2
     assert recorder.value("outbox_entries") == 7
     assert recorder.value("outbox_oldest_age_seconds") == 1.5
 

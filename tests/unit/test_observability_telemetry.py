@@ -44,7 +44,7 @@ async def everything(handle: Telemetry) -> list[str | None]:
     app = handle.http(PlainTextResponse("hello"))
     answer = await call(app, http_scope("GET", "/", [("x-correlation-id", "checkout-42")]))
     seen.append(answer.header("x-correlation-id"))
-    await handle.consumer(process)(delivery(traceparent=TRACEPARENT))
+    await handle.consumer(process, "worker.order-created")(delivery(traceparent=TRACEPARENT))
     await handle.publisher()(publish)([message()])
     handle.instruments().counter("works", "Works.", "kind", ("hard",))("hard")
     return seen

@@ -1,0 +1,42 @@
+"""Which metrics and labels a PromQL expression names: enough of its grammar to find them."""
+
+import re
+from dataclasses import dataclass, field
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_GROUPING = re.compile(r"\b(?:by|on)\s*\(([^)]*)\)")
+_SELECTOR = re.compile(r"([A-Za-z_:][\w:]*)?\s*\{([^}]*)\}")
+_RANGE = re.compile(r"\[[^\]]*\]")
+_NAME = re.compile(r"(?<![\w:.$])([A-Za-z_:][\w:]*)(?!\s*\(|[\w:])")
+_LABEL = re.compile(r"\w+(?=\s*(?:=~|!~|!=|=))")
+_WORDS = {"and", "or", "unless", "bool", "offset", "by", "on"}
+
+
+@dataclass
+class Named:
+    """What an expression names: labels by the metric that they select, and labels that it groups by."""
+
+    selected: dict[str, set[str]] = field(default_factory=dict)
+    grouped: set[str] = field(default_factory=set)
+
+
+def names(expression: str) -> Named:
+    """Return the metrics of an expression with the labels of their matchers, and its grouping labels."""
+    found = Named()
+
+    def grouping(match: re.Match[str]) -> str:
+        found.grouped.update(part.strip() for part in match[1].split(",") if part.strip())
+        return " "
+
+    def selector(match: re.Match[str]) -> str:
+        found.selected.setdefault(match[1] or "", set()).update(_LABEL.findall(match[2]))
+        return " 0 "
+
+    rest = _STRING.sub('""', expression)
+    rest = _GROUPING.sub(grouping, rest)
+    rest = _RANGE.sub(" ", rest)
+    rest = _SELECTOR.sub(selector, rest)
+    for name in _NAME.findall(rest):
+        if name not in _WORDS:
+            found.selected.setdefault(name, set())
+    return found
