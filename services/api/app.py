@@ -1,5 +1,6 @@
 """The composition root: builds the api from its parts, and takes it down in the reverse order."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -63,13 +64,13 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         followers = Followers(waiting, settings.max_event_streams)
         await enter(lifetime.background(broker.keep_connected(), "broker"))
         await enter(lifetime.background(operators.keep_connected(), "operators' broker"))
-        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
+        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping, required=False)}
         watch = watch_dependencies(pings, telemetry.dependency_gauge())
         await enter(lifetime.background(watch, "dependency watch"))
         await enter(relaying(lifetime, relay))
         await enter(lifetime.background(watch_outbox(outbox, telemetry.outbox_gauges()), "outbox watch"))
         await enter(lifetime.background(followers.run(), "followers"))
-        app = build(settings, telemetry, redis, outbox, followers, letters, lifetime)
+        app = build(settings, telemetry, redis, outbox, followers, letters, pings, lifetime)
         await enter(
             http_server(
                 telemetry.http(for_browsers(app, settings.cors_origins)),
@@ -88,6 +89,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     outbox: Outbox,
     followers: Followers,
     letters: DeadLetters,
+    pings: Mapping[str, Ping],
     lifetime: Lifetime,
 ) -> FastAPI:
     """Return the application; opens no connection."""
@@ -109,7 +111,6 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         on_read=cache_reads(instruments),
     )
     limiter = RateLimiter(scripts, settings.rate_limit_per_second, settings.rate_limit_burst)
-    pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(letters.broker.ping, required=False)}
     orders = Orders(
         place=count_accepted(
             instruments, partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)

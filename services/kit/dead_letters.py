@@ -14,6 +14,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from aiormq.exceptions import ChannelLockedResource, ChannelNotFoundEntity
 
 from services.kit.broker import BROKER_ERRORS, Broker
+from services.kit.errors import describe
 from services.kit.letters import DeadLetter, dead_letter, replay_of
 from services.kit.messages import PublishBatch, copy_of, trace_fields
 from services.kit.relay import publisher
@@ -119,7 +120,13 @@ class DeadLetters:
             async for message, letter in _look(channel, queue, count if letter_id is None else MAX_SEEN):
                 if letter_id not in {None, letter.id}:
                     continue
-                await act(channel, message, letter)
+                try:
+                    await act(channel, message, letter)
+                except BROKER_ERRORS as error:
+                    if not handled:
+                        raise
+                    log.warning(f"dead letter not {what}", error=describe(error), **_found_by(letter))  # noqa: G004
+                    break  # how many went is worth more to the operator than an error
                 handled += 1
                 self._tell(letter, what)
                 if letter_id is not None or clock() > end:
@@ -128,14 +135,7 @@ class DeadLetters:
 
     def _tell(self, letter: DeadLetter, what: str) -> None:
         self.count(what)
-        log.info(
-            f"dead letter {what}",  # noqa: G004 - one of two
-            queue=letter.queue,
-            reason=letter.reason,
-            message_id=letter.message_id,
-            correlation_id=letter.correlation_id,
-            **trace_fields(letter.headers),
-        )
+        log.info(f"dead letter {what}", **_found_by(letter))  # noqa: G004 - one of two
 
     async def _send(
         self, channel: AbstractChannel, message: AbstractIncomingMessage, letter: DeadLetter
@@ -169,6 +169,16 @@ class DeadLetters:
         with suppress(*BROKER_ERRORS):
             async with asyncio.timeout(ANSWER_SECONDS), self.broker.channel() as channel:
                 await channel.queue_delete(MUTEX)
+
+
+def _found_by(letter: DeadLetter) -> dict[str, str | None]:
+    return {
+        "queue": letter.queue,
+        "reason": letter.reason,
+        "message_id": letter.message_id,
+        "correlation_id": letter.correlation_id,
+        **trace_fields(letter.headers),
+    }
 
 
 async def _drop(_: AbstractChannel, message: AbstractIncomingMessage, __: DeadLetter) -> None:

@@ -55,7 +55,8 @@ class SweeperPorts:
 
 async def sweep_orders(ports: SweeperPorts) -> None:
     """Look after every order that is due, at most 100 of them; the rest is due the next time."""
-    if await ports.backlog() > BACKLOG:
+    if (waiting := await ports.backlog()) > BACKLOG:
+        log.warning("sweep put off: orders wait for their turn", messages=waiting)
         return
     for order in await ports.due(BATCH):
         try:
