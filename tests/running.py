@@ -23,7 +23,8 @@ def running_stack(
         _stack("up", "--run-dir", str(run_dir), *selection, environment=environment)
         yield json.loads((run_dir / "endpoints.json").read_text())
     finally:
-        _stack("down", "--run-dir", str(run_dir), timeout=STOP_TIMEOUT_SECONDS)
+        # What is thrown away need not be stopped in order.
+        _stack("down", "--purge", "--run-dir", str(run_dir), timeout=STOP_TIMEOUT_SECONDS)
 
 
 def restart(run_dir: Path, component: str) -> None:
