@@ -16,7 +16,6 @@ from services.kit.consumer import Consumer
 from services.kit.messages import Delivery, Settlement
 from services.kit.topology import Subscription, events_exchange
 from stack import programs
-from stack.ports import free_port
 from stack.servers import epmd, rabbitmq, users
 from stack.servers.rabbitmq_cluster import Listeners, cluster
 from tests.integration.test_stack_servers import Servers, private
@@ -33,8 +32,8 @@ class Cluster:
     def __init__(self, servers: Servers) -> None:
         """Start the nodes together."""
         self.servers = servers
-        self.listeners = [Listeners(*(free_port() for _ in range(4))) for _ in range(3)]
-        mapper, run_dir = free_port(), servers.run_dir
+        self.listeners = [Listeners(*(servers.port() for _ in range(4))) for _ in range(3)]
+        mapper, run_dir = servers.port(), servers.run_dir
         program = programs.require(programs.RABBITMQ)
         nodes = cluster(program, run_dir / "cluster", mapper, self.listeners, os.environ)
         self.specs = {spec.name: spec for spec in nodes}

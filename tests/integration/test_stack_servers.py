@@ -30,6 +30,14 @@ class Servers:
         """Begin with nothing running."""
         self.run_dir = run_dir
         self.processes: dict[str, Process] = {}
+        self._ports: set[int] = set()
+
+    def port(self) -> int:
+        """Return a port that is free, and that no other server of this test was given."""
+        while (port := free_port()) in self._ports:
+            pass
+        self._ports.add(port)
+        return port
 
     def start(self, *specs: Spec) -> None:
         """Start servers and wait until they are ready."""
@@ -55,16 +63,16 @@ def private(tmp_path: Path) -> Iterator[Servers]:
     assert procfs.with_variable(MARK, (f"{servers.run_dir}|",)) == []
 
 
-def broker(run_dir: Path, mapper: int, name: str = "rabbitmq") -> tuple[rabbitmq.Node, Spec]:
+def broker(servers: Servers, mapper: int, name: str = "rabbitmq") -> tuple[rabbitmq.Node, Spec]:
     """Return a node on free ports, and how to run it."""
     node = rabbitmq.Node(
         program=programs.require(programs.RABBITMQ),
-        directory=run_dir / name,
-        home=run_dir / name,
-        amqp=free_port(),
-        management=free_port(),
-        metrics=free_port(),
-        distribution=free_port(),
+        directory=servers.run_dir / name,
+        home=servers.run_dir / name,
+        amqp=servers.port(),
+        management=servers.port(),
+        metrics=servers.port(),
+        distribution=servers.port(),
         epmd=mapper,
         name=f"{name}@127.0.0.1",
     )
@@ -113,8 +121,8 @@ async def quorum_queue(channel: AbstractChannel) -> None:
 
 async def test_rabbitmq_keeps_confirmed_messages_over_a_kill(private: Servers) -> None:
     """A quorum queue on a private node; killed and started again by the same spec, it has the message."""
-    port = free_port()
-    node, spec = broker(private.run_dir, port)
+    port = private.port()
+    node, spec = broker(private, port)
     private.start(mapper_spec(private.run_dir, port), spec)
     async with await aio_pika.connect(rabbitmq.url(node.amqp)) as connection:
         channel = await connection.channel(publisher_confirms=True)
@@ -135,8 +143,8 @@ async def test_rabbitmq_keeps_confirmed_messages_over_a_kill(private: Servers) -
 
 async def test_two_nodes_run_beside_each_other_and_on_this_machine_only(private: Servers) -> None:
     """Each listens for clients, people, Prometheus and nodes; nothing of it can be reached from outside."""
-    port = free_port()
-    one, other = broker(private.run_dir, port, "one"), broker(private.run_dir, port, "other")
+    port = private.port()
+    one, other = broker(private, port, "one"), broker(private, port, "other")
     private.start(mapper_spec(private.run_dir, port), one[1], other[1])
     for node, _ in (one, other):
         async with await aio_pika.connect(rabbitmq.url(node.amqp)) as connection:
@@ -148,8 +156,8 @@ async def test_two_nodes_run_beside_each_other_and_on_this_machine_only(private:
 
 async def test_a_broker_stops_when_it_is_asked_to(private: Servers) -> None:
     """Its pid is the server's own: a signal needs no wrapper to pass it on, and its helpers end with it."""
-    port = free_port()
-    private.start(mapper_spec(private.run_dir, port), broker(private.run_dir, port)[1])
+    port = private.port()
+    private.start(mapper_spec(private.run_dir, port), broker(private, port)[1])
     process = private.processes["rabbitmq"]
     assert command(process).startswith("beam")
     assert processes.stop_all([process]) == []
@@ -158,7 +166,7 @@ async def test_a_broker_stops_when_it_is_asked_to(private: Servers) -> None:
 
 async def test_redis_keeps_answered_writes_over_a_kill(private: Servers) -> None:
     """The append-only file is on, written at each command; killed and started again it has the key."""
-    port = free_port()
+    port = private.port()
     spec = store(private.run_dir, port)
     private.start(spec)
     async with Redis(port=port, decode_responses=True) as client:
@@ -176,13 +184,13 @@ async def test_redis_keeps_answered_writes_over_a_kill(private: Servers) -> None
 
 async def test_redis_can_be_reached_from_this_machine_only(private: Servers) -> None:
     """It has no password here."""
-    private.start(store(private.run_dir, free_port()))
+    private.start(store(private.run_dir, private.port()))
     assert listening(private.processes["redis"].pid) == {"127.0.0.1"}
 
 
 async def test_a_frozen_server_is_not_ready_and_can_be_stopped(private: Servers) -> None:
     """What chaos runs do: SIGSTOP, look, and end it in order all the same."""
-    port = free_port()
+    port = private.port()
     spec = store(private.run_dir, port)
     private.start(spec)
     process = private.processes["redis"]
