@@ -157,12 +157,18 @@ async def test_a_busy_worker_ends_in_order(
     """SIGTERM under load: it finishes what it has in hand, exits 0, and none of that is delivered again."""
     with second_worker(layout, tmp_path) as worker:
         answers = await asyncio.gather(*(api.post("/v1/orders", json=order) for _ in range(60)))
+        log = tmp_path / "worker.log"
+
+        async def first_is_settled() -> bool:
+            return "order settled" in log.read_text()
+
+        await eventually(first_is_settled, seconds=20)  # the others are in hand
         worker.send_signal(signal.SIGTERM)
         asked_to_end = datetime.now(UTC).isoformat()
         assert await asyncio.to_thread(worker.wait, 25) == 0
     for answer in answers:
         assert (await seen.status(answer.json()["id"], "done"))["reason"] is None
-    lines = [json.loads(line) for line in (tmp_path / "worker.log").read_text().splitlines()]
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line for line in lines if line["event"] == "order settled" and line["timestamp"] > asked_to_end]
     ours = {answer.headers["x-correlation-id"] for answer in answers}
     lines += [json.loads(line) for line in layout.log("worker").read_text().splitlines()]
@@ -181,7 +187,7 @@ def second_worker(layout: Layout, directory: Path) -> Iterator[subprocess.Popen[
         **os.environ,
         **addresses(current.ports, "worker"),
         "HTTP_PORT": str(port),
-        "PAYMENT_LATENCY_MS": "300",
+        "PAYMENT_LATENCY_MS": "1000",
     }
     log = directory / "worker.log"
     with log.open("wb") as output:
