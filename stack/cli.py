@@ -11,6 +11,8 @@ from stack.chaos.options import add_options as add_chaos_options
 from stack.components import BUILDERS
 from stack.demo.command import command as demo
 from stack.down import down
+from stack.drills import command as drills
+from stack.drills import scenarios
 from stack.errors import StackError
 from stack.layout import DEFAULT_RUN_DIR, ROOT, Layout
 from stack.letters import command as letters
@@ -63,6 +65,10 @@ def _parser() -> ArgumentParser:
     letters.add_arguments(
         add("dead-letters", _dead_letters, "Work through what the services have set aside.")
     )
+    drills.add_arguments(
+        add("drill", _drill, "Inject faults, see their alerts arrive, repair, see them end.")
+    )
+    scenarios.add_arguments(add("scenario", _scenario, "Switch named faults on and off."))
     restarting = add("restart", _restart, "Start one component anew, on the same ports.")
     restarting.add_argument("name", choices=BUILDERS, metavar="NAME")
     return parser
@@ -95,6 +101,14 @@ def _demo(given: Namespace, progress: Progress) -> int:
 
 def _dead_letters(given: Namespace, progress: Progress) -> int:
     return letters.command(given, _layout(given), progress)
+
+
+def _drill(given: Namespace, progress: Progress) -> int:
+    return drills.command(given, _layout(given), progress)
+
+
+def _scenario(given: Namespace, progress: Progress) -> int:
+    return scenarios.command(given, _layout(given), progress)
 
 
 def _chaos(given: Namespace, progress: Progress) -> int:

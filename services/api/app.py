@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,17 +18,20 @@ from observability import (
     redis_command,
     setup,
 )
+from observability.flags import FlagHook, scenario_requests
 from services.api.browsers import for_browsers
 from services.api.cache import OrderCache
 from services.api.catalogue import CATALOGUE
 from services.api.dead_letters import dead_letters_router
 from services.api.dependencies import address_limit, operator, rate_limit
+from services.api.faults import BROKER_DOWN, MEMORY_LEAK, SPIKE, Leak, blocking, disturbed, spike, stampede
 from services.api.follow import Followers
 from services.api.http import http_api
 from services.api.limits import RateLimiter
 from services.api.metrics import cache_reads, count_accepted, count_decisions, letters_handled
 from services.api.orders import place
 from services.api.routes import Orders, orders_router
+from services.api.scenarios import scenarios_router
 from services.api.settings import Settings
 from services.api.store import OrderStore
 from services.kit.broker import Broker
@@ -39,6 +43,7 @@ from services.kit.lifetime import Lifetime, until_signalled
 from services.kit.outbox import Outbox, watch_outbox
 from services.kit.redis import load_scripts, redis_client, waiting_client
 from services.kit.relay import Relay, relaying
+from services.kit.scenarios import Scenarios, Switches
 
 LUA = Path(__file__).parent / "lua"
 
@@ -55,7 +60,14 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         broker = Broker(settings.amqp_url, telemetry.instance)
         outbox = Outbox(waiting, "api", context=context_headers)
         publisher = telemetry.publisher()
-        relay = Relay(outbox, broker, "api", telemetry.instance, publisher)
+        scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
+        relay = Relay(
+            outbox,
+            broker,
+            "api",
+            telemetry.instance,
+            lambda publish: disturbed(publisher(publish), scenarios.on_for),
+        )
         # A connection of its own: a letter that cannot be decoded breaks it, and must not hold up the relay.
         operators = Broker(settings.amqp_url, f"{telemetry.instance} operators")
         letters = DeadLetters(
@@ -70,7 +82,10 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(relaying(lifetime, relay))
         await enter(lifetime.background(watch_outbox(outbox, telemetry.outbox_gauges()), "outbox watch"))
         await enter(lifetime.background(followers.run(), "followers"))
-        app = build(settings, telemetry, redis, outbox, followers, letters, pings, lifetime)
+        leak = Leak()
+        scenarios.applies(partial(_apply, scenarios, leak, broker, operators))
+        await enter(lifetime.background(scenarios.watch(redis), "scenarios"))
+        app = build(settings, telemetry, redis, outbox, followers, letters, pings, lifetime, scenarios, leak)
         await enter(
             http_server(
                 telemetry.http(for_browsers(app, settings.cors_origins)),
@@ -82,6 +97,13 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await lifetime.wait()
 
 
+def _apply(scenarios: Scenarios, leak: Leak, *brokers: Broker) -> None:
+    """Do what a scenario does by itself, without a request that meets it."""
+    leak.mend(leaking=scenarios.everywhere(MEMORY_LEAK))
+    for broker in brokers:
+        broker.refuse(refused=scenarios.everywhere(BROKER_DOWN))
+
+
 def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     settings: Settings,
     telemetry: Telemetry,
@@ -91,6 +113,8 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     letters: DeadLetters,
     pings: Mapping[str, Ping],
     lifetime: Lifetime,
+    scenarios: Scenarios,
+    leak: Leak,
 ) -> FastAPI:
     """Return the application; opens no connection."""
     scripts = telemetry.traced_scripts(load_scripts(redis, LUA), {"accept": "redis: accept"})
@@ -111,21 +135,25 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         on_read=cache_reads(instruments),
     )
     limiter = RateLimiter(scripts, settings.rate_limit_per_second, settings.rate_limit_burst)
+    crowded = replace(limiter, per_second=limiter.per_second / SPIKE, burst=max(1, limiter.burst // SPIKE))
+    placing = count_accepted(
+        instruments, partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
+    )
     orders = Orders(
-        place=count_accepted(
-            instruments, partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
-        ),
-        load=cache.get,
+        place=blocking(leak.around(placing, scenarios.on), scenarios.on),
+        load=stampede(cache, scenarios.on),
         load_status=store.status,
         page=store.page,
         followers=followers,
         ending=lambda: lifetime.ending,
     )
-    decide = count_decisions(instruments, limiter.decide)
+    decide = count_decisions(instruments, spike(limiter.decide, crowded.decide, scenarios.on))
+    operators_only = [address_limit(decide), operator(settings.operator_token)]
     return http_api(
         [
             orders_router(orders, rate_limit(decide, settings.keys())),
-            dead_letters_router(letters, [address_limit(decide), operator(settings.operator_token)]),
+            dead_letters_router(letters, operators_only),
+            scenarios_router(Switches(redis), operators_only),
         ],
         [*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()],
         version=settings.service_version,

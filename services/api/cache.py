@@ -28,3 +28,7 @@ class OrderCache:
             if order is not None and order.status in SETTLED:
                 self._kept[order_id] = order
         return order
+
+    def expire(self) -> None:
+        """Forget everything."""
+        self._kept.clear()

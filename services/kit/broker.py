@@ -59,11 +59,19 @@ class Broker:
         self._name = name
         self._connection: AbstractConnection | None = None
         self._up = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._refused = False
 
     @property
     def connected(self) -> bool:
         """Whether a connection is open at this moment."""
         return self._up.is_set()
+
+    def refuse(self, *, refused: bool) -> None:
+        """Give the connection up and make no other, as if the broker were away; or go on."""
+        self._refused = refused
+        if refused:
+            self._lost.set()
 
     async def ping(self) -> None:
         """Raise `ConnectionError` when there is no connection."""
@@ -116,7 +124,9 @@ class Broker:
         return cycle([*self._urls[start:], *self._urls[:start]])
 
     async def _hold(self, url: str) -> None:
-        lost = asyncio.Event()
+        if self._refused:
+            raise ConnectionRefusedError("the broker is to be away")
+        lost = self._lost = asyncio.Event()
         connection = await aio_pika.connect(
             url,
             timeout=CONNECT_TIMEOUT_SECONDS,

@@ -41,6 +41,8 @@ class Consumer:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _consuming: bool = False
+    _paused: asyncio.Event = field(default_factory=asyncio.Event)
+    _resumed: asyncio.Event = field(default_factory=asyncio.Event)
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _cautious: bool = False
     """Whether the last channel was lost: then deliveries are taken one by one until one was settled.
@@ -53,6 +55,9 @@ class Consumer:
         """Consume until `stop`; a broker that went away is waited for."""
         while not self._stopping.is_set():
             pause = PAUSE_SECONDS
+            if self._paused.is_set():
+                await _first(self._resumed, self._stopping)
+                continue
             try:
                 async with self.broker.channel() as channel:
                     await self._consume(channel)
@@ -75,6 +80,12 @@ class Consumer:
         if not self._consuming:
             raise ConnectionError(f"not consuming {self.subscription.queue}")
 
+    def pause(self, *, paused: bool) -> None:
+        """Take nothing more, or go on; those in hand are settled in any case."""
+        on, off = (self._paused, self._resumed) if paused else (self._resumed, self._paused)
+        on.set()
+        off.clear()
+
     def stop(self) -> None:
         """Take no more deliveries; `run` returns when those in hand are settled."""
         self._stopping.set()
@@ -84,9 +95,9 @@ class Consumer:
         async with _lost(channel) as lost:
             if self._cautious:
                 self._settled.clear()
-                await self._take_up_to(1, channel, lost, self._stopping, self._settled)
-            if not lost.is_set() and not self._stopping.is_set():
-                await self._take_up_to(self.prefetch, channel, lost, self._stopping)
+                await self._take_up_to(1, channel, lost, self._stopping, self._paused, self._settled)
+            if not (lost.is_set() or self._stopping.is_set() or self._paused.is_set()):
+                await self._take_up_to(self.prefetch, channel, lost, self._stopping, self._paused)
             self._cautious = lost.is_set()
             if not lost.is_set():
                 await asyncio.gather(*self._tasks)  # their acknowledgements need this channel

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from starlette.applications import Starlette
 
 from observability import Telemetry, TelemetrySettings, setup
+from observability.flags import FlagHook, scenario_requests
 from services.kit.broker import Broker
 from services.kit.consumer import Consumer, consuming
 from services.kit.dependencies import watch_dependencies
@@ -18,7 +19,9 @@ from services.kit.lifetime import until_signalled
 from services.kit.messages import Process
 from services.kit.recovery import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
 from services.kit.redis import load_scripts, redis_client
+from services.kit.scenarios import Scenarios
 from services.kit.topology import Subscription
+from services.notifier.faults import BROKER_DOWN, without_mail_server
 from services.notifier.handlers import Ports, RecipientRefusedError, notify
 from services.notifier.mail import MailServer
 from services.notifier.messages import ORDER_DONE, ORDER_FAILED, OrderOutcome
@@ -42,7 +45,9 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(telemetry.running())
         redis = await enter(redis_client(settings.redis_url))
         broker = Broker(settings.amqp_url, telemetry.instance)
-        consumer = Consumer(broker, OUTCOMES, build(settings, telemetry, redis), settings.prefetch)
+        scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
+        process = build(settings, telemetry, redis, scenarios)
+        consumer = Consumer(broker, OUTCOMES, process, settings.prefetch)
         pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
         probes = Starlette(routes=[*probe_routes(ready, lambda: lifetime.ending), *telemetry.routes()])
@@ -50,11 +55,13 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(lifetime.background(broker.keep_connected(), "broker"))
         watch = watch_dependencies(pings, telemetry.dependency_gauge())
         await enter(lifetime.background(watch, "dependency watch"))
+        scenarios.applies(lambda: broker.refuse(refused=scenarios.everywhere(BROKER_DOWN)))
+        await enter(lifetime.background(scenarios.watch(redis), "scenarios"))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
         await lifetime.wait()
 
 
-def build(settings: Settings, telemetry: Telemetry, redis: Redis) -> Process:
+def build(settings: Settings, telemetry: Telemetry, redis: Redis, scenarios: Scenarios) -> Process:
     """Return the processing of a delivery; opens no connection."""
     store = NotificationStore(
         redis,
@@ -68,7 +75,7 @@ def build(settings: Settings, telemetry: Telemetry, redis: Redis) -> Process:
         "server.port": settings.smtp_port,
     }
     instruments = telemetry.instruments()
-    send = count_emails(instruments, mail_server(settings).send)
+    send = count_emails(instruments, without_mail_server(mail_server(settings).send, scenarios.on))
     ports = Ports(
         claim=store.claim,
         mark_sent=store.mark_sent,

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from starlette.applications import Starlette
 
 from observability import Telemetry, TelemetrySettings, context_headers, setup
+from observability.flags import FlagHook, scenario_requests
 from services.kit.broker import BROKER_ERRORS, Broker
 from services.kit.consumer import Consumer, consuming
 from services.kit.dependencies import watch_dependencies
@@ -24,7 +25,9 @@ from services.kit.periodic import periodically
 from services.kit.recovery import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
 from services.kit.redis import RunScript, load_scripts, redis_client, retrying, waiting_client
 from services.kit.relay import Relay, relaying
+from services.kit.scenarios import Scenarios
 from services.kit.topology import Subscription, waiting_messages
+from services.worker.faults import BROKER_DOWN, CONSUMER_STOPPED, outages, slow_or_hanging
 from services.worker.handlers import Ports, UnknownOrderError, abandon, fulfil
 from services.worker.messages import ORDER_CREATED, OrderCreated, Unusable
 from services.worker.metrics import count_swept, measure_charges, measure_settled
@@ -52,7 +55,8 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         # A connection of its own: what goes wrong with a delivery must not hold up what is to be told.
         outgoing = Broker(settings.amqp_url, f"{telemetry.instance} relay")
         outbox = Outbox(waiting, "worker", context=context_headers)
-        parts = build(settings, telemetry, redis, outbox, partial(_backlog, outgoing))
+        scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
+        parts = build(settings, telemetry, redis, outbox, partial(_backlog, outgoing), scenarios)
         relay = Relay(outbox, outgoing, "worker", telemetry.instance, telemetry.publisher())
         consumer = Consumer(broker, ORDERS, parts.process, settings.prefetch)
         pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
@@ -65,6 +69,8 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(lifetime.background(outgoing.keep_connected(), "outgoing broker"))
         await enter(relaying(lifetime, relay))
         await enter(lifetime.background(watch_outbox(outbox, telemetry.outbox_gauges()), "outbox watch"))
+        scenarios.applies(partial(_apply, scenarios, consumer, broker, outgoing))
+        await enter(lifetime.background(scenarios.watch(redis), "scenarios"))
         await retrying(partial(parts.store.stock_up, settings.stock), lifetime)
         sweeping = periodically(
             partial(sweep_orders, parts.sweeper),
@@ -77,6 +83,13 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await lifetime.wait()
 
 
+def _apply(scenarios: Scenarios, consumer: Consumer, *brokers: Broker) -> None:
+    """Do what a scenario does by itself, without a message that meets it."""
+    consumer.pause(paused=scenarios.everywhere(CONSUMER_STOPPED))
+    for broker in brokers:
+        broker.refuse(refused=scenarios.everywhere(BROKER_DOWN))
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a worker does: stocks up, processes deliveries, sweeps."""
@@ -86,17 +99,18 @@ class Parts:
     sweeper: SweeperPorts
 
 
-def build(
+def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     settings: Settings,
     telemetry: Telemetry,
     redis: Redis,
     outbox: Outbox,
     backlog: Callable[[], Awaitable[int]],
+    scenarios: Scenarios,
 ) -> Parts:
     """Return the worker's parts; opens no connection."""
     scripts = telemetry.traced_scripts(load_scripts(redis, LUA), SPANS)
     store = FulfilmentStore(redis, scripts, outbox, retention=settings.retention_seconds)
-    ports = fulfilment_ports(telemetry, store, payments(settings, scripts))
+    ports = fulfilment_ports(telemetry, store, payments(settings, scripts, scenarios), scenarios)
 
     async def give_up(body: bytes, reason: str) -> None:
         try:
@@ -138,18 +152,21 @@ async def _backlog(broker: Broker) -> int:
         return await waiting_messages(channel, ORDERS.queue)
 
 
-def fulfilment_ports(telemetry: Telemetry, store: FulfilmentStore, provider: SimulatedPayments) -> Ports:
+def fulfilment_ports(
+    telemetry: Telemetry, store: FulfilmentStore, provider: SimulatedPayments, scenarios: Scenarios
+) -> Ports:
     """Return what fulfilling needs, each port seen in the trace and in the metrics."""
     instruments, client = telemetry.instruments(), SpanKind.CLIENT
+    charge = measure_charges(instruments, slow_or_hanging(provider.charge, scenarios.on))
     return Ports(
         reserve=store.reserve,
-        charge=telemetry.traced("charge payment", client)(measure_charges(instruments, provider.charge)),
+        charge=telemetry.traced("charge payment", client)(charge),
         void=telemetry.traced("void payment", client)(provider.void),
         settle=measure_settled(instruments, store.settle),
     )
 
 
-def payments(settings: Settings, scripts: RunScript) -> SimulatedPayments:
+def payments(settings: Settings, scripts: RunScript, scenarios: Scenarios) -> SimulatedPayments:
     """Return the simulated provider."""
     return SimulatedPayments(
         scripts,
@@ -157,4 +174,5 @@ def payments(settings: Settings, scripts: RunScript) -> SimulatedPayments:
         decline_rate=settings.payment_decline_rate,
         outage_rate=settings.payment_outage_rate,
         retention=settings.retention_seconds,
+        outages=outages(scenarios.on),
     )

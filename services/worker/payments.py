@@ -36,17 +36,20 @@ class SimulatedPayments:
     decline_rate: float
     outage_rate: float
     retention: int
+    outages: Callable[[], int] = lambda: 0
+    """How often to be unavailable for an order, beyond the verdict on it."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def charge(self, order: OrderCreatedData) -> None:
         """Take the order's total; raises `PaymentDeclinedError` or `PaymentUnavailableError`."""
         await self._travel()
         verdict = judge(order.payment.token, order.order_id, self.decline_rate, self.outage_rate)
+        outages = verdict.outages + self.outages()
         total = order.total
         state = await self.run(
             "charge",
             [_payment(order.order_id)],
-            [verdict.state, verdict.outages, total.amount, total.currency, now(), self.retention],
+            [verdict.state, outages, total.amount, total.currency, now(), self.retention],
         )
         if state == "unavailable":
             raise PaymentUnavailableError("the payment provider is unavailable")

@@ -6,10 +6,12 @@ from typing import Any
 
 from stack.errors import StackError
 from stack.layout import Layout
-from stack.letters.client import Operator, operator
+from stack.operators import Operator, operator
 from stack.progress import GREEN, YELLOW, Progress, columns
 
 SHOWN_COLUMNS = ("id", "dead_lettered_at", "reason", "attempts", "replays", "correlation_id", "trace_id")
+LETTERS = "dead-letters"
+"""Where the routes are, under `/v1/`."""
 ACTIONS = ("list", "show", "replay", "discard")
 
 
@@ -52,7 +54,7 @@ def command(given: Namespace, layout: Layout, progress: Progress) -> int:
 
 
 def _names(asked: Operator) -> list[str]:
-    return [entry["queue"] for entry in asked.ask("GET")["items"]]
+    return [entry["queue"] for entry in asked.ask("GET", LETTERS)["items"]]
 
 
 def _queue(asked: Operator, beginning: str) -> str:
@@ -64,7 +66,7 @@ def _queue(asked: Operator, beginning: str) -> str:
 
 
 def _list_queues(asked: Operator, given: Namespace, progress: Progress) -> None:
-    answer = asked.ask("GET")
+    answer = asked.ask("GET", LETTERS)
     if given.json:
         progress.write(json.dumps(answer, indent=1))
         return
@@ -74,7 +76,7 @@ def _list_queues(asked: Operator, given: Namespace, progress: Progress) -> None:
 
 
 def _list(asked: Operator, queue: str, given: Namespace, progress: Progress) -> None:
-    answer = asked.ask("GET", queue, limit=given.limit, offset=given.offset)
+    answer = asked.ask("GET", LETTERS, queue, limit=given.limit, offset=given.offset)
     if given.json:
         progress.write(json.dumps(answer, indent=1))
         return
@@ -87,7 +89,7 @@ def _list(asked: Operator, queue: str, given: Namespace, progress: Progress) -> 
 def _show(asked: Operator, queue: str, given: Namespace, progress: Progress) -> None:
     if given.letter is None:
         raise StackError("show needs a letter's id")
-    letter = asked.ask("GET", queue, given.letter)
+    letter = asked.ask("GET", LETTERS, queue, given.letter)
     if given.json:
         progress.write(json.dumps(letter, indent=1))
         return
@@ -112,7 +114,7 @@ def _handle(asked: Operator, queue: str, given: Namespace, progress: Progress) -
         raise StackError(f"{given.action} needs either a letter's id or --all")
     path = [queue, *([given.letter] if given.letter else [])]
     method, path = ("POST", [*path, "replay"]) if given.action == "replay" else ("DELETE", path)
-    answer: dict[str, Any] = asked.ask(method, *path)
+    answer: dict[str, Any] = asked.ask(method, LETTERS, *path)
     if given.json:
         progress.write(json.dumps(answer))
         return

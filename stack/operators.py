@@ -27,13 +27,13 @@ class Operator:
     api: str
     token: str
 
-    def ask(self, method: str, *path: str, **parameters: int) -> Any:  # noqa: ANN401 - JSON
-        """Return what the api answers.
+    def ask(self, method: str, *path: str, **parameters: float) -> Any:  # noqa: ANN401 - JSON
+        """Return what the api answers under `/v1/`.
 
         Raises:
             StackError: It cannot be reached, or refuses; the message has the ids under which that is found.
         """
-        address = "/".join([f"{self.api}/v1/dead-letters", *(quote(part, safe="") for part in path)])
+        address = "/".join([f"{self.api}/v1", *(quote(part, safe="") for part in path)])
         headers = {"Authorization": f"Bearer {self.token}"}
         try:
             answer = httpx2.request(

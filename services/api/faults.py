@@ -1,0 +1,108 @@
+"""What scenarios break in the api: each is a wrapper around the part that a real fault would hit."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+from services.api.cache import OrderCache
+from services.api.limits import Decision
+from services.api.orders import Placed
+from services.api.schemas import NewOrder, Order
+from services.kit.ids import uuid7
+from services.kit.messages import Outgoing, PublishBatch
+from services.kit.scenarios import On, OnFor
+
+Place = Callable[[NewOrder, str | None], Awaitable[Placed]]
+Decide = Callable[[str], Awaitable[Decision]]
+Load = Callable[[str], Awaitable[Order | None]]
+POISON_MESSAGES, DUPLICATE_MESSAGES = "poison-messages", "duplicate-messages"
+BLOCKING_HANDLER, MEMORY_LEAK = "blocking-handler", "memory-leak"
+CACHE_STAMPEDE, TRAFFIC_SPIKE, BROKER_DOWN = "cache-stampede", "traffic-spike", "broker-down"
+
+BLOCKED_SECONDS = 0.4
+LEAKED_BYTES = 256 * 1024
+"""What a request leaves behind."""
+MAX_LEAKS = 600
+"""150 MiB: enough to be seen, not enough to be ended for at 256 MiB."""
+SPIKE = 500
+"""As how many requests one counts."""
+
+
+def blocking(place: Place, on: On) -> Place:
+    """Return the use case with a computation that keeps the event loop from everything else."""
+
+    async def placed(new: NewOrder, key: str | None) -> Placed:
+        if on(BLOCKING_HANDLER):
+            compute(BLOCKED_SECONDS)
+        return await place(new, key)
+
+    return placed
+
+
+def compute(seconds: float) -> None:
+    """Keep this thread's processor busy."""
+    end = perf_counter() + seconds
+    while perf_counter() < end:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Memory that requests leave behind while it leaks, up to a bound."""
+
+    kept: list[bytes] = field(default_factory=list)
+
+    def around(self, place: Place, on: On) -> Place:
+        """Return the use case with the leak."""
+
+        async def placed(new: NewOrder, key: str | None) -> Placed:
+            if on(MEMORY_LEAK) and len(self.kept) < MAX_LEAKS:
+                self.kept.append(b"x" * LEAKED_BYTES)
+            return await place(new, key)
+
+        return placed
+
+    def mend(self, *, leaking: bool) -> None:
+        """Give everything back, unless it still leaks."""
+        if not leaking:
+            self.kept.clear()
+
+
+def stampede(cache: OrderCache, on: On) -> Load:
+    """Return reading through a cache whose entries all have just expired, whenever one is asked for."""
+
+    async def load(order_id: str) -> Order | None:
+        if on(CACHE_STAMPEDE):
+            cache.expire()
+        return await cache.get(order_id)
+
+    return load
+
+
+def spike(decide: Decide, crowded: Decide, on: On) -> Decide:
+    """Return the rate limit as it is, or as it is for a client that sends far more than it may."""
+
+    async def decided(client: str) -> Decision:
+        return await (crowded if on(TRAFFIC_SPIKE) else decide)(client)
+
+    return decided
+
+
+def disturbed(publish: PublishBatch, on_for: OnFor) -> PublishBatch:
+    """Return the publishing of batches with messages twice, and with unreadable ones among them."""
+
+    async def published(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
+        duplicates = [_copy(one) for one in messages if on_for(DUPLICATE_MESSAGES, one.headers)]
+        poison = [
+            replace(_copy(one), message_id=uuid7(), body=b'{"poison":')
+            for one in messages
+            if on_for(POISON_MESSAGES, one.headers)
+        ]
+        results = await publish([*messages, *duplicates, *poison])
+        return results[: len(messages)]
+
+    return published
+
+
+def _copy(message: Outgoing) -> Outgoing:
+    return replace(message, headers=dict(message.headers))

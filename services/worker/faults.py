@@ -1,0 +1,34 @@
+"""What scenarios break in the worker: each is a wrapper around the part that a real fault would hit."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from services.kit.scenarios import On
+from services.worker.messages import OrderCreatedData
+
+Charge = Callable[[OrderCreatedData], Awaitable[None]]
+PAYMENT_SLOW, PAYMENT_ERRORS, PAYMENT_HANG = "payment-slow", "payment-errors", "payment-hang"
+CONSUMER_STOPPED, BROKER_DOWN = "consumer-stopped", "broker-down"
+
+SLOW_SECONDS = 8.0
+"""Longer than an order should take, and well within the deadline of a delivery."""
+OUTAGES = 2
+"""With `payment-errors`, how many charges of an order find the provider unavailable before one succeeds."""
+
+
+def slow_or_hanging(charge: Charge, on: On) -> Charge:
+    """Return the charge with a provider that takes seconds, or that never answers."""
+
+    async def charged(order: OrderCreatedData) -> None:
+        if on(PAYMENT_HANG):
+            await asyncio.Event().wait()  # the delivery's deadline ends it
+        if on(PAYMENT_SLOW):
+            await asyncio.sleep(SLOW_SECONDS)
+        await charge(order)
+
+    return charged
+
+
+def outages(on: On) -> Callable[[], int]:
+    """Return how often the provider is to be unavailable for an order, beyond what it is by itself."""
+    return lambda: OUTAGES if on(PAYMENT_ERRORS) else 0

@@ -1,0 +1,38 @@
+"""Alerts as they arrive: emails to the operators, by Mailpit's API."""
+
+from dataclasses import dataclass
+
+import httpx2
+
+OPERATORS = "operators@orderscope.example"
+LIMIT = "50"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An email to wait for."""
+
+    subject: str
+    """How it begins."""
+    about: str
+    """What its text has in it."""
+
+
+async def arrived(client: httpx2.AsyncClient, mail: str, wanted: Wanted, known: set[str]) -> str | None:
+    """Return the id of an email that is wanted and not among those known, if an inbox has one."""
+    query = f'to:{OPERATORS} subject:"{wanted.subject.strip()}"'
+    answer = await client.get(f"{mail}/api/v1/search", params={"query": query, "limit": LIMIT})
+    for one in answer.json()["messages"]:
+        if one["ID"] in known or not one["Subject"].startswith(wanted.subject):
+            continue
+        text = (await client.get(f"{mail}/api/v1/message/{one['ID']}")).json()
+        if wanted.about in text["HTML"]:
+            return str(one["ID"])
+    return None
+
+
+async def ids(client: httpx2.AsyncClient, mail: str, alert: str) -> set[str]:
+    """Return the ids of all emails about an alert that are there."""
+    query = f"to:{OPERATORS} subject:{alert}"
+    answer = await client.get(f"{mail}/api/v1/search", params={"query": query, "limit": "1000"})
+    return {one["ID"] for one in answer.json()["messages"]}

@@ -1,0 +1,63 @@
+"""What Prometheus knows: the pace of its rules, which alerts are active, the value of a panel."""
+
+import json
+import math
+from typing import Any
+
+import httpx2
+
+from stack.drills.kinds import Panel
+from stack.errors import StackError
+from stack.layout import ROOT
+
+DASHBOARDS = ROOT / "grafana" / "dashboards"
+RATE_INTERVAL = "20s"
+"""What Grafana makes of `$__rate_interval` for a scrape every 5 s."""
+QUICK_SECONDS = 10
+
+
+async def quick(client: httpx2.AsyncClient, prometheus: str) -> bool:
+    """Return whether the waits of its rules are seconds instead of minutes (`DRILL_FAST=1`)."""
+    answer = (await client.get(f"{prometheus}/api/v1/rules", params={"type": "alert"})).json()
+    waits = [rule["duration"] for group in answer["data"]["groups"] for rule in group["rules"]]
+    if not waits:
+        raise StackError(f"Prometheus at {prometheus} has no alert rules")
+    return bool(max(waits) < QUICK_SECONDS)
+
+
+async def active(client: httpx2.AsyncClient, prometheus: str, alert: str) -> bool:
+    """Return whether an alert is pending or firing."""
+    return bool(await series(client, prometheus, f'ALERTS{{alertname="{alert}"}}'))
+
+
+async def series(client: httpx2.AsyncClient, prometheus: str, expression: str) -> list[float]:
+    """Return the values of an expression's series, now."""
+    answer = await client.get(f"{prometheus}/api/v1/query", params={"query": expression})
+    answer.raise_for_status()
+    return [float(one["value"][1]) for one in answer.json()["data"]["result"]]
+
+
+async def value(client: httpx2.AsyncClient, prometheus: str, panel: Panel) -> float | None:
+    """Return a value that a panel shows and that the fault explains, if it shows one."""
+    for expression in expressions(panel):
+        for shown in await series(client, prometheus, expression):
+            if not math.isnan(shown) and panel.shows(shown):
+                return shown
+    return None
+
+
+def expressions(panel: Panel) -> list[str]:
+    """Return a panel's PromQL, as Grafana would send it.
+
+    Raises:
+        KeyError: There is no such panel.
+    """
+    document: Any = json.loads((DASHBOARDS / f"{panel.dashboard}.json").read_text(encoding="utf-8"))
+    for one in document["panels"]:
+        if one.get("title") == panel.title:
+            found = [target["expr"] for target in one["targets"]]
+            return [
+                expression.replace("$__rate_interval", RATE_INTERVAL).replace("$service", panel.service)
+                for expression in found
+            ]
+    raise KeyError(f"dashboard {panel.dashboard} has no panel {panel.title}")

@@ -1,0 +1,59 @@
+"""`scenario`: an operator's command that shows faults and switches them on and off."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from stack.errors import StackError
+from stack.layout import Layout
+from stack.operators import operator
+from stack.progress import DIM, YELLOW, Progress, columns
+
+SCENARIOS = "scenarios"
+"""Where the routes are, under `/v1/`."""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add = parser.add_argument
+    add("action", nargs="?", choices=("list", "on", "off"), default="list", help="what to do (default: list)")
+    add("name", nargs="?", help="which; `off` without a name switches all off")
+    add("--seconds", type=float, default=900.0, help="when it ends by itself (1 to 3600, default: 900)")
+    add("--json", action="store_true", help="what the api answers, as it is")
+    add(
+        "--api",
+        metavar="URL",
+        help="the api's address (default: the native stack's, or http://127.0.0.1:8000)",
+    )
+
+
+def command(given: Namespace, layout: Layout, progress: Progress) -> int:
+    """Do what was asked for; the token comes from OPERATOR_TOKEN, `.env` or, natively, is the public one.
+
+    Raises:
+        StackError: The api refuses or cannot be reached, or the command line lacks something.
+    """
+    asked = operator(layout, given.api)
+    path = [SCENARIOS, *([given.name] if given.name else [])]
+    if given.action == "on":
+        if not given.name:
+            raise StackError("on needs a scenario; `list` tells which there are")
+        answer = asked.ask("PUT", *path, seconds=given.seconds)
+    elif given.action == "off":
+        answer = asked.ask("DELETE", *path)
+    else:
+        answer = asked.ask("GET", SCENARIOS)
+    _show(answer, progress, as_json=given.json)
+    return 0
+
+
+def _show(answer: dict[str, Any], progress: Progress, *, as_json: bool) -> None:
+    if as_json:
+        progress.write(json.dumps(answer, indent=1))
+        return
+    items = answer.get("items", [answer])
+    rows: list[tuple[str, ...]] = [
+        (one["name"], f"on until {one['until']}" if one["on"] else "off", one["description"]) for one in items
+    ]
+    for one, line in zip(items, columns(rows), strict=True):
+        progress.write(progress.paint(line, YELLOW if one["on"] else DIM))
