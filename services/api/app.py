@@ -147,8 +147,10 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         followers=followers,
         ending=lambda: lifetime.ending,
     )
-    decide = count_decisions(instruments, spike(limiter.decide, crowded.decide, scenarios.on))
-    operators_only = [address_limit(decide), operator(settings.operator_token)]
+    counted = count_decisions(instruments)
+    decide = counted(spike(limiter.decide, crowded.decide, scenarios.on))
+    # Who ends a spike must not be kept out by it.
+    operators_only = [address_limit(counted(limiter.decide)), operator(settings.operator_token)]
     return http_api(
         [
             orders_router(orders, rate_limit(decide, settings.keys())),

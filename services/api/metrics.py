@@ -25,16 +25,19 @@ def count_accepted(instruments: Instruments, place: Place) -> Place:
     return counted
 
 
-def count_decisions(instruments: Instruments, decide: Decide) -> Decide:
-    """Count each decision of the rate limiter."""
+def count_decisions(instruments: Instruments) -> Callable[[Decide], Decide]:
+    """Return what counts each decision of a rate limiter; the metric is registered once."""
     count = instruments.counter(
         "rate_limit_decisions", "Requests that met the rate limit.", "decision", ("allowed", "limited")
     )
 
-    async def counted(client: str) -> Decision:
-        decision = await decide(client)
-        count("allowed" if decision.allowed else "limited")
-        return decision
+    def counted(decide: Decide) -> Decide:
+        async def decided(client: str) -> Decision:
+            decision = await decide(client)
+            count("allowed" if decision.allowed else "limited")
+            return decision
+
+        return decided
 
     return counted
 

@@ -8,6 +8,7 @@ from services.api.dead_letters import dead_letters_router
 from services.api.dependencies import address_limit, operator, rate_limit
 from services.api.http import http_api
 from services.api.routes import Orders, orders_router
+from services.api.scenarios import scenarios_router
 from services.api.settings import Settings
 
 VERSION: str = Settings.model_fields["service_version"].default
@@ -19,9 +20,11 @@ def document() -> dict[str, Any]:
     orders = Orders(
         place=nothing, load=nothing, load_status=nothing, page=nothing, followers=nothing, ending=nothing
     )
+    operators_only = [address_limit(nothing), operator("")]
     routers = [
         orders_router(orders, rate_limit(nothing, nothing)),
-        dead_letters_router(nothing, [address_limit(nothing), operator("")]),
+        dead_letters_router(nothing, operators_only),
+        scenarios_router(nothing, operators_only),
     ]
     return http_api(routers, [], version=VERSION, ids=dict).openapi()
 

@@ -234,6 +234,44 @@ async def _seen(things: list[Delivery] | list[bool], count: int) -> bool:
     return len(things) >= count
 
 
+async def test_a_paused_consumer_takes_nothing_until_it_goes_on(
+    broker: Broker, channel: AbstractChannel
+) -> None:
+    """What is in hand is settled; what comes meanwhile waits in the queue."""
+    seen, process = answering(Settlement("ack", "done"))
+    async with consuming(broker, channel, process) as consumer:
+        await eventually(lambda: _consuming(consumer))
+        consumer.pause(paused=True)
+        await eventually(lambda: _stopped(consumer))
+        await publish(channel, "test.queue", message())
+        await asyncio.sleep(0.3)
+        assert seen == []
+        consumer.pause(paused=False)
+        await eventually(lambda: _seen(seen, 1))
+
+
+async def test_a_broker_that_is_refused_is_away_until_it_is_not(
+    broker: Broker, channel: AbstractChannel
+) -> None:
+    """The consumer loses its channel, readiness says so, and afterwards it goes on by itself."""
+    seen, process = answering(Settlement("ack", "done"))
+    async with consuming(broker, channel, process) as consumer:
+        await eventually(lambda: _consuming(consumer))
+        broker.refuse(refused=True)
+        await eventually(lambda: _stopped(consumer))
+        with pytest.raises(ConnectionError):
+            await broker.ping()
+        await publish(channel, "test.queue", message())
+        await asyncio.sleep(0.5)
+        assert not broker.connected
+        broker.refuse(refused=False)
+        await eventually(lambda: _seen(seen, 1), seconds=15)
+
+
+async def _stopped(consumer: Consumer) -> bool:
+    return not await _consuming(consumer)
+
+
 async def test_a_queue_of_another_version_is_told_and_waited_for(
     broker: Broker, channel: AbstractChannel, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,58 @@
+"""Scenarios in a real Redis: what an operator switches, every service hears."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from services.kit.scenarios import KEY, Scenarios, Switches
+from tests.servers import eventually
+
+
+@pytest.fixture
+async def scenarios(redis: Redis) -> AsyncIterator[Scenarios]:
+    """Return what a service knows of the scenarios while it runs."""
+    found = Scenarios(lambda _: "")
+    task = asyncio.create_task(found.watch(redis))
+    yield found
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_service_hears_what_is_switched(redis: Redis, scenarios: Scenarios) -> None:
+    """On and off, within a second; nobody restarts anything."""
+    switches = Switches(redis)
+    await switches.on("smtp-down", 60)
+
+    async def on() -> bool:
+        return scenarios.on("smtp-down")
+
+    async def off() -> bool:
+        return not scenarios.on("smtp-down")
+
+    await eventually(on, seconds=2)
+    assert list(await switches.ends()) == ["smtp-down"]
+    await switches.off("smtp-down")
+    await eventually(off, seconds=2)
+    assert await switches.ends() == {}
+
+
+async def test_what_is_over_is_not_told(redis: Redis, scenarios: Scenarios) -> None:
+    """Whoever forgot to switch it off finds it off."""
+    await Switches(redis).on("smtp-down", 0.01)
+    await asyncio.sleep(0.1)
+    assert await Switches(redis).ends() == {}
+    assert not scenarios.on("smtp-down")
+
+
+async def test_nonsense_in_redis_ends_no_service(redis: Redis, scenarios: Scenarios) -> None:
+    """It is logged, and looked at again."""
+    await redis.hset(KEY, "smtp-down", "soon")
+    await asyncio.sleep(0.7)
+    await redis.hset(KEY, "smtp-down", "99999999999")
+
+    async def on() -> bool:
+        return scenarios.on("smtp-down")
+
+    await eventually(on, seconds=2)

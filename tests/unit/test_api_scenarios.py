@@ -1,0 +1,77 @@
+"""The operators' routes for scenarios."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from services.api.http import http_api
+from services.api.problems import MEDIA_TYPE
+from services.api.scenarios import SCENARIOS, scenarios_router
+from tests.unit.api_app import IDS
+from tests.unit.asgi import call, http_scope
+
+
+class Board:
+    """Stands for the switches in Redis."""
+
+    def __init__(self) -> None:
+        """Start with everything off."""
+        self.until: dict[str, float] = {}
+
+    async def ends(self) -> Mapping[str, float]:
+        """Return what is on."""
+        return self.until
+
+    async def on(self, name: str, seconds: float) -> None:
+        """Switch one on."""
+        self.until[name] = time.time() + seconds
+
+    async def off(self, *names: str) -> None:
+        """Switch some off."""
+        for name in names:
+            self.until.pop(name, None)
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    """Return an application with the routes, open to all."""
+    board: Any = Board()
+    return http_api([scenarios_router(board, [])], [], version="1", ids=lambda: IDS)
+
+
+async def on(app: FastAPI) -> list[str]:
+    """Return the names of those that are on."""
+    answer = await call(app, http_scope("GET", "/v1/scenarios"))
+    assert [one["name"] for one in answer.json()["items"]] == list(SCENARIOS)
+    return [one["name"] for one in answer.json()["items"] if one["on"]]
+
+
+async def test_a_scenario_is_switched_on_for_a_while_and_off(app: FastAPI) -> None:
+    """Each answer tells how it stands; doing it twice is no error."""
+    for _ in range(2):
+        answer = await call(app, http_scope("PUT", "/v1/scenarios/smtp-down"))
+        assert (answer.status, answer.json()["on"]) == (200, True)
+    assert await on(app) == ["smtp-down"]
+    for _ in range(2):
+        answer = await call(app, http_scope("DELETE", "/v1/scenarios/smtp-down"))
+        assert (answer.status, answer.json()["until"]) == (200, None)
+    assert await on(app) == []
+
+
+async def test_all_are_switched_off_at_once(app: FastAPI) -> None:
+    """However many there are."""
+    for name in ("smtp-down", "broker-down"):
+        await call(app, http_scope("PUT", f"/v1/scenarios/{name}"))
+    assert (await call(app, http_scope("DELETE", "/v1/scenarios"))).status == 200
+    assert await on(app) == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_what_does_not_exist_is_named(app: FastAPI, method: str) -> None:
+    """A problem that tells which there are."""
+    answer = await call(app, http_scope(method, "/v1/scenarios/nonsense"))
+    assert (answer.status, answer.header("content-type")) == (404, MEDIA_TYPE)
+    assert "payment-slow" in answer.json()["detail"]

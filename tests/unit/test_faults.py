@@ -1,0 +1,197 @@
+"""What scenarios break, and that they break nothing while they are off."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from services.api.cache import OrderCache
+from services.api.faults import LEAKED_BYTES, MAX_LEAKS, Leak, blocking, disturbed, spike, stampede
+from services.api.limits import Decision
+from services.api.orders import Placed
+from services.api.schemas import NewOrder, Order
+from services.kit.messages import Outgoing
+from services.notifier.emails import Email
+from services.notifier.faults import without_mail_server
+from services.notifier.mail import MailServerError
+from services.worker.faults import OUTAGES, outages, slow_or_hanging
+from services.worker.messages import OrderCreatedData
+
+NOTHING: Any = None
+PLACED = Placed(NOTHING, replayed=False)
+ORDER, EMAIL, NEW = cast("OrderCreatedData", NOTHING), cast("Email", NOTHING), cast("NewOrder", NOTHING)
+
+
+def never(_: str) -> bool:
+    """Have nothing on."""
+    return False
+
+
+def always(_: str) -> bool:
+    """Have everything on."""
+    return True
+
+
+def only(name: str) -> Any:  # noqa: ANN401 - `On`
+    """Have one scenario on."""
+    return lambda asked: asked == name
+
+
+async def place(_: NewOrder, __: str | None) -> Placed:
+    """Place an order."""
+    return PLACED
+
+
+def message(number: int, **headers: str) -> Outgoing:
+    """Return a message on its way out."""
+    return Outgoing(f"{number}-0", "orders", "order.created.v1", f"m{number}", "c", b"{}", {**headers})
+
+
+async def sent(messages: Sequence[Outgoing], scenario: str) -> tuple[list[Outgoing], list[Any]]:
+    """Publish under a scenario; return what was published, and what the relay hears."""
+    out: list[Outgoing] = []
+
+    async def publish(batch: Sequence[Outgoing]) -> Sequence[BaseException | None]:
+        out.extend(batch)
+        return [ConnectionError(one.message_id) if one.message_id == "m2" else None for one in batch]
+
+    def on_for(name: str, headers: Mapping[str, object]) -> bool:
+        return name == scenario and headers.get("who") != "others"
+
+    return out, list(await disturbed(publish, on_for)(messages))
+
+
+async def test_duplicates_are_the_same_message_with_headers_of_their_own() -> None:
+    """Each publish span writes its context into them; the relay hears of the originals only."""
+    first, second = message(1), message(2)
+    out, heard = await sent([first, second], "duplicate-messages")
+    assert [one.message_id for one in out] == ["m1", "m2", "m1", "m2"]
+    assert out[2].headers is not first.headers
+    assert [str(error) for error in heard] == ["None", "m2"]
+
+
+async def test_poison_is_a_message_of_its_own_that_nobody_can_read() -> None:
+    """In the trace and under the correlation id of the order beside it."""
+    out, heard = await sent([message(1, traceparent="t")], "poison-messages")
+    assert [one.body for one in out] == [b"{}", b'{"poison":']
+    assert out[1].message_id != "m1"
+    assert (out[1].headers, out[1].correlation_id) == ({"traceparent": "t"}, "c")
+    assert heard == [None]
+
+
+@pytest.mark.parametrize(("name", "who"), [("", "us"), ("poison-messages", "others")])
+async def test_other_messages_are_left_alone(name: str, who: str) -> None:
+    """While nothing is on, or on for others only."""
+    out, heard = await sent([message(1, who=who)], name)
+    assert [one.message_id for one in out] == ["m1"]
+    assert heard == [None]
+
+
+async def test_a_blocked_loop_turns_for_nobody() -> None:
+    """A timer runs late by as long as the handler computes."""
+    began = perf_counter()
+    timer = asyncio.create_task(asyncio.sleep(0.01))
+    await asyncio.sleep(0)
+    assert await blocking(place, always)(NEW, None) is PLACED
+    await timer
+    assert perf_counter() - began > 0.35
+    began = perf_counter()
+    await blocking(place, never)(NEW, None)
+    assert perf_counter() - began < 0.1
+
+
+async def test_a_leak_has_a_bound_and_can_be_mended() -> None:
+    """It grows with each request, not without end, and gives everything back."""
+    leak = Leak()
+    for _ in range(2):
+        await leak.around(place, only("memory-leak"))(NEW, None)
+    await leak.around(place, never)(NEW, None)
+    assert sum(map(len, leak.kept)) == 2 * LEAKED_BYTES
+    leak.mend(leaking=True)
+    assert len(leak.kept) == 2
+    leak.kept.extend([b""] * MAX_LEAKS)
+    full = len(leak.kept)
+    await leak.around(place, always)(NEW, None)
+    assert len(leak.kept) == full
+    leak.mend(leaking=False)
+    assert leak.kept == []
+
+
+async def test_a_stampede_finds_nothing_in_the_cache() -> None:
+    """Every read is a miss, also of what was read just before."""
+    reads: list[str] = []
+
+    async def load(_: str) -> Order | None:
+        return cast("Order", SimpleNamespace(status="done"))
+
+    cache = OrderCache(load, entries=10, ttl=60, on_read=reads.append)
+    for on in (never, never, always, always):
+        await stampede(cache, on)("1")
+    assert reads == ["miss", "hit", "miss", "miss"]
+
+
+async def test_a_spike_meets_the_stricter_limit() -> None:
+    """And nobody does while there is none."""
+
+    def limit(remaining: int) -> Any:  # noqa: ANN401 - `Decide`
+        async def decide(_: str) -> Decision:
+            return Decision(allowed=True, limit=9, remaining=remaining, retry_after=0, reset_after=0)
+
+        return decide
+
+    assert (await spike(limit(8), limit(0), never)("me")).remaining == 8
+    assert (await spike(limit(8), limit(0), always)("me")).remaining == 0
+
+
+async def test_a_hanging_provider_answers_once_it_is_repaired() -> None:
+    """Until then it does not, however long one waits."""
+    on, charged = {"payment-hang"}, list[object]()
+
+    async def charge(order: OrderCreatedData) -> None:
+        charged.append(order)
+
+    task = asyncio.ensure_future(slow_or_hanging(charge, on.__contains__)(ORDER))
+    done, _ = await asyncio.wait([task], timeout=0.05)
+    assert not done
+    assert charged == []
+    on.clear()
+    await asyncio.wait_for(task, 2)
+    assert charged == [ORDER]
+
+
+async def test_a_slow_provider_takes_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than an order should take, and then it pays."""
+    naps: list[float] = []
+
+    async def nap(seconds: float) -> None:
+        naps.append(seconds)
+
+    async def charge(_: OrderCreatedData) -> None:
+        naps.append(0)
+
+    monkeypatch.setattr(asyncio, "sleep", nap)
+    await slow_or_hanging(charge, only("payment-slow"))(ORDER)
+    await slow_or_hanging(charge, never)(ORDER)
+    assert naps == [8.0, 0, 0]
+
+
+def test_payment_errors_are_outages_that_pass() -> None:
+    """Fewer than an order has attempts: no order is lost to a drill."""
+    assert outages(always)() == OUTAGES < 4
+    assert outages(never)() == 0
+
+
+async def test_a_mail_server_that_is_down_takes_nothing() -> None:
+    """And everything once it is back."""
+    taken: list[object] = []
+
+    async def send(email: Email) -> None:
+        taken.append(email)
+
+    with pytest.raises(MailServerError):
+        await without_mail_server(send, always)(EMAIL)
+    await without_mail_server(send, never)(EMAIL)
+    assert taken == [EMAIL]

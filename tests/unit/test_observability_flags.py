@@ -1,0 +1,60 @@
+"""Flags on spans, and scenarios that requests ask for."""
+
+from openfeature import api
+from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
+from opentelemetry import baggage
+from opentelemetry.context import attach, detach
+from opentelemetry.sdk.trace import TracerProvider
+
+from observability.flags import FlagHook, scenario_requests
+
+ASKS = {"baggage": "other=1,scenario=payment-slow"}
+
+
+def attributes_after(flag: str) -> dict[str, object]:
+    """Return the attributes of a span inside of which a flag was asked for."""
+    flags = {name: InMemoryFlag(name, {"on": True, "off": False}) for name in ("on", "off")}
+    api.set_provider_and_wait(InMemoryProvider(flags), "flags-test")
+    client = api.get_client("flags-test")
+    client.add_hooks([FlagHook()])
+    with TracerProvider().get_tracer("test").start_as_current_span("work") as span:
+        client.get_boolean_value(flag, default_value=False)
+    return dict(getattr(span, "attributes", {}))
+
+
+def test_a_flag_that_is_on_stands_on_the_span_at_hand() -> None:
+    """Under the names of the semantic conventions, where a search finds it."""
+    assert attributes_after("on") == {
+        "feature_flag.key": "on",
+        "feature_flag.result.variant": "on",
+        "feature_flag.result.reason": "static",
+        "feature_flag.provider.name": "In-Memory Provider",
+    }
+
+
+def test_a_flag_that_is_off_is_nothing_to_tell() -> None:
+    """Nor is one that nobody knows."""
+    assert attributes_after("off") == attributes_after("unknown") == {}
+
+
+def test_a_request_asks_by_its_baggage() -> None:
+    """The work at hand by its context, a message by its headers; others ask for nothing."""
+    requested = scenario_requests("development")
+    assert requested(None) == ""
+    token = attach(baggage.set_baggage("scenario", "smtp-down"))
+    try:
+        assert requested(None) == "smtp-down"
+    finally:
+        detach(token)
+    assert requested(ASKS) == "payment-slow"
+    assert requested({}) == requested({"baggage": 5}) == requested({"baggage": "scenario"}) == ""
+
+
+def test_in_production_no_request_asks_for_a_fault() -> None:
+    """Whatever it sends."""
+    requested = scenario_requests("production")
+    token = attach(baggage.set_baggage("scenario", "smtp-down"))
+    try:
+        assert requested(None) == requested(ASKS) == ""
+    finally:
+        detach(token)
