@@ -105,6 +105,12 @@ _CLIENTS = (
         warn=0.1,
         bad=0.5,
     ),
+    Panel(
+        title="Order cache",
+        description="Hits save Redis a trip. Misses alone: orders are lost before they are asked for again.",
+        unit=RequestsPerSecond,
+        queries=(Query(rate("order_cache_reads_total", by="result"), "{{result}}"),),
+    ),
 )
 
 _ORDERS = (

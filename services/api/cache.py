@@ -11,7 +11,7 @@ SETTLED = frozenset({"done", "failed"})
 
 
 class OrderCache:
-    """A bounded cache in front of a loader; `on_read` hears `hit` or `miss`."""
+    """A bounded cache in front of a loader; `on_read` hears `hit`, `miss`, or `open`: not settled."""
 
     def __init__(self, load: Load, *, entries: int, ttl: float, on_read: Callable[[str], None]) -> None:
         """Keep up to `entries` orders for `ttl` seconds each."""
@@ -21,14 +21,18 @@ class OrderCache:
 
     async def get(self, order_id: str) -> Order | None:
         """Return an order, from memory when it is settled and was read before."""
-        order = self._kept.get(order_id)
-        self._on_read("miss" if order is None else "hit")
-        if order is None:
-            order = await self._load(order_id)
-            if order is not None and order.status in SETTLED:
-                self._kept[order_id] = order
+        kept = self._kept.get(order_id)
+        if kept is not None:
+            self._on_read("hit")
+            return kept
+        order = await self._load(order_id)
+        if order is not None and order.status in SETTLED:
+            self._kept[order_id] = order
+            self._on_read("miss")
+        else:
+            self._on_read("open")
         return order
 
-    def expire(self) -> None:
-        """Forget everything."""
-        self._kept.clear()
+    def expire(self, order_id: str) -> None:
+        """Forget an order."""
+        self._kept.pop(order_id, None)

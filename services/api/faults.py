@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from mmap import mmap
 from time import perf_counter
 
 from services.api.cache import OrderCache
@@ -46,34 +47,40 @@ def compute(seconds: float) -> None:
         pass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Leak:
-    """Memory that requests leave behind while it leaks, up to a bound."""
+    """Memory that requests leave behind, up to a bound, until the leak is mended."""
 
-    kept: list[bytes] = field(default_factory=list)
+    kept: list[mmap] = field(default_factory=list)
+    _leaking: bool = False
 
     def around(self, place: Place, on: On) -> Place:
         """Return the use case with the leak."""
 
         async def placed(new: NewOrder, key: str | None) -> Placed:
             if on(MEMORY_LEAK) and len(self.kept) < MAX_LEAKS:
-                self.kept.append(b"x" * LEAKED_BYTES)
+                # Mapped, so that the system gets it back at once: what Python frees it may keep.
+                self.kept.append(mmap(-1, LEAKED_BYTES))
+                self.kept[-1].write(b"x" * LEAKED_BYTES)
             return await place(new, key)
 
         return placed
 
     def mend(self, *, leaking: bool) -> None:
-        """Give everything back, unless it still leaks."""
-        if not leaking:
+        """Give everything back once it does not leak any more for everybody."""
+        if self._leaking and not leaking:
+            for piece in self.kept:
+                piece.close()
             self.kept.clear()
+        self._leaking = leaking
 
 
 def stampede(cache: OrderCache, on: On) -> Load:
-    """Return reading through a cache whose entries all have just expired, whenever one is asked for."""
+    """Return reading through a cache in which whatever is asked for has just expired."""
 
     async def load(order_id: str) -> Order | None:
         if on(CACHE_STAMPEDE):
-            cache.expire()
+            cache.expire(order_id)
         return await cache.get(order_id)
 
     return load
@@ -83,7 +90,8 @@ def spike(decide: Decide, crowded: Decide, on: On) -> Decide:
     """Return the rate limit as it is, or as it is for a client that sends far more than it may."""
 
     async def decided(client: str) -> Decision:
-        return await (crowded if on(TRAFFIC_SPIKE) else decide)(client)
+        # Counted apart: the client's own count, and an operator at its address, are as before.
+        return await (crowded(f"spike {client}") if on(TRAFFIC_SPIKE) else decide(client))
 
     return decided
 

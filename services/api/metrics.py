@@ -54,4 +54,6 @@ def letters_handled(instruments: Instruments) -> Count:
 
 def cache_reads(instruments: Instruments) -> Count:
     """Return the counter of an order cache's reads."""
-    return instruments.counter("order_cache_reads", "Reads of single orders.", "result", ("hit", "miss"))
+    return instruments.counter(
+        "order_cache_reads", "Reads of single orders.", "result", ("hit", "miss", "open")
+    )

@@ -27,7 +27,7 @@ SCENARIOS: Mapping[str, str] = {
     "consumer-stopped": "The worker takes no more messages; it lives and answers otherwise.",
     "blocking-handler": "Placing an order computes for 0.4 s on the api's event loop.",
     "memory-leak": "Placing an order leaves 256 KiB behind in the api, up to 150 MiB.",
-    "cache-stampede": "Whenever an order is read, all that the api's cache keeps has just expired.",
+    "cache-stampede": "Whenever an order is read, it has just expired in the api's cache.",
     "broker-down": "No service reaches RabbitMQ.",
     "traffic-spike": "Each request counts as 500 against its client's limit.",
 }
@@ -43,7 +43,7 @@ class Scenario(BaseModel):
     until: str | None = Field(description="When it ends by itself: RFC 3339 time, UTC.")
 
 
-class Scenarios(BaseModel):
+class ScenarioList(BaseModel):
     """All of them."""
 
     items: list[Scenario]
@@ -64,17 +64,17 @@ def scenarios_router(switches: Switches, before: Sequence[Dependency]) -> APIRou
 
 def _all(router: APIRouter, switches: Switches) -> None:
     @router.get("")
-    async def list_scenarios() -> Scenarios:
+    async def list_scenarios() -> ScenarioList:
         """Return all scenarios, and which are on."""
         ends = await switches.ends()
-        return Scenarios(items=[_scenario(name, ends.get(name)) for name in SCENARIOS])
+        return ScenarioList(items=[_scenario(name, ends.get(name)) for name in SCENARIOS])
 
     @router.delete("")
-    async def clear_scenarios() -> Scenarios:
+    async def clear_scenarios() -> ScenarioList:
         """Switch every scenario off."""
         await switches.off(*SCENARIOS)
         log.warning("scenarios cleared")
-        return Scenarios(items=[_scenario(name, None) for name in SCENARIOS])
+        return ScenarioList(items=[_scenario(name, None) for name in SCENARIOS])
 
 
 def _one(router: APIRouter, switches: Switches) -> None:

@@ -81,7 +81,7 @@ class Consumer:
             raise ConnectionError(f"not consuming {self.subscription.queue}")
 
     def pause(self, *, paused: bool) -> None:
-        """Take nothing more, or go on; those in hand are settled in any case."""
+        """Take nothing more, or go on; what is in hand is settled first in either case."""
         on, off = (self._paused, self._resumed) if paused else (self._resumed, self._paused)
         on.set()
         off.clear()
@@ -98,7 +98,8 @@ class Consumer:
                 await self._take_up_to(1, channel, lost, self._stopping, self._paused, self._settled)
             if not (lost.is_set() or self._stopping.is_set() or self._paused.is_set()):
                 await self._take_up_to(self.prefetch, channel, lost, self._stopping, self._paused)
-            self._cautious = lost.is_set()
+            untried = self._cautious and not self._settled.is_set()
+            self._cautious = lost.is_set() or untried
             if not lost.is_set():
                 await asyncio.gather(*self._tasks)  # their acknowledgements need this channel
 

@@ -45,17 +45,41 @@ Requested = Callable[[Mapping[str, object] | None], str]
 """Returns which scenario the work at hand, or a message by its headers, asks for; empty for none."""
 
 
-class Scenarios(InMemoryProvider):
+class _Flags(InMemoryProvider):
+    """OpenFeature's view: each scenario is a boolean flag; there are no others."""
+
+    def __init__(self, everywhere: On) -> None:
+        super().__init__({})
+        self._everywhere = everywhere
+
+    def get_metadata(self) -> Metadata:
+        return Metadata(name=PROVIDER)
+
+    def resolve_boolean_details(
+        self,
+        flag_key: str,
+        default_value: bool,  # noqa: FBT001 - as OpenFeature has it
+        evaluation_context: EvaluationContext | None = None,
+    ) -> FlagResolutionDetails[bool]:
+        attributes = evaluation_context.attributes if evaluation_context else {}
+        if attributes.get(REQUESTED) == flag_key:
+            return FlagResolutionDetails(value=True, variant="on", reason=Reason.TARGETING_MATCH)
+        if self._everywhere(flag_key):
+            return FlagResolutionDetails(value=True, variant="on", reason=Reason.STATIC)
+        return FlagResolutionDetails(value=default_value, variant="off", reason=Reason.DEFAULT)
+
+
+class Scenarios:
     """Knows which scenarios are on; asked for one, it costs next to nothing while none is."""
 
     def __init__(self, requested: Requested, hooks: Sequence[Hook] = ()) -> None:
         """Ask `requested` what a request wants; `hooks` hear of every scenario that is found to be on."""
-        super().__init__({})
         self._requested = requested
         self._until: dict[str, float] = {}
         self._effects: list[Callable[[], None]] = []
+        # OpenFeature keeps providers for the whole process, by domain: each of ours has one.
         domain = f"{PROVIDER}-{id(self)}"
-        api.set_provider_and_wait(self, domain)
+        api.set_provider_and_wait(_Flags(self.everywhere), domain)
         self._client = api.get_client(domain)
         self._client.add_hooks(list(hooks))
 
@@ -76,45 +100,39 @@ class Scenarios(InMemoryProvider):
         return self._until.get(name, 0.0) > time.time()
 
     def applies(self, effect: Callable[[], None]) -> None:
-        """Have something done after every look at what is on: for effects that no request sets off."""
+        """Have something done at every look at what is on: for effects that no request sets off."""
         self._effects.append(effect)
 
     async def watch(self, redis: Redis) -> None:
         """Look at what is on every half second, until cancelled; what was seen holds while Redis is away."""
 
         async def look() -> None:
-            found: Any = await redis.hgetall(KEY)
-            self._learn({name: float(until) for name, until in found.items()})
+            try:
+                self.learn(ends(await redis.hgetall(KEY)))
+            finally:  # what is over is over, also while Redis is away
+                for effect in self._effects:
+                    effect()
 
-        await periodically(
-            look, WATCH_SECONDS, name="looking at the scenarios", errors=(RedisError, ValueError)
-        )
+        await periodically(look, WATCH_SECONDS, name="looking at the scenarios", errors=(RedisError,))
 
-    def _learn(self, found: Mapping[str, float]) -> None:
-        now, before = time.time(), set(self._until)
-        self._until = {name: until for name, until in found.items() if until > now}
-        for name in before ^ set(self._until):
-            log.warning("scenario switched", scenario=name, on=name in self._until)
-        for effect in self._effects:
-            effect()
+    def learn(self, found: Mapping[str, float]) -> None:
+        """Take over what is on, by the Unix time at which each ends."""
+        for name in found.keys() ^ self._until.keys():
+            log.warning("scenario switched", scenario=name, on=name in found)
+        self._until = dict(found)
 
-    def get_metadata(self) -> Metadata:
-        """Return the provider's name."""
-        return Metadata(name=PROVIDER)
 
-    def resolve_boolean_details(
-        self,
-        flag_key: str,
-        default_value: bool,  # noqa: FBT001 - as OpenFeature has it
-        evaluation_context: EvaluationContext | None = None,
-    ) -> FlagResolutionDetails[bool]:
-        """Return whether a scenario is on, and because of whom."""
-        attributes = evaluation_context.attributes if evaluation_context else {}
-        if attributes.get(REQUESTED) == flag_key:
-            return FlagResolutionDetails(value=True, variant="on", reason=Reason.TARGETING_MATCH)
-        if self.everywhere(flag_key):
-            return FlagResolutionDetails(value=True, variant="on", reason=Reason.STATIC)
-        return FlagResolutionDetails(value=default_value, variant="off", reason=Reason.DEFAULT)
+def ends(found: Mapping[Any, Any]) -> dict[str, float]:
+    """Return, of a hash in Redis, what has not ended yet; a value that is no time is over."""
+    now = time.time()
+    return {name: until for name, text in found.items() if (until := _time(text)) > now}
+
+
+def _time(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 class Switches:
@@ -126,9 +144,7 @@ class Switches:
 
     async def ends(self) -> Mapping[str, float]:
         """Return the Unix time at which each scenario that is on ends."""
-        found: Any = await self._redis.hgetall(KEY)
-        ends = {name: float(until) for name, until in found.items()}
-        return {name: until for name, until in ends.items() if until > time.time()}
+        return ends(await self._redis.hgetall(KEY))
 
     async def on(self, name: str, seconds: float) -> None:
         """Switch a scenario on for so many seconds from now."""

@@ -1,162 +1,132 @@
 """The drills: one for each scenario."""
 
-from collections.abc import Callable, Sequence
-
-from stack.drills.kinds import Drill, Load, Panel, Search
-from stack.drills.traces import Span
+from stack.drills.causes import (
+    ACCEPT,
+    CHARGE,
+    FLAG,
+    POST,
+    PROCESS,
+    PUBLISH,
+    RESERVE,
+    flagged,
+    lacking,
+    poisoned,
+    twice,
+)
+from stack.drills.kinds import Alert, Drill, Load, Panel
+from stack.drills.traces import Search
 from stack.errors import StackError
 
-FLAG = "feature_flag.key"
-PUBLISH, PROCESS, POST = "publish orders:order.created.v1", "process worker.order-created", "POST /v1/orders"
-ORDERS = "worker.order-created"
-
-
-def flagged(name: str, where: str) -> Callable[[Sequence[Span]], str]:
-    """Return what looks for a span of a name that a scenario marked."""
-
-    def cause(spans: Sequence[Span]) -> str:
-        for span in spans:
-            if span.name == where and span.attributes.get(FLAG) == name:
-                ended = "failed" if span.failed else "took"
-                return f"{span.service}: {span.name} {ended} {span.duration_ms:.0f} ms ({FLAG}={name})"
-        return ""
-
-    return cause
-
-
-def unread(spans: Sequence[Span]) -> str:
-    """Look for an order that was published and that nobody took."""
-    names = {span.name for span in spans}
-    return "published, and never processed" if PUBLISH in names and PROCESS not in names else ""
-
-
-def unpublished(spans: Sequence[Span]) -> str:
-    """Look for an order that was accepted and not published."""
-    names = {span.name for span in spans}
-    return "accepted, and never published" if POST in names and PUBLISH not in names else ""
-
-
-def poisoned(spans: Sequence[Span]) -> str:
-    """Look for a message that was set aside because nobody can read it."""
-    broken = [span for span in spans if span.attributes.get("orderscope.outcome") == "malformed_json"]
-    return f"{broken[0].service}: {broken[0].name} set it aside: malformed_json" if broken else ""
-
-
-def twice(spans: Sequence[Span]) -> str:
-    """Look for a message that was delivered, and done, more than once."""
-    duplicate = [span for span in spans if span.attributes.get("orderscope.outcome") == "duplicate"]
-    first = [span for span in spans if span.attributes.get("orderscope.outcome") == "done"]
-    same = {span.attributes.get("messaging.message.id") for span in duplicate + first}
-    return (
-        "one message id, processed twice: done, then duplicate"
-        if duplicate and first and len(same) == 1
-        else ""
-    )
-
+ORDERS, OUTCOMES = "worker.order-created", "notifier.order-outcome"
+READ = "GET /v1/orders/{order_id}"
+LATE = 10.0
+"""Seconds after which a trace that lacks a span will not get it by itself."""
 
 DRILLS = (
     Drill(
         name="payment-slow",
-        alert="SettlementBudgetBurn",
-        about="take more than 5 s",
+        alert=Alert("SettlementBudgetBurn", "page", ("take more than 5 s",)),
         panel=Panel("overview", "Accepted to settled p95", at_least=5),
-        search=Search("worker", "charge payment", longer_than_ms=5000),
-        cause=flagged("payment-slow", "charge payment"),
+        search=Search(flagged("payment-slow", CHARGE), "worker", CHARGE, longer_than_ms=5000),
         load=Load(orders=4),
     ),
     Drill(
         name="payment-errors",
-        alert="RetryStorm",
-        about=ORDERS,
-        panel=Panel("queues", "Retries", at_least=0.1),
-        search=Search("worker", PROCESS, {"error.type": "payment_unavailable"}),
-        cause=flagged("payment-errors", "charge payment"),
+        alert=Alert("RetryStorm", "page", (f"Retry storm on {ORDERS}",), f'queue="{ORDERS}"'),
+        panel=Panel(
+            "queues", "Retries", at_least=0.5, labels={"queue": ORDERS, "reason": "payment_unavailable"}
+        ),
+        search=Search(
+            flagged("payment-errors", CHARGE), "worker", PROCESS, {"error.type": "payment_unavailable"}
+        ),
     ),
     Drill(
         name="payment-hang",
-        alert="BacklogGrowing",
-        about=ORDERS,
-        panel=Panel("queues", "Ready by queue", at_least=100),
-        search=Search("worker", "reserve stock"),
-        cause=lambda spans: "" if any(s.name == "charge payment" for s in spans) else "no charge has ended",
+        alert=Alert("BacklogGrowing", "page", (f"{ORDERS} grows",), f'queue="{ORDERS}"'),
+        panel=Panel("queues", "Ready by queue", at_least=100, labels={"queue": ORDERS}),
+        search=Search(
+            lacking(RESERVE, CHARGE, "stock is reserved, and the charge never ends"),
+            "worker",
+            RESERVE,
+            older_than=LATE,
+        ),
         load=Load(orders=25),
         gentle=Load(orders=4),
     ),
     Drill(
         name="smtp-down",
-        alert="RetryStorm",
-        about="notifier.order-outcome",
-        panel=Panel("queues", "Retries", at_least=0.1),
-        search=Search("notifier", "send email", {"error.type": "MailServerError"}),
-        cause=flagged("smtp-down", "send email"),
+        alert=Alert("RetryStorm", "page", (f"Retry storm on {OUTCOMES}",), f'queue="{OUTCOMES}"'),
+        panel=Panel("queues", "Retries", at_least=0.1, labels={"queue": OUTCOMES, "reason": "mail_server"}),
+        search=Search(
+            flagged("smtp-down", "send email"), "notifier", "send email", {"error.type": "MailServerError"}
+        ),
+        gentle=Load(orders=1),
     ),
     Drill(
         name="poison-messages",
-        alert="DeadLetters",
-        about=f"{ORDERS}.dlq",
-        panel=Panel("queues", "Dead letters", at_least=1),
-        search=Search("worker", PROCESS, {"orderscope.outcome": "malformed_json"}),
-        cause=poisoned,
+        alert=Alert("DeadLetters", "ticket", (f"Dead letters in {ORDERS}.dlq",), f'queue="{ORDERS}.dlq"'),
+        panel=Panel("queues", "Dead letters by reason", at_least=0.05, labels={"reason": "malformed_json"}),
+        search=Search(poisoned, "worker", PROCESS, {"orderscope.outcome": "malformed_json"}),
+        gentle=Load(orders=1),
     ),
     Drill(
         name="duplicate-messages",
-        alert="DuplicateDeliveries",
-        about=ORDERS,
-        panel=Panel("queues", "Deliveries by outcome", at_least=0.1),
-        search=Search("worker", PROCESS, {"orderscope.outcome": "duplicate"}),
-        cause=twice,
+        alert=Alert("DuplicateDeliveries", "ticket", (f"Messages of {ORDERS} come",), f'queue="{ORDERS}"'),
+        panel=Panel(
+            "queues", "Deliveries by outcome", at_least=0.5, labels={"queue": ORDERS, "outcome": "duplicate"}
+        ),
+        search=Search(twice, "worker", PROCESS, {"orderscope.outcome": "duplicate"}),
     ),
     Drill(
         name="consumer-stopped",
-        alert="QueueWithoutConsumer",
-        about=ORDERS,
+        alert=Alert("QueueWithoutConsumer", "page", (f"Nobody reads {ORDERS}",), f'queue="{ORDERS}"'),
         panel=Panel("queues", "Fewest consumers", at_most=0),
-        search=Search("api", PUBLISH),
-        cause=unread,
+        search=Search(
+            lacking(PUBLISH, PROCESS, "published, and never processed"), "api", PUBLISH, older_than=LATE
+        ),
     ),
     Drill(
         name="blocking-handler",
-        alert="EventLoopBlocked",
-        about="api",
+        alert=Alert("EventLoopBlocked", "ticket", ("The event loop of api is blocked",), 'job="api"'),
         panel=Panel("service", "Event-loop lag p99", at_least=0.25, service="api"),
-        search=Search("api", POST, longer_than_ms=350),
-        cause=flagged("blocking-handler", POST),
+        search=Search(flagged("blocking-handler", POST), "api", POST, longer_than_ms=350),
         load=Load(orders=1.2),
     ),
     Drill(
         name="memory-leak",
-        alert="MemoryGrowing",
-        about="api",
-        panel=Panel("service", "Largest memory", at_least=100 * 1024**2, service="api"),
-        search=Search("api", POST, {FLAG: "memory-leak"}),
-        cause=flagged("memory-leak", POST),
-        load=Load(orders=16),
-        gentle=Load(orders=0.9),
+        alert=Alert("MemoryGrowing", "ticket", ("The memory of api grows",), 'job="api"'),
+        panel=Panel("service", "Largest memory", at_least=128 * 1024**2, service="api"),
+        search=Search(flagged("memory-leak", POST), "api", POST, {FLAG: "memory-leak"}),
+        load=Load(orders=8),
+        gentle=Load(orders=0.8),
     ),
     Drill(
         name="cache-stampede",
-        alert="CacheStampede",
-        about="api",
-        panel=Panel("service", "Requests or messages", at_least=5, service="api"),
-        search=Search("api", "GET /v1/orders/{order_id}", {FLAG: "cache-stampede"}),
-        cause=flagged("cache-stampede", "GET /v1/orders/{order_id}"),
+        alert=Alert("CacheStampede", "ticket", ("The order cache of api does not help",), 'job="api"'),
+        panel=Panel("overview", "Order cache", at_least=5, labels={"result": "miss"}),
+        search=Search(flagged("cache-stampede", READ), "api", READ, {FLAG: "cache-stampede"}),
         load=Load(orders=0.5, reads=20),
     ),
     Drill(
         name="broker-down",
-        alert="RabbitMQDown",
-        about="does not reach RabbitMQ",
-        panel=Panel("queues", "Oldest outbox entry", at_least=1),
-        search=Search("api", POST),
-        cause=unpublished,
+        alert=Alert(
+            "RabbitMQDown",
+            "page",
+            tuple(f"{name} does not reach RabbitMQ" for name in ("api", "worker", "notifier")),
+        ),
+        panel=Panel("queues", "Oldest outbox entry", at_least=2),
+        search=Search(lacking(ACCEPT, PUBLISH, "accepted, and not published"), "api", POST, older_than=LATE),
     ),
     Drill(
         name="traffic-spike",
-        alert="ClientsLimited",
-        about="429",
-        panel=Panel("overview", "Errors", at_least=0.1),
-        search=Search("api", POST, {"http.response.status_code": "429"}),
-        cause=flagged("traffic-spike", POST),
+        alert=Alert("ClientsLimited", "ticket", ("Clients send more than api lets them",), 'job="api"'),
+        panel=Panel(
+            "overview",
+            "Requests by route and status",
+            at_least=1,
+            labels={"http_response_status_code": "429"},
+        ),
+        search=Search(flagged("traffic-spike", POST), "api", POST, {"http.response.status_code": "429"}),
         load=Load(orders=20),
     ),
 )

@@ -38,6 +38,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--compose", action="store_true", help="against Docker Compose's stack, not the native one"
     )
+    parser.add_argument(
+        "--api", metavar="URL", help="where the api answers (with --compose; default: port 8000)"
+    )
 
 
 def command(given: Namespace, layout: Layout, progress: Progress) -> int:
@@ -50,7 +53,7 @@ def command(given: Namespace, layout: Layout, progress: Progress) -> int:
     """
     drills = named(given.names)
     with interruptible(), _running(layout, progress, compose=given.compose):
-        where = places(layout, compose=given.compose)
+        where = places(layout, compose=given.compose, api=given.api)
         asked = operator(layout, where.api if given.compose else None)
         quick, results = asyncio.run(_all(drills, where, asked, progress))
     file = layout.run_dir / "drills.json"

@@ -1,9 +1,9 @@
 """What a drill is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stack.drills.traces import Span
+from stack.drills.traces import Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,35 +12,41 @@ class Load:
 
     orders: float = 5.0
     reads: float = 0.0
-    """Of orders that are settled."""
+    """Of orders that were placed before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A panel that shows the fault, and from which value on."""
+    """A panel that shows the fault, and from which value on: one that it has not while all is well."""
 
     dashboard: str
     title: str
     at_least: float | None = None
     at_most: float | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of the series that counts, where a panel has several."""
     service: str = ""
     """What the dashboard's variable is set to."""
 
-    def shows(self, value: float) -> bool:
-        """Return whether a value is what the fault makes of it."""
-        return (self.at_least is None or value >= self.at_least) and (
-            self.at_most is None or value <= self.at_most
+    def shows(self, labels: Mapping[str, str], value: float) -> bool:
+        """Return whether a series is what the fault makes of it."""
+        return (
+            self.labels.items() <= labels.items()
+            and (self.at_least is None or value >= self.at_least)
+            and (self.at_most is None or value <= self.at_most)
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """How a trace that shows the cause is found: by its symptom, as somebody would who does not know it."""
+class Alert:
+    """The alert that must tell of a fault."""
 
-    service: str
-    operation: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    longer_than_ms: int = 0
+    name: str
+    severity: str
+    about: tuple[str, ...]
+    """What its email says: which queue, which service."""
+    labels: str = ""
+    """By which it is told from its namesakes, as PromQL has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +55,9 @@ class Drill:
 
     name: str
     """Of the scenario."""
-    alert: str
-    about: str
-    """What the alert's email says beside its name: which queue or service it is about."""
+    alert: Alert
     panel: Panel
     search: Search
-    cause: Callable[[Sequence[Span]], str]
-    """Returns what a trace says of the cause; empty when it says nothing."""
     load: Load = Load()
     gentle: Load | None = None
     """The load where windows are as long as written; by default the same."""

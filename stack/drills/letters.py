@@ -4,36 +4,51 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from stack.errors import StackError
 from stack.operators import Operator
 
 LETTERS = "dead-letters"
 PAGE = 100
-MOST = 2000
-"""Letters that are settled one by one; a drill sets aside a handful."""
+MOST = 5000
+"""Letters of a queue that are looked through."""
 HOPELESS = {"malformed_json"}
-AGAIN_SECONDS = 2.0
-"""How long a replayed letter may take to fail again."""
+PAUSE_SECONDS = 1.0
+QUIET_ROUNDS = 3
+"""After so many looks without a new letter there will be none: services learn of a repair within a second."""
 
 
-def settle(operator: Operator, since: float) -> None:
-    """Replay what was set aside since a Unix time; discard what nobody can read, or what fails again.
+def settle(operator: Operator, since: float, seconds: float) -> None:
+    """Replay what was set aside since a Unix time, until nothing is; discard only what nobody can read.
 
     Raises:
-        StackError: The api refuses or cannot be reached.
+        StackError: The api does not answer, or letters keep coming back, for so many seconds.
     """
-    replayed = 0
-    for queue, letter, reason in list(_set_aside(operator, since)):
-        if reason not in HOPELESS:
+    deadline, quiet = time.monotonic() + seconds, 0
+    while quiet < QUIET_ROUNDS:
+        try:
+            quiet = 0 if _round(operator, since) else quiet + 1
+        except StackError:  # its connection to the broker may just be coming back
+            if time.monotonic() > deadline:
+                raise
+            quiet = 0
+        if time.monotonic() > deadline:
+            raise StackError(f"letters of the drill still come back after {seconds:.0f} s: make dead-letters")
+        time.sleep(PAUSE_SECONDS)
+
+
+def _round(operator: Operator, since: float) -> int:
+    """Deal with the letters that are there, and return how many they were."""
+    found = list(_set_aside(operator, since))
+    for queue, letter, reason in found:
+        if reason in HOPELESS:
+            operator.ask("DELETE", LETTERS, queue, letter)
+        else:
             operator.ask("POST", LETTERS, queue, letter, "replay")
-            replayed += 1
-    if replayed:
-        time.sleep(AGAIN_SECONDS)
-    for queue, letter, _ in list(_set_aside(operator, since)):
-        operator.ask("DELETE", LETTERS, queue, letter)
+    return len(found)
 
 
 def _set_aside(operator: Operator, since: float) -> Iterator[tuple[str, str, str]]:
-    """Yield queue, id and reason."""
+    """Yield queue, id and reason of each letter."""
     for queue in [one["queue"] for one in operator.ask("GET", LETTERS)["items"] if one["count"]]:
         for offset in range(0, MOST, PAGE):
             page = operator.ask("GET", LETTERS, queue, offset=offset, limit=PAGE)["items"]

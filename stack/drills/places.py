@@ -24,7 +24,7 @@ class Places:
     mail: str
 
 
-def places(layout: Layout, *, compose: bool) -> Places:
+def places(layout: Layout, *, compose: bool, api: str | None = None) -> Places:
     """Return where things are.
 
     Raises:
@@ -36,4 +36,5 @@ def places(layout: Layout, *, compose: bool) -> Places:
             found = json.loads(layout.endpoints.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise StackError(f"no stack runs in {layout.run_dir}: {error}") from error
-    return Places(**{name: found[name].rstrip("/") for name in COMPOSE})
+    chosen = {**found, "api": api or found["api"]}
+    return Places(**{name: chosen[name].rstrip("/") for name in COMPOSE})

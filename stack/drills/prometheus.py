@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from stack.drills.kinds import Panel
+from stack.drills.kinds import Alert, Panel
 from stack.errors import StackError
 from stack.layout import ROOT
 
@@ -25,25 +25,32 @@ async def quick(client: httpx2.AsyncClient, prometheus: str) -> bool:
     return bool(max(waits) < QUICK_SECONDS)
 
 
-async def active(client: httpx2.AsyncClient, prometheus: str, alert: str) -> bool:
-    """Return whether an alert is pending or firing."""
-    return bool(await series(client, prometheus, f'ALERTS{{alertname="{alert}"}}'))
-
-
-async def series(client: httpx2.AsyncClient, prometheus: str, expression: str) -> list[float]:
-    """Return the values of an expression's series, now."""
-    answer = await client.get(f"{prometheus}/api/v1/query", params={"query": expression})
-    answer.raise_for_status()
-    return [float(one["value"][1]) for one in answer.json()["data"]["result"]]
+async def active(client: httpx2.AsyncClient, prometheus: str, alert: Alert, *states: str) -> bool:
+    """Return whether an alert is in one of these states: `pending`, `firing`."""
+    labels = [
+        f'alertname="{alert.name}"',
+        f'severity="{alert.severity}"',
+        f'alertstate=~"{"|".join(states)}"',
+    ]
+    selector = ", ".join([*labels, *([alert.labels] if alert.labels else [])])
+    return bool(await _series(client, prometheus, f"ALERTS{{{selector}}}"))
 
 
 async def value(client: httpx2.AsyncClient, prometheus: str, panel: Panel) -> float | None:
-    """Return a value that a panel shows and that the fault explains, if it shows one."""
+    """Return the value by which a panel shows its fault, if it does."""
     for expression in expressions(panel):
-        for shown in await series(client, prometheus, expression):
-            if not math.isnan(shown) and panel.shows(shown):
+        for labels, shown in await _series(client, prometheus, expression):
+            if not math.isnan(shown) and panel.shows(labels, shown):
                 return shown
     return None
+
+
+async def _series(
+    client: httpx2.AsyncClient, prometheus: str, expression: str
+) -> list[tuple[dict[str, str], float]]:
+    answer = await client.get(f"{prometheus}/api/v1/query", params={"query": expression})
+    answer.raise_for_status()
+    return [(one["metric"], float(one["value"][1])) for one in answer.json()["data"]["result"]]
 
 
 def expressions(panel: Panel) -> list[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import httpx2
@@ -24,15 +24,23 @@ SHOW_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long an alert may take, in seconds: its windows are as long as they are."""
+    """How long things may take, in seconds: an alert's windows are as long as they are."""
 
     firing: float
     resolved: float
     calm: float
+    """For an alert of before to end."""
+    settling: float
+    """For dead letters to be settled."""
+
+    @property
+    def fault(self) -> float:
+        """After how long a fault ends by itself, should nobody be left to end it."""
+        return min(3600.0, self.firing + 3 * SHOW_SECONDS)
 
 
-QUICK = Pace(firing=120, resolved=150, calm=120)
-AS_WRITTEN = Pace(firing=1500, resolved=2400, calm=1800)
+QUICK = Pace(firing=120, resolved=180, calm=150, settling=60)
+AS_WRITTEN = Pace(firing=1800, resolved=4000, calm=4000, settling=600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +49,14 @@ class Result:
 
     name: str
     alert: str
+    accepted: int = 0
+    """Orders, while it ran."""
     to_alert: float | None = None
     to_resolved: float | None = None
     panel: str = ""
     value: float | None = None
-    trace_id: str = ""
+    trace: str = ""
+    """Its address."""
     says: str = ""
     failure: str = ""
 
@@ -62,92 +73,116 @@ class Bench:
     headers: dict[str, str]
     progress: Progress
 
-    async def switch(self, method: str, name: str, **parameters: float) -> None:
-        """Switch a scenario on or off."""
-        await asyncio.to_thread(self.operator.ask, method, "scenarios", name, **parameters)
+    async def ask(self, method: str, *path: str, **parameters: float) -> dict[str, list[dict[str, object]]]:
+        """Ask the api, as an operator."""
+        found: dict[str, list[dict[str, object]]] = await asyncio.to_thread(
+            self.operator.ask, method, *path, **parameters
+        )
+        return found
 
 
 async def run(drill: Drill, bench: Bench) -> Result:
     """Run a drill and return how it went; whatever happens, its scenario is off afterwards."""
-    say = bench.progress.say
+    since, result = time.time(), Result(drill.name, drill.alert.name)
     try:
-        await until(
-            f"{drill.alert} to be silent before the drill",
-            lambda: _silent(drill, bench),
-            bench.pace.calm,
-        )
+        await _begin(drill, bench)
         load = drill.load if bench.quick else drill.gentle or drill.load
-        async with driving(bench.client, bench.places.api, load, bench.headers):
+        async with driving(bench.client, bench.places.api, load, bench.headers) as clients:
             try:
-                return await _drill(drill, bench)
-            finally:
-                await bench.switch("DELETE", drill.name)
-    except (TimeoutError, StackError, httpx2.HTTPError) as error:
-        say(drill.name, f"failed: {error}", RED)
-        return Result(drill.name, drill.alert, failure=str(error) or type(error).__name__)
+                result = await _drill(drill, bench, result)
+            except BaseException:
+                await _clean(drill, bench, since)
+                raise
+        return replace(result, accepted=clients.accepted)
+    except (TimeoutError, StackError, httpx2.HTTPError, KeyError, ValueError) as error:
+        text = str(error) or type(error).__name__
+        bench.progress.say(drill.name, f"failed: {text}", RED)
+        return replace(result, failure=text)
 
 
-async def _drill(drill: Drill, bench: Bench) -> Result:
+async def _begin(drill: Drill, bench: Bench) -> None:
+    """See that what will be shown is the fault's doing: no other is on, alert and panel are silent."""
+    on = [str(one["name"]) for one in (await bench.ask("GET", "scenarios"))["items"] if one["on"]]
+    if on:
+        raise StackError(f"{', '.join(on)} is on already: make scenario ARGS=off")
+    client, prometheus_url = bench.client, bench.places.prometheus
+
+    async def silent() -> bool:
+        alert = await prometheus.active(client, prometheus_url, drill.alert, "pending", "firing")
+        return not alert and await prometheus.value(client, prometheus_url, drill.panel) is None
+
+    panel = f"{drill.panel.dashboard}/{drill.panel.title}"
+    await until(f"{drill.alert.name} to be silent, and {panel} to show nothing", silent, bench.pace.calm)
+
+
+async def _drill(drill: Drill, bench: Bench, result: Result) -> Result:
     say, client, places = bench.progress.say, bench.client, bench.places
-    known = await mails.ids(client, places.mail, drill.alert)
-
-    def mail(status: str) -> Callable[[], Awaitable[str | None]]:
-        wanted = mails.Wanted(f"[{status}] {drill.alert} ", drill.about)
-        return lambda: mails.arrived(client, places.mail, wanted, known)
-
+    fired = await _mail(drill, bench, "FIRING")
     faulted, since = time.monotonic(), time.time()
-    await bench.switch("PUT", drill.name, seconds=3600)
-    say(drill.name, f"fault injected; waiting for {drill.alert}")
-    await until(f"the email [FIRING] {drill.alert}", mail("FIRING"), bench.pace.firing)
+    await bench.ask("PUT", "scenarios", drill.name, seconds=bench.pace.fault)
+    say(drill.name, f"fault injected; waiting for {drill.alert.name}")
+    await until(f"the email [FIRING] {drill.alert.name}", fired, bench.pace.firing)
     to_alert = time.monotonic() - faulted
-    say(drill.name, f"{drill.alert} arrived after {to_alert:.0f} s")
-    shown = await until(
-        f"{drill.panel.dashboard}/{drill.panel.title} to show it",
-        lambda: prometheus.value(client, places.prometheus, drill.panel),
+    say(drill.name, f"{drill.alert.name} arrived after {to_alert:.0f} s")
+    panel = f"{drill.panel.dashboard}/{drill.panel.title}"
+    value = await until(
+        f"{panel} to show it", lambda: prometheus.value(client, places.prometheus, drill.panel), SHOW_SECONDS
+    )
+    say(drill.name, f"panel {panel}: {value:.4g}", DIM)
+    found = await until(
+        "a trace that shows the cause",
+        lambda: traces.find(client, places.traces, drill.search, since),
         SHOW_SECONDS,
     )
-    say(drill.name, f"panel {drill.panel.dashboard}/{drill.panel.title}: {shown:.4g}", DIM)
-    found = await until("a trace that shows the cause", lambda: _trace(drill, bench, since), SHOW_SECONDS)
-    say(drill.name, f"{places.traces}/trace/{found.trace_id}: {found.says}", DIM)
-    await bench.switch("DELETE", drill.name)
-    await asyncio.to_thread(letters.settle, bench.operator, since)
+    trace = f"{places.traces}/trace/{found.trace_id}"
+    say(drill.name, f"{trace}: {found.says}", DIM)
+    seen = replace(result, to_alert=to_alert, panel=panel, value=value, trace=trace, says=found.says)
+    return replace(seen, to_resolved=await _repair(drill, bench, since))
+
+
+async def _repair(drill: Drill, bench: Bench, since: float) -> float:
+    """Repair, and return after how long the alert's end arrived."""
+    if not await prometheus.active(bench.client, bench.places.prometheus, drill.alert, "firing"):
+        raise StackError(f"{drill.alert.name} ended before the repair")
+    over = await _mail(drill, bench, "RESOLVED")
     repaired = time.monotonic()
-    say(drill.name, "repaired; waiting for the alert to end")
-    await until(f"the email [RESOLVED] {drill.alert}", mail("RESOLVED"), bench.pace.resolved)
+    await _clean(drill, bench, since)
+    bench.progress.say(drill.name, "repaired; waiting for the alert to end")
+    await until(f"the email [RESOLVED] {drill.alert.name}", over, bench.pace.resolved)
     to_resolved = time.monotonic() - repaired
-    say(drill.name, f"resolved after {to_resolved:.0f} s", GREEN)
-    where = f"{drill.panel.dashboard}/{drill.panel.title}"
-    return Result(drill.name, drill.alert, to_alert, to_resolved, where, shown, found.trace_id, found.says)
+    bench.progress.say(drill.name, f"resolved after {to_resolved:.0f} s", GREEN)
+    return to_resolved
+
+
+async def _clean(drill: Drill, bench: Bench, since: float) -> None:
+    """Switch the scenario off and settle what it set aside."""
+    await bench.ask("DELETE", "scenarios", drill.name)
+    await asyncio.to_thread(letters.settle, bench.operator, since, bench.pace.settling)
+
+
+async def _mail(drill: Drill, bench: Bench, status: str) -> Callable[[], Awaitable[str | None]]:
+    """Return what looks for news of the alert that are not there yet."""
+    alert, client, mail = drill.alert, bench.client, bench.places.mail
+    known = await mails.ids(client, mail, alert.name)
+    wanted = mails.Wanted(f"[{status}] {alert.name} ({alert.severity})", alert.about)
+    return lambda: mails.arrived(client, mail, wanted, known)
 
 
 async def until(what: str, look: Callable[[], Awaitable[T | None]], seconds: float) -> T:
-    """Return what `look` finds, as soon as it finds something.
+    """Return what `look` finds, as soon as it finds something; a look that fails is tried again.
 
     Raises:
         TimeoutError: It found nothing in time; the message says what was missing.
     """
-    deadline = time.monotonic() + seconds
+    deadline, trouble = time.monotonic() + seconds, ""
     while True:
-        found = await look()
+        try:
+            found = await look()
+            trouble = ""
+        except httpx2.HTTPError as error:
+            found, trouble = None, f" ({error!r})"
         if found is not None and found is not False:
             return found
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds:.0f} s in vain for {what}")
+            raise TimeoutError(f"waited {seconds:.0f} s in vain for {what}{trouble}")
         await asyncio.sleep(POLL_SECONDS)
-
-
-async def _silent(drill: Drill, bench: Bench) -> bool:
-    return not await prometheus.active(bench.client, bench.places.prometheus, drill.alert)
-
-
-async def _trace(drill: Drill, bench: Bench, since: float) -> traces.Found | None:
-    return await traces.find(
-        bench.client,
-        bench.places.traces,
-        service=drill.search.service,
-        operation=drill.search.operation,
-        attributes=dict(drill.search.attributes),
-        longer_than_ms=drill.search.longer_than_ms,
-        since=since,
-        cause=drill.cause,
-    )

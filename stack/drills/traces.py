@@ -1,9 +1,9 @@
 """Finding the trace that shows a cause, by Jaeger's query API."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -15,13 +15,27 @@ ERROR = {"2", "STATUS_CODE_ERROR"}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a cause is read from; the duration in ms."""
+    """What a cause is read from."""
 
     service: str
     name: str
-    attributes: dict[str, str]
+    attributes: Mapping[str, str]
     failed: bool
     duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How a trace that shows the cause is found: by its symptom, as somebody would who does not know it."""
+
+    cause: Callable[[Sequence[Span]], str]
+    """Returns what a trace says of the cause; empty when it says nothing."""
+    service: str
+    operation: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    longer_than_ms: int = 0
+    older_than: float = 0.0
+    """In seconds: where the cause is what a trace lacks, it must have had time to have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,34 +46,31 @@ class Found:
     says: str
 
 
-async def find(  # noqa: PLR0913 - a search has as many parts
-    client: httpx2.AsyncClient,
-    traces: str,
-    *,
-    service: str,
-    operation: str,
-    attributes: dict[str, str],
-    longer_than_ms: int,
-    since: float,
-    cause: Callable[[Sequence[Span]], str],
-) -> Found | None:
-    """Return the first trace of a search, begun since a Unix time, that says something of the cause."""
-    now = datetime.now(UTC)
+async def find(client: httpx2.AsyncClient, traces: str, search: Search, since: float) -> Found | None:
+    """Return the first trace, begun since a Unix time, that says something of the cause.
+
+    Raises:
+        httpx2.HTTPError: The trace store does not answer, or refuses the search.
+    """
+    until = datetime.now(UTC).timestamp() - search.older_than
+    if until <= since:
+        return None
     parameters = {
-        "query.serviceName": service,
-        "query.operationName": operation,
-        "query.attributes": json.dumps(attributes) if attributes else "",
-        "query.durationMin": f"{longer_than_ms}ms" if longer_than_ms else "",
-        "query.startTimeMin": datetime.fromtimestamp(since, UTC).isoformat().replace("+00:00", "Z"),
-        "query.startTimeMax": (now + timedelta(seconds=1)).isoformat().replace("+00:00", "Z"),
+        "query.serviceName": search.service,
+        "query.operationName": search.operation,
+        "query.attributes": json.dumps(dict(search.attributes)) if search.attributes else "",
+        "query.durationMin": f"{search.longer_than_ms}ms" if search.longer_than_ms else "",
+        "query.startTimeMin": _rfc3339(since),
+        "query.startTimeMax": _rfc3339(until),
         "query.searchDepth": str(DEPTH),
     }
     chosen = {name: value for name, value in parameters.items() if value}
     answer = await client.get(f"{traces}/api/v3/traces", params=chosen)
-    if answer.status_code != httpx2.codes.OK:  # 404: none found
+    if answer.status_code == httpx2.codes.NOT_FOUND:
         return None
+    answer.raise_for_status()
     for trace_id, spans in by_trace(answer.json()["result"]).items():
-        if says := cause(spans):
+        if says := search.cause(spans):
             return Found(trace_id, says)
     return None
 
@@ -83,3 +94,7 @@ def _span(service: str, span: dict[str, Any]) -> Span:
 
 def _attributes(holder: dict[str, Any]) -> dict[str, str]:
     return {item["key"]: str(next(iter(item["value"].values()), "")) for item in holder.get("attributes", [])}
+
+
+def _rfc3339(unix: float) -> str:
+    return datetime.fromtimestamp(unix, UTC).isoformat().replace("+00:00", "Z")

@@ -8,24 +8,27 @@ import httpx2
 import pytest
 import yaml
 
+from services.api import faults as api
 from services.api.scenarios import SCENARIOS
-from stack.drills import mails, prometheus, report
-from stack.drills.catalogue import (
-    DRILLS,
+from services.notifier import faults as notifier
+from services.worker import faults as worker
+from stack.drills import letters, mails, prometheus, report
+from stack.drills.catalogue import DRILLS, named
+from stack.drills.causes import (
+    ACCEPT,
+    CHARGE,
     FLAG,
     POST,
     PROCESS,
     PUBLISH,
     flagged,
-    named,
+    lacking,
     poisoned,
     twice,
-    unpublished,
-    unread,
 )
 from stack.drills.kinds import Panel
 from stack.drills.run import Result, until
-from stack.drills.traces import Span, by_trace, find
+from stack.drills.traces import Search, Span, by_trace, find
 from stack.errors import StackError
 from stack.layout import ROOT
 
@@ -55,7 +58,8 @@ def test_a_drill_is_about_what_there_is(drill: Any) -> None:  # noqa: ANN401 - a
     """An alert of the rules, a panel of a dashboard that asks Prometheus."""
     rules = [path.read_text() for path in (ROOT / "observability" / "rules").glob("*.yaml")]
     groups = [group for text in rules for group in yaml.safe_load(text)["groups"]]
-    assert drill.alert in {rule.get("alert") for group in groups for rule in group["rules"]}
+    alerts = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
+    assert alerts[drill.alert.name]["labels"]["severity"] in {drill.alert.severity, "{{ $labels.severity }}"}
     expressions = prometheus.expressions(drill.panel)
     assert expressions
     assert all("$" not in expression for expression in expressions)
@@ -73,6 +77,26 @@ def test_drills_are_chosen_by_name() -> None:
             named(wrong)
 
 
+def test_every_scenario_breaks_something() -> None:
+    """Its name is one that a service asks for."""
+    names = {
+        value
+        for module in (api, worker, notifier)
+        for value in vars(module).values()
+        if isinstance(value, str)
+    }
+    assert names >= set(SCENARIOS)
+
+
+def test_only_the_series_of_the_fault_counts() -> None:
+    """A panel shows others, too, which are high while all is well."""
+    panel = Panel("queues", "Deliveries by outcome", at_least=0.5, labels={"outcome": "duplicate"})
+    assert panel.shows({"outcome": "duplicate", "queue": "q"}, 0.5)
+    assert not panel.shows({"outcome": "duplicate"}, 0.4)
+    assert not panel.shows({"outcome": "done"}, 50)
+    assert Panel("queues", "Fewest consumers", at_most=0).shows({}, 0)
+
+
 def test_a_panel_without_the_title_is_no_panel() -> None:
     """A drill must not pass because it looked at nothing."""
     with pytest.raises(KeyError):
@@ -83,12 +107,12 @@ def test_a_panel_without_the_title_is_no_panel() -> None:
     ("cause", "says", "silent"),
     [
         (
-            flagged("payment-slow", "charge payment"),
-            [span("charge payment", FLAGGED)],
-            [span("charge payment"), span("settle", FLAGGED)],
+            flagged("payment-slow", CHARGE),
+            [span(CHARGE, FLAGGED)],
+            [span(CHARGE), span("settle", FLAGGED)],
         ),
-        (unread, [span(PUBLISH)], [span(PUBLISH), span(PROCESS)]),
-        (unpublished, [span(POST)], [span(POST), span(PUBLISH)]),
+        (lacking(PUBLISH, PROCESS, "unread"), [span(PUBLISH)], [span(PUBLISH), span(PROCESS)]),
+        (lacking(ACCEPT, PUBLISH, "unpublished"), [span(POST), span(ACCEPT)], [span(POST)]),
         (poisoned, [processed("malformed_json")], [processed("done")]),
         (
             twice,
@@ -119,13 +143,13 @@ def inbox(*found: dict[str, str]) -> httpx2.AsyncClient:
 
 
 async def test_only_the_news_about_the_right_alert_is_waited_for() -> None:
-    """Not an old one, nor one about another queue, nor one that merely begins alike."""
+    """Not an old one, nor one about another queue, nor one of another severity."""
     client = inbox(
         {"ID": "1", "Subject": "[FIRING] RetryStorm (page)", "about": "worker"},
         {"ID": "2", "Subject": "[FIRING] RetryStorm (page)", "about": "notifier"},
-        {"ID": "3", "Subject": "[FIRING] RetryStormy (page)", "about": "worker"},
+        {"ID": "3", "Subject": "[FIRING] RetryStorm (ticket)", "about": "worker"},
     )
-    wanted = mails.Wanted("[FIRING] RetryStorm ", "worker")
+    wanted = mails.Wanted("[FIRING] RetryStorm (page)", ("worker",))
     assert await mails.arrived(client, "http://inbox", wanted, set()) == "1"
     assert await mails.arrived(client, "http://inbox", wanted, {"1"}) is None
 
@@ -133,17 +157,15 @@ async def test_only_the_news_about_the_right_alert_is_waited_for() -> None:
 async def test_no_trace_found_is_no_error() -> None:
     """Jaeger answers 404; so it may be looked for again."""
     client = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(404, json={})))
-    found = await find(
-        client,
-        "http://traces",
-        service="api",
-        operation="",
-        attributes={},
-        longer_than_ms=0,
-        since=0,
-        cause=lambda _: "never asked",
-    )
-    assert found is None
+    search = Search(lambda _: "never asked", "api")
+    assert await find(client, "http://traces", search, since=0) is None
+
+
+async def test_a_search_that_is_refused_is_an_error() -> None:
+    """It is not taken for one that found nothing."""
+    client = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(400, text="no")))
+    with pytest.raises(httpx2.HTTPStatusError):
+        await find(client, "http://traces", Search(lambda _: "", "api"), since=0)
 
 
 def test_spans_are_sorted_into_their_traces() -> None:
@@ -174,6 +196,64 @@ def _json(trace_id: str, status: object) -> dict[str, Any]:
     }
 
 
+class Letters:
+    """Stands for the api: letters by id and reason; some come back when they are replayed."""
+
+    def __init__(self, letters: dict[str, str], failing: int = 0) -> None:
+        """Have letters; fail the first so many questions."""
+        self.letters = letters
+        self.failing = failing
+        self.done: list[tuple[str, ...]] = []
+
+    def ask(self, method: str, *path: str, **_: float) -> Any:  # noqa: ANN401 - JSON
+        """Answer as the api does."""
+        if self.failing:
+            self.failing -= 1
+            raise StackError("503")
+        match method, path:
+            case "GET", ("dead-letters",):
+                return {"items": [{"queue": "q", "count": len(self.letters)}]}
+            case "GET", _:
+                at = {"old": "2026-01-01T00:00:00Z"}
+                items = [
+                    {"id": one, "reason": reason, "dead_lettered_at": at.get(reason, "2027-01-01T00:00:00Z")}
+                    for one, reason in self.letters.items()
+                ]
+                return {"items": items}
+        self.done.append((method, *path[2:]))
+        if self.letters[path[2]] != "stubborn":
+            del self.letters[path[2]]
+        return {}
+
+
+SINCE = 1_790_000_000.0
+"""In September 2026."""
+
+
+def settle(api_of: Letters, seconds: float = 30) -> None:
+    """Settle letters."""
+    operator: Any = api_of
+    letters.settle(operator, SINCE, seconds)
+
+
+def test_letters_of_a_drill_are_replayed_and_others_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what nobody can read is discarded; a broker that is just coming back is waited for."""
+    monkeypatch.setattr(letters, "PAUSE_SECONDS", 0)
+    there = Letters({"1": "retries_exhausted", "2": "malformed_json", "3": "old"}, failing=2)
+    settle(there)
+    assert there.done == [("POST", "1", "replay"), ("DELETE", "2")]
+    assert there.letters == {"3": "old"}
+
+
+def test_letters_that_keep_coming_back_fail_the_drill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not thrown away: somebody's order may be in them."""
+    monkeypatch.setattr(letters, "PAUSE_SECONDS", 0)
+    there = Letters({"1": "stubborn"})
+    with pytest.raises(StackError, match="come back"):
+        settle(there, 0.05)
+    assert there.letters == {"1": "stubborn"}
+
+
 async def test_waiting_ends_with_what_was_missing() -> None:
     """A drill that cannot pass fails, and says why."""
 
@@ -186,7 +266,7 @@ async def test_waiting_ends_with_what_was_missing() -> None:
 
 def test_a_drill_that_failed_makes_the_report_fail() -> None:
     """The table has every drill, the JSON what programs need."""
-    good = Result("a", "A", 1.0, 2.0, "queues/Retries", 0.5, "t", "because")
+    good = Result("a", "A", 5, 1.0, 2.0, "queues/Retries", 0.5, "http://traces/trace/1", "because")
     bad = Result("b", "B", failure="no email")
     assert report.document([good], quick=True)["ok"] is True
     written = json.loads(json.dumps(report.document([good, bad], quick=False)))

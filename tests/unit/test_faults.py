@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from services.api import faults
 from services.api.cache import OrderCache
-from services.api.faults import LEAKED_BYTES, MAX_LEAKS, Leak, blocking, disturbed, spike, stampede
+from services.api.faults import LEAKED_BYTES, Leak, blocking, disturbed, spike, stampede
 from services.api.limits import Decision
 from services.api.orders import Placed
 from services.api.schemas import NewOrder, Order
@@ -103,19 +104,20 @@ async def test_a_blocked_loop_turns_for_nobody() -> None:
     assert perf_counter() - began < 0.1
 
 
-async def test_a_leak_has_a_bound_and_can_be_mended() -> None:
+async def test_a_leak_has_a_bound_and_can_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
     """It grows with each request, not without end, and gives everything back."""
     leak = Leak()
     for _ in range(2):
         await leak.around(place, only("memory-leak"))(NEW, None)
     await leak.around(place, never)(NEW, None)
     assert sum(map(len, leak.kept)) == 2 * LEAKED_BYTES
+    leak.mend(leaking=False)  # what a request asked for by itself stays
     leak.mend(leaking=True)
     assert len(leak.kept) == 2
-    leak.kept.extend([b""] * MAX_LEAKS)
-    full = len(leak.kept)
-    await leak.around(place, always)(NEW, None)
-    assert len(leak.kept) == full
+    monkeypatch.setattr(faults, "MAX_LEAKS", 3)
+    for _ in range(3):
+        await leak.around(place, always)(NEW, None)
+    assert len(leak.kept) == 3
     leak.mend(leaking=False)
     assert leak.kept == []
 
@@ -135,15 +137,18 @@ async def test_a_stampede_finds_nothing_in_the_cache() -> None:
 
 async def test_a_spike_meets_the_stricter_limit() -> None:
     """And nobody does while there is none."""
+    counted: list[str] = []
 
     def limit(remaining: int) -> Any:  # noqa: ANN401 - `Decide`
-        async def decide(_: str) -> Decision:
+        async def decide(client: str) -> Decision:
+            counted.append(client)
             return Decision(allowed=True, limit=9, remaining=remaining, retry_after=0, reset_after=0)
 
         return decide
 
     assert (await spike(limit(8), limit(0), never)("me")).remaining == 8
     assert (await spike(limit(8), limit(0), always)("me")).remaining == 0
+    assert counted == ["me", "spike me"]  # apart: the client's own count stays as it is
 
 
 async def test_a_hanging_provider_answers_once_it_is_repaired() -> None:

@@ -1,11 +1,14 @@
 """Scenarios: on for everybody until they end, or for one request; seen by hooks when they are."""
 
+import asyncio
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from openfeature.flag_evaluation import FlagEvaluationDetails, FlagValueType
 from openfeature.hook import Hook, HookContext, HookHints
+from redis.exceptions import ConnectionError  # noqa: A004 - it is Redis' own
 
 from services.kit.scenarios import Scenarios
 
@@ -35,7 +38,7 @@ def asking(headers: Mapping[str, object] | None) -> str:
 def scenarios(*on: str, ends_in: float = 60.0, ear: Ear | None = None) -> Scenarios:
     """Return scenarios of which some are on."""
     made = Scenarios(asking, [ear] if ear else [])
-    made._learn({name: time.time() + ends_in for name in on})  # noqa: SLF001 - what Redis would tell
+    made.learn({name: time.time() + ends_in for name in on})
     return made
 
 
@@ -77,10 +80,27 @@ def test_hooks_hear_why_one_is_on_and_nothing_while_none_is() -> None:
     assert ear.heard == [("payment-slow", True, "STATIC"), ("smtp-down", True, "TARGETING_MATCH")]
 
 
-def test_effects_are_applied_at_every_look() -> None:
-    """When something is switched on, and when it is off again."""
+class Store:
+    """Stands for Redis: answers, and then is away."""
+
+    async def hgetall(self, _: str) -> dict[str, str]:
+        """Tell what is on, once."""
+        if self.asked:
+            raise ConnectionError
+        self.asked = True
+        return {"broker-down": f"{time.time() + 0.3}", "smtp-down": "soon"}
+
+    asked = False
+
+
+async def test_effects_end_in_time_also_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that was told to refuse its broker for a while does so for no longer."""
+    monkeypatch.setattr("services.kit.scenarios.WATCH_SECONDS", 0.05)
     found, seen = Scenarios(asking), list[bool]()
     found.applies(lambda: seen.append(found.everywhere("broker-down")))
-    found._learn({"broker-down": time.time() + 60})  # noqa: SLF001 - what Redis would tell
-    found._learn({})  # noqa: SLF001
-    assert seen == [True, False]
+    store: Any = Store()
+    task = asyncio.create_task(found.watch(store))
+    await asyncio.wait([task], timeout=0.6)
+    task.cancel()
+    assert (seen[0], seen[-1]) == (True, False)
+    assert not found.on("smtp-down")  # a value that is no time is none
