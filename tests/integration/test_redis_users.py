@@ -72,6 +72,22 @@ async def test_a_service_reaches_its_keys_and_no_others(
                 await client.evalsha(sha, 1, key)
 
 
+@pytest.mark.parametrize("user", SERVICES)
+async def test_scenarios_are_read_by_all_and_switched_by_the_api(servers: Endpoints, user: str) -> None:
+    """And the right to delete a field is one for them alone."""
+    async with client_of(servers, user) as client:
+        assert await client.hgetall("scenarios") == {}
+        if user == "api":
+            await client.hset("scenarios", "smtp-down", "1")
+            await client.hdel("scenarios", "smtp-down")
+        else:
+            with pytest.raises(NoPermissionError):
+                await client.hset("scenarios", "smtp-down", "1")
+        for key in OWN[user]:
+            with pytest.raises(NoPermissionError):
+                await client.hdel(key, "field")
+
+
 async def test_what_a_script_does_is_held_to_its_callers_rights(servers: Endpoints) -> None:
     """A key that it does not announce is refused all the same, and a command that the user may not give."""
     for script in ("return redis.call('GET', 'stock')", "return redis.call('KEYS', '*')"):

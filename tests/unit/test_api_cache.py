@@ -56,7 +56,7 @@ async def test_an_order_that_settles_is_seen_settled() -> None:
 
 
 async def test_hits_and_misses_are_told() -> None:
-    """A read from memory is a hit, one that could have been a miss; what is not settled, or not there, is open."""
+    """From memory is a hit, what could have been is a miss; not settled, or not there, is open."""
     reads: list[str] = []
     kept = cache(Store(a="done"), reads)
     for order_id in ("a", "a", "b"):
