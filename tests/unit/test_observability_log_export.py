@@ -1,0 +1,282 @@
+"""Log lines on their way to a real OTLP receiver: what arrives, and what it costs when nothing does."""
+
+import io
+import json
+import logging
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import structlog
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+
+from observability import Telemetry, TelemetrySettings, setup
+from observability.correlation import correlated
+from observability.log_export import LogExport, log_export
+from observability.logs import configure_logs
+from tests.unit.otlp_collector import Answer, Collector, running_collector
+from tests.unit.recorder import Recorder, span_id, trace_id
+
+CONSTANT = {"service": "api", "version": "1.2.3", "environment": "test"}
+WHO = Resource({"service.name": "api"})
+ENDPOINT = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
+Texts = list[str]
+
+
+@dataclass
+class Exporting:
+    """Logs that are exported: what was written to stdout, and what became of it."""
+
+    export: LogExport
+    stdout: io.BytesIO
+    results: "Counter[str]" = field(default_factory=Counter)
+
+    def written(self) -> list[dict[str, Any]]:
+        """Return the lines on stdout."""
+        return [json.loads(line) for line in self.stdout.getvalue().splitlines()]
+
+
+Start = Callable[..., Exporting]
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A receiver that takes everything until it is told otherwise."""
+    with running_collector() as running:
+        yield running
+
+
+@pytest.fixture(name="logging_restored")
+def logging_restored_fixture() -> Iterator[None]:
+    """Undo what configuring logs does to the process."""
+    root, level, handlers = logging.getLogger(), logging.root.level, logging.root.handlers
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture(name="start")
+def start_fixture(monkeypatch: pytest.MonkeyPatch, logging_restored: None) -> Iterator[Start]:
+    """Return what configures logs to be exported to an address; shut them down in the end."""
+    del logging_restored
+    started: list[LogExport] = []
+
+    def start(url: str, **variables: str) -> Exporting:
+        for name, value in {ENDPOINT: url, "OTEL_BLRP_SCHEDULE_DELAY": "60000", **variables}.items():
+            monkeypatch.setenv(name, value)
+        results: Counter[str] = Counter()
+        export = log_export(
+            TelemetrySettings(),
+            WHO,
+            lambda count, result: results.update({result: count}),
+            lambda _: lambda _: None,
+        )
+        assert export is not None
+        started.append(export)
+        stdout = io.BytesIO()
+        configure_logs(CONSTANT, "INFO", stdout, export.write)
+        return Exporting(export, stdout, results)
+
+    yield start
+    for export in started:
+        export.shutdown()
+
+
+def events(collector: Collector) -> Texts:
+    """Return the events of all records that arrived."""
+    return [record.body.string_value for request in collector.received for record in request.records]
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition for at most 5 s."""
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_lines_of_ours_and_of_libraries_arrive_with_who_speaks(collector: Collector, start: Start) -> None:
+    """One POST to Loki's path; stdout has the same lines, as ever."""
+    exporting = start(collector.logs_url)
+    structlog.get_logger().info("order accepted", order_id="o-1")
+    logging.getLogger("library").warning("odd")
+    exporting.export.shutdown()
+    [request] = collector.received
+    assert (request.path, request.headers["content-type"]) == ("/otlp/v1/logs", "application/x-protobuf")
+    [resource] = request.logs.resource_logs
+    assert [(one.key, one.value.string_value) for one in resource.resource.attributes] == [
+        ("service.name", "api")
+    ]
+    assert events(collector) == [line["event"] for line in exporting.written()] == ["order accepted", "odd"]
+    assert exporting.results == {"exported": 2}
+
+
+def test_a_record_joins_its_line_its_span_and_its_order(collector: Collector, start: Start) -> None:
+    """From any of them the others are found: same time, same trace and span, same correlation id."""
+    exporting, recorder = start(collector.logs_url), Recorder()
+    with correlated("checkout-42"), recorder.within():
+        structlog.get_logger().info("order accepted")
+    exporting.export.shutdown()
+    [record], [line], span = collector.received[0].records, exporting.written(), recorder.span()
+    assert (record.trace_id.hex(), record.span_id.hex()) == (trace_id(span), span_id(span))
+    assert [(one.key, one.value.string_value) for one in record.attributes] == [
+        ("correlation_id", "checkout-42")
+    ]
+    assert (line["trace_id"], line["correlation_id"]) == (record.trace_id.hex(), "checkout-42")
+    assert span.start_time is not None
+    assert span.end_time is not None
+    assert span.start_time - 1000 <= record.time_unix_nano <= span.end_time  # lines have microseconds
+
+
+def test_what_is_exported_is_redacted(collector: Collector, start: Start) -> None:
+    """As on stdout: names that tell, emails and credentials in texts, exceptions and what only has a `repr`."""
+
+    class Url:
+        def __repr__(self) -> str:
+            return "Url(amqp://shop:hunter2@mq/)"
+
+    exporting = start(collector.logs_url)
+    log = structlog.get_logger()
+    log.warning("to ada@example.com", token="hunter2", url=Url(), more={"password": "hunter2"})
+    try:
+        raise ValueError("no mail for ada@example.com")  # noqa: TRY301 - what is logged
+    except ValueError:
+        logging.getLogger("library").exception("connecting to amqp://shop:hunter2@mq/")
+    exporting.export.shutdown()
+    [request] = collector.received
+    assert len(request.records) == 2
+    assert b"ValueError" in request.body
+    assert b"hunter2" not in request.body
+    assert b"ada@" not in request.body
+
+
+def test_the_queue_is_bounded_and_drops_are_counted(collector: Collector, start: Start) -> None:
+    """While the receiver hangs nobody waits, and what finds no room is counted; stdout has every line."""
+    collector.answers.append(Answer(hang=True))
+    limits = {"OTEL_BLRP_MAX_QUEUE_SIZE": "20", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "5"}
+    exporting = start(collector.logs_url, **limits)
+    log = structlog.get_logger()
+    for number in range(5):
+        log.info("held", number=number)
+    assert collector.arrived.acquire(timeout=5)
+    began = time.monotonic()
+    for number in range(30):
+        log.info("more", number=number)
+    assert time.monotonic() - began < 1
+    assert exporting.results == {"queue_full": 10}
+    assert len(exporting.written()) == 35
+
+
+def test_a_dead_receiver_costs_lines_and_writes_one(start: Start) -> None:
+    """Each line is counted as lost; the outage is told once on stdout, and never exported."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/otlp/v1/logs"
+    variables = {"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": "0.05", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "1"}
+    exporting = start(url, **variables)
+    for number in range(5):
+        structlog.get_logger().info("order accepted", number=number)
+        until(lambda at_least=number + 1: exporting.results["connection_error"] >= at_least)
+    complaints = [line["event"] for line in exporting.written() if line["event"] != "order accepted"]
+    assert exporting.results == {"connection_error": 5}
+    assert len(complaints) == 1
+    assert complaints[0].startswith(f"OTLP export to {url} loses log records (connection_error 1): ")
+
+
+def test_a_receiver_that_comes_and_goes_does_not_feed_itself(collector: Collector, start: Start) -> None:
+    """Every change of its health is a line: exported, each would be a batch, and so another change."""
+    collector.answers += [Answer(400), Answer(), Answer(400), Answer()]
+    exporting = start(collector.logs_url, OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="1")
+    log = structlog.get_logger()
+    for number in range(4):
+        log.info("ours", number=number)
+        until(lambda at_least=number + 1: exporting.results.total() >= at_least)
+    exporting.export.shutdown()
+    assert events(collector) == ["ours"] * 4
+    assert exporting.results == {"exported": 2, "http_400": 2}
+    assert len(exporting.written()) == 8
+
+
+def test_what_the_exporter_of_spans_complains_about_is_exported(collector: Collector, start: Start) -> None:
+    """Whoever looks into Loki reads there why traces have holes."""
+    exporting = start(collector.logs_url)
+    complain = logging.getLogger("observability.otlp").warning
+    thread = threading.Thread(target=complain, args=("OTLP export to jaeger loses spans",))
+    thread.start()
+    thread.join(5)
+    exporting.export.shutdown()
+    assert events(collector) == ["OTLP export to jaeger loses spans"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "exports"),
+    [
+        ({}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://jaeger:4318"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://any:4318", "OTEL_LOGS_EXPORTER": "otlp"}, True),
+        ({ENDPOINT: "http://loki:3100/otlp/v1/logs"}, True),
+        ({ENDPOINT: "http://loki:3100/otlp/v1/logs", "OTEL_LOGS_EXPORTER": "none"}, False),
+        ({ENDPOINT: "http://loki:3100/otlp/v1/logs", "OTEL_SDK_DISABLED": "true"}, False),
+        ({ENDPOINT: "http://loki:3100/otlp/v1/logs", "TELEMETRY": "off"}, False),
+        ({ENDPOINT: ""}, False),
+    ],
+)
+def test_lines_are_exported_where_somebody_said_so(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], *, exports: bool
+) -> None:
+    """Whoever takes spans need not take log lines: the endpoint for all signals is not enough by itself."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert TelemetrySettings().exports_logs is exports
+
+
+@pytest.fixture(name="set_up")
+def set_up_fixture(
+    monkeypatch: pytest.MonkeyPatch, logging_restored: None
+) -> Callable[..., tuple[Telemetry, io.BytesIO]]:
+    """Return what sets telemetry up in an environment, with the stream that stands for stdout."""
+    del logging_restored
+    stdout = io.BytesIO()
+    monkeypatch.setattr(trace, "set_tracer_provider", lambda _: None)
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(stdout))
+
+    def set_up(**variables: str) -> tuple[Telemetry, io.BytesIO]:
+        for name, value in {"OTEL_TRACES_EXPORTER": "none", **variables}.items():
+            monkeypatch.setenv(name, value)
+        return setup("api", TelemetrySettings(), "1.2.3", "test"), stdout
+
+    return set_up
+
+
+async def test_a_service_exports_its_lines_until_it_ends(
+    collector: Collector, set_up: Callable[..., tuple[Telemetry, io.BytesIO]]
+) -> None:
+    """What is left goes out on leaving, is counted, and is said to be of this process."""
+    telemetry, _ = set_up(**{ENDPOINT: collector.logs_url, "OTEL_BLRP_SCHEDULE_DELAY": "60000"})
+    async with telemetry.running():
+        structlog.get_logger().info("order accepted")
+    [request] = collector.received
+    who = {one.key: one.value.string_value for one in request.logs.resource_logs[0].resource.attributes}
+    assert who.items() >= {"service.name": "api", "service.instance.id": telemetry.instance}.items()
+    assert [record.body.string_value for record in request.records] == ["order accepted"]
+    value = telemetry.registry.get_sample_value
+    assert value("telemetry_log_records_total", {"result": "exported"}) == 1
+    timed = {"otel_component_type": "otlp_http_log_exporter"}
+    assert value("otel_sdk_exporter_operation_duration_seconds_count", timed) == 1
+
+
+async def test_without_telemetry_nothing_is_exported(
+    collector: Collector, set_up: Callable[..., tuple[Telemetry, io.BytesIO]]
+) -> None:
+    """Its cost could not be measured otherwise; what went wrong is still told on stdout."""
+    telemetry, stdout = set_up(**{ENDPOINT: collector.logs_url, "TELEMETRY": "off"})
+    async with telemetry.running():
+        structlog.get_logger().warning("broken")
+    assert collector.received == []
+    assert [json.loads(line)["event"] for line in stdout.getvalue().splitlines()] == ["broken"]
