@@ -136,7 +136,7 @@ def test_a_record_joins_its_line_its_span_and_its_order(collector: Collector, st
 
 
 def test_what_is_exported_is_redacted(collector: Collector, start: Start) -> None:
-    """As on stdout: names that tell, emails and credentials in texts, exceptions and what only has a `repr`."""
+    """As on stdout: telling names, emails and credentials in texts, exceptions, what only has a `repr`."""
 
     class Url:
         def __repr__(self) -> str:
@@ -244,9 +244,9 @@ def set_up_fixture(
     del logging_restored
     stdout = io.BytesIO()
     monkeypatch.setattr(trace, "set_tracer_provider", lambda _: None)
-    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(stdout))
 
     def set_up(**variables: str) -> tuple[Telemetry, io.BytesIO]:
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(stdout))
         for name, value in {"OTEL_TRACES_EXPORTER": "none", **variables}.items():
             monkeypatch.setenv(name, value)
         return setup("api", TelemetrySettings(), "1.2.3", "test"), stdout
