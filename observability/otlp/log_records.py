@@ -30,6 +30,7 @@ _SEVERITIES = {"debug": 5, "info": 9, "warning": 13, "error": 17, "critical": 21
 _IN_THE_RESOURCE = ("service", "version", "environment")
 _LONGEST_TEXT = 16_384
 """Characters of what has an inner structure, such as an exception; Loki takes 64 KB beside a line's text."""
+_PLAIN = frozenset({str, int, float, bool})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _time = Struct("<cQ").pack
@@ -68,7 +69,7 @@ def encode_line(line: bytes) -> bytes:
             _time(_TIME, nanoseconds),
             severity,
             body,
-            attributes(_ATTRIBUTES, {name: _flat(v) for name, v in fields.items() if v is not None}),
+            attributes(_ATTRIBUTES, _flat(fields)),
             delimited(_TRACE_ID, trace_id) if trace_id else b"",
             delimited(_SPAN_ID, span_id) if span_id else b"",
             _time(_OBSERVED_TIME, nanoseconds),
@@ -108,9 +109,16 @@ def _identifier(fields: dict[str, Any], name: str, size: int) -> bytes:
     return identifier
 
 
-def _flat(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _flat(fields: dict[str, Any]) -> dict[str, str | float | bool]:
+    """Return the fields that have a value, each as one."""
+    return {
+        name: value if type(value) in _PLAIN else _text(value)
+        for name, value in fields.items()
+        if value is not None
+    }
+
+
+def _text(structure: dict[str, Any] | list[Any]) -> str:
     # Loki makes a label of each leaf of a map, and JSON of a list: one text can be read, and bounded.
-    if not isinstance(value, dict | list):
-        return value
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(structure, ensure_ascii=False, separators=(",", ":"))
     return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
