@@ -29,7 +29,7 @@ class TelemetrySettings(BaseSettings):
     """`otlp`: the exporter of this project; `otlp_stock`: the one of opentelemetry-python."""
     otel_logs_exporter: Literal["otlp", "none"] | None = None
     """Not set: `otlp` when there is an endpoint for logs alone, as whoever takes spans need not take logs."""
-    otel_exporter_otlp_logs_endpoint: str | None = None
+    otel_exporter_otlp_logs_endpoint: str = ""
     otel_bsp_schedule_delay: float = Field(default=1000.0, gt=0)
     """How long spans wait for a batch to fill, in ms; short, so that a trace is seen while one looks."""
     otel_bsp_max_queue_size: int = Field(default=8192, ge=1)
@@ -47,5 +47,6 @@ class TelemetrySettings(BaseSettings):
     @property
     def exports_logs(self) -> bool:
         """Whether log lines go anywhere beside stdout."""
-        wanted = self.otel_logs_exporter or ("otlp" if self.otel_exporter_otlp_logs_endpoint else "none")
+        endpoint = self.otel_exporter_otlp_logs_endpoint.strip()
+        wanted = self.otel_logs_exporter or ("otlp" if endpoint else "none")
         return self.traces and wanted == "otlp"

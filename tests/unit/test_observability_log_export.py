@@ -224,7 +224,7 @@ def test_what_the_exporter_of_spans_complains_about_is_exported(collector: Colle
         ({ENDPOINT: "http://loki:3100/otlp/v1/logs", "OTEL_LOGS_EXPORTER": "none"}, False),
         ({ENDPOINT: "http://loki:3100/otlp/v1/logs", "OTEL_SDK_DISABLED": "true"}, False),
         ({ENDPOINT: "http://loki:3100/otlp/v1/logs", "TELEMETRY": "off"}, False),
-        ({ENDPOINT: ""}, False),
+        ({ENDPOINT: " "}, False),
     ],
 )
 def test_lines_are_exported_where_somebody_said_so(
