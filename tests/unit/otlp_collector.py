@@ -47,12 +47,16 @@ class Received:
     @property
     def message(self) -> ExportTraceServiceRequest:
         """Return the body, decompressed and decoded."""
-        return ExportTraceServiceRequest.FromString(self._unpacked)
+        request = ExportTraceServiceRequest()
+        request.ParseFromString(self._unpacked)
+        return request
 
     @property
     def logs(self) -> ExportLogsServiceRequest:
         """Return the body of a request with log records, decompressed and decoded."""
-        return ExportLogsServiceRequest.FromString(self._unpacked)
+        request = ExportLogsServiceRequest()
+        request.ParseFromString(self._unpacked)
+        return request
 
     @property
     def records(self) -> list[LogRecord]:

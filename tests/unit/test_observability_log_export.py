@@ -41,6 +41,13 @@ class Exporting:
         """Return the lines on stdout."""
         return [json.loads(line) for line in self.stdout.getvalue().splitlines()]
 
+    def until_settled(self, count: int) -> None:
+        """Wait until it is known what became of so many lines, for at most 5 s."""
+        deadline = time.monotonic() + 5
+        while self.results.total() < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
 
 Start = Callable[..., Exporting]
 
@@ -92,14 +99,6 @@ def start_fixture(monkeypatch: pytest.MonkeyPatch, logging_restored: None) -> It
 def events(collector: Collector) -> Texts:
     """Return the events of all records that arrived."""
     return [record.body.string_value for request in collector.received for record in request.records]
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition for at most 5 s."""
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def test_lines_of_ours_and_of_libraries_arrive_with_who_speaks(collector: Collector, start: Start) -> None:
@@ -182,7 +181,7 @@ def test_a_dead_receiver_costs_lines_and_writes_one(start: Start) -> None:
     exporting = start(url, **variables)
     for number in range(5):
         structlog.get_logger().info("order accepted", number=number)
-        until(lambda at_least=number + 1: exporting.results["connection_error"] >= at_least)
+        exporting.until_settled(number + 1)
     complaints = [line["event"] for line in exporting.written() if line["event"] != "order accepted"]
     assert exporting.results == {"connection_error": 5}
     assert len(complaints) == 1
@@ -196,7 +195,7 @@ def test_a_receiver_that_comes_and_goes_does_not_feed_itself(collector: Collecto
     log = structlog.get_logger()
     for number in range(4):
         log.info("ours", number=number)
-        until(lambda at_least=number + 1: exporting.results.total() >= at_least)
+        exporting.until_settled(number + 1)
     exporting.export.shutdown()
     assert events(collector) == ["ours"] * 4
     assert exporting.results == {"exported": 2, "http_400": 2}

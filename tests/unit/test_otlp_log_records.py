@@ -35,7 +35,9 @@ def line(**fields: object) -> bytes:
 
 def decoded(one: bytes) -> ProtoRecord:
     """Return what became of a line."""
-    return ProtoRecord.FromString(encode_line(one))
+    record = ProtoRecord()
+    record.ParseFromString(encode_line(one))
+    return record
 
 
 def attributes(record: ProtoRecord) -> dict[str, Any]:
@@ -134,7 +136,8 @@ def stock(fields: dict[str, Any], resource: Resource) -> bytes:
         attributes={name: value for name, value in fields.items() if name not in OF_OUR_OWN},
     )
     request: ExportLogsServiceRequest = encode_logs([ReadableLogRecord(record, resource)])
-    return request.SerializeToString(deterministic=True)
+    payload: bytes = request.SerializeToString(deterministic=True)
+    return payload
 
 
 @settings(deadline=None)
