@@ -1,55 +1,19 @@
-"""Log lines on their way to a real OTLP receiver: what arrives, and what it costs when nothing does."""
+"""Log lines on their way to a real OTLP receiver: what arrives, and when nothing is to."""
 
 import io
 import json
 import logging
-import socket
-import threading
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 import structlog
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
 
 from observability import Telemetry, TelemetrySettings, setup
 from observability.correlation import correlated
-from observability.log_export import LogExport, log_export
-from observability.logs import configure_logs
-from tests.unit.otlp_collector import Answer, Collector, running_collector
+from tests.unit.exported_logs import ENDPOINT, Start, logging_restored, starting
+from tests.unit.otlp_collector import Collector, running_collector
 from tests.unit.recorder import Recorder, span_id, trace_id
-
-CONSTANT = {"service": "api", "version": "1.2.3", "environment": "test"}
-WHO = Resource({"service.name": "api"})
-ENDPOINT = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
-Texts = list[str]
-
-
-@dataclass
-class Exporting:
-    """Logs that are exported: what was written to stdout, and what became of it."""
-
-    export: LogExport
-    stdout: io.BytesIO
-    results: "Counter[str]" = field(default_factory=Counter)
-
-    def written(self) -> list[dict[str, Any]]:
-        """Return the lines on stdout."""
-        return [json.loads(line) for line in self.stdout.getvalue().splitlines()]
-
-    def until_settled(self, count: int) -> None:
-        """Wait until it is known what became of so many lines, for at most 5 s."""
-        deadline = time.monotonic() + 5
-        while self.results.total() < count:
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
-
-
-Start = Callable[..., Exporting]
 
 
 @pytest.fixture
@@ -59,44 +23,14 @@ def collector() -> Iterator[Collector]:
         yield running
 
 
-@pytest.fixture(name="logging_restored")
-def logging_restored_fixture() -> Iterator[None]:
-    """Undo what configuring logs does to the process."""
-    root, level, handlers = logging.getLogger(), logging.root.level, logging.root.handlers
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
 @pytest.fixture(name="start")
-def start_fixture(monkeypatch: pytest.MonkeyPatch, logging_restored: None) -> Iterator[Start]:
-    """Return what configures logs to be exported to an address; shut them down in the end."""
-    del logging_restored
-    started: list[LogExport] = []
-
-    def start(url: str, **variables: str) -> Exporting:
-        for name, value in {ENDPOINT: url, "OTEL_BLRP_SCHEDULE_DELAY": "60000", **variables}.items():
-            monkeypatch.setenv(name, value)
-        results: Counter[str] = Counter()
-        export = log_export(
-            TelemetrySettings(),
-            WHO,
-            lambda count, result: results.update({result: count}),
-            lambda _: lambda _: None,
-        )
-        assert export is not None
-        started.append(export)
-        stdout = io.BytesIO()
-        configure_logs(CONSTANT, "INFO", stdout, export.write)
-        return Exporting(export, stdout, results)
-
-    yield start
-    for export in started:
-        export.shutdown()
+def start_fixture() -> Iterator[Start]:
+    """Return what configures logs to be exported to an address."""
+    with starting() as start:
+        yield start
 
 
-def events(collector: Collector) -> Texts:
+def events(collector: Collector) -> list[str]:
     """Return the events of all records that arrived."""
     return [record.body.string_value for request in collector.received for record in request.records]
 
@@ -156,63 +90,6 @@ def test_what_is_exported_is_redacted(collector: Collector, start: Start) -> Non
     assert b"ada@" not in request.body
 
 
-def test_the_queue_is_bounded_and_drops_are_counted(collector: Collector, start: Start) -> None:
-    """While the receiver hangs nobody waits, and what finds no room is counted; stdout has every line."""
-    collector.answers.append(Answer(hang=True))
-    limits = {"OTEL_BLRP_MAX_QUEUE_SIZE": "20", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "5"}
-    exporting = start(collector.logs_url, **limits)
-    log = structlog.get_logger()
-    for number in range(5):
-        log.info("held", number=number)
-    assert collector.arrived.acquire(timeout=5)
-    began = time.monotonic()
-    for number in range(30):
-        log.info("more", number=number)
-    assert time.monotonic() - began < 1
-    assert exporting.results == {"queue_full": 10}
-    assert len(exporting.written()) == 35
-
-
-def test_a_dead_receiver_costs_lines_and_writes_one(start: Start) -> None:
-    """Each line is counted as lost; the outage is told once on stdout, and never exported."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/otlp/v1/logs"
-    variables = {"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": "0.05", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "1"}
-    exporting = start(url, **variables)
-    for number in range(5):
-        structlog.get_logger().info("order accepted", number=number)
-        exporting.until_settled(number + 1)
-    complaints = [line["event"] for line in exporting.written() if line["event"] != "order accepted"]
-    assert exporting.results == {"connection_error": 5}
-    assert len(complaints) == 1
-    assert complaints[0].startswith(f"OTLP export to {url} loses log records (connection_error 1): ")
-
-
-def test_a_receiver_that_comes_and_goes_does_not_feed_itself(collector: Collector, start: Start) -> None:
-    """Every change of its health is a line: exported, each would be a batch, and so another change."""
-    collector.answers += [Answer(400), Answer(), Answer(400), Answer()]
-    exporting = start(collector.logs_url, OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="1")
-    log = structlog.get_logger()
-    for number in range(4):
-        log.info("ours", number=number)
-        exporting.until_settled(number + 1)
-    exporting.export.shutdown()
-    assert events(collector) == ["ours"] * 4
-    assert exporting.results == {"exported": 2, "http_400": 2}
-    assert len(exporting.written()) == 8
-
-
-def test_what_the_exporter_of_spans_complains_about_is_exported(collector: Collector, start: Start) -> None:
-    """Whoever looks into Loki reads there why traces have holes."""
-    exporting = start(collector.logs_url)
-    complain = logging.getLogger("observability.otlp").warning
-    thread = threading.Thread(target=complain, args=("OTLP export to jaeger loses spans",))
-    thread.start()
-    thread.join(5)
-    exporting.export.shutdown()
-    assert events(collector) == ["OTLP export to jaeger loses spans"]
-
-
 @pytest.mark.parametrize(
     ("variables", "exports"),
     [
@@ -237,10 +114,9 @@ def test_lines_are_exported_where_somebody_said_so(
 
 @pytest.fixture(name="set_up")
 def set_up_fixture(
-    monkeypatch: pytest.MonkeyPatch, logging_restored: None
-) -> Callable[..., tuple[Telemetry, io.BytesIO]]:
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[..., tuple[Telemetry, io.BytesIO]]]:
     """Return what sets telemetry up in an environment, with the stream that stands for stdout."""
-    del logging_restored
     stdout = io.BytesIO()
     monkeypatch.setattr(trace, "set_tracer_provider", lambda _: None)
 
@@ -250,7 +126,8 @@ def set_up_fixture(
             monkeypatch.setenv(name, value)
         return setup("api", TelemetrySettings(), "1.2.3", "test"), stdout
 
-    return set_up
+    with logging_restored():
+        yield set_up
 
 
 async def test_a_service_exports_its_lines_until_it_ends(
