@@ -15,6 +15,8 @@ from grafana.panels import Panel, thresholds
 from grafana.sources import JAEGER, LOKI, Jaeger, logql
 
 _LINES = '{service_name=~"api|worker|notifier"} | correlation_id="$correlation_id"'
+# A line of several services says whose it is.
+_TOLD = f"{_LINES} | line_format `{{{{.service_name}}}}: {{{{__line__}}}}`"
 _TIMES = f"{_LINES} | duration_ms!=`` | unwrap duration_ms"
 _LONGEST = f"max by (service_name) (max_over_time({_TIMES} [$__range]))"
 
@@ -31,7 +33,7 @@ def _logs() -> logs.Panel:
         .wrap_log_message(wrap_log_message=True)
         .enable_log_details(enable_log_details=True)
         .sort_order(LogsSortOrder.ASCENDING)
-        .targets([logql(_LINES).ref_id("A")])
+        .targets([logql(_TOLD).ref_id("A")])
     )
 
 

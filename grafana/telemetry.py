@@ -9,7 +9,8 @@ from grafana.panels import Panel, Query, chart, quantiles, stat
 from grafana.promql import quantile, rate
 from grafana.shapes import ranking
 
-_SPANS, _EXPORT = "telemetry_spans_total", "otel_sdk_exporter_operation_duration_seconds"
+_SPANS, _LINES = "telemetry_spans_total", "telemetry_log_records_total"
+_EXPORT = "otel_sdk_exporter_operation_duration_seconds"
 _LOST = 'result!="exported"'
 
 _NOW = (
@@ -20,10 +21,10 @@ _NOW = (
         queries=(Query(rate(_SPANS, 'result="exported"'), "exported"),),
     ),
     Panel(
-        title="Spans lost",
-        description="Traces have holes while this is not 0; orders are not affected. Is the trace store up?",
+        title="Spans and log lines lost",
+        description="Traces, or Loki, have holes while this is not 0; orders are not affected. Are both up?",
         unit=OpsPerSecond,
-        queries=(Query(rate(_SPANS, _LOST), "lost"),),
+        queries=(Query(rate(_SPANS, _LOST), "spans"), Query(rate(_LINES, _LOST), "lines")),
         warn=0.01,
         bad=1,
     ),
@@ -80,7 +81,32 @@ _TRACES = (
         title="Export time",
         description="Of a batch with its retries. Longer than 1 s, in which the next fills: spans get lost.",
         unit=Seconds,
-        queries=quantiles(_EXPORT),
+        queries=quantiles(_EXPORT, 'otel_component_type="otlp_http_span_exporter"'),
+        warn=0.5,
+        bad=1,
+    ),
+)
+
+_LOGS = (
+    Panel(
+        title="Log lines exported by service",
+        description="To Loki, beside stdout. 0 where there is none; who falls to 0 alone has lost the way.",
+        unit=OpsPerSecond,
+        queries=(Query(rate(_LINES, 'result="exported"', by="job"), "{{job}}"),),
+    ),
+    Panel(
+        title="Log lines lost by reason",
+        description="stdout has them all the same. http_429: Loki's limits. queue_full: more than it takes.",
+        unit=OpsPerSecond,
+        queries=(Query(rate(_LINES, _LOST, by="job, result"), "{{job}}: {{result}}"),),
+        warn=0.01,
+        bad=1,
+    ),
+    Panel(
+        title="Export p95 by signal",
+        description="Of a batch. The slower of the two stores is the one that will make its queue overflow.",
+        unit=Seconds,
+        queries=(Query(quantile(0.95, _EXPORT, by="otel_component_type"), "{{otel_component_type}}"),),
         warn=0.5,
         bad=1,
     ),
@@ -141,7 +167,7 @@ _STORES = (
 
 
 def dashboard() -> Dashboard:
-    """Return the dashboard of telemetry: traces out, metrics in, and what storing them takes."""
+    """Return the dashboard of telemetry: traces and logs out, metrics in, and what storing them takes."""
     *charts, series = _METRICS
     metrics = (
         *(chart(panel) for panel in charts),
@@ -150,6 +176,7 @@ def dashboard() -> Dashboard:
     rows = (
         Row("Now", tuple(stat(panel) for panel in _NOW)),
         Row("Traces", tuple(chart(panel) for panel in _TRACES)),
+        Row("Logs", tuple(chart(panel) for panel in _LOGS)),
         Row("Metrics", metrics),
         Row("Stores", tuple(chart(panel) for panel in _STORES)),
     )

@@ -19,16 +19,22 @@ _FIRST = ("timestamp", "level", "service", "event", "correlation_id", "trace_id"
 _NOISY = ("aio_pika", "aiormq", "asyncio", "uvicorn.access")
 
 
-def configure_logs(constant: Mapping[str, str], level: str, stream: BinaryIO | None = None) -> None:
+def configure_logs(
+    constant: Mapping[str, str],
+    level: str,
+    stream: BinaryIO | None = None,
+    export: Callable[[bytes], None] | None = None,
+) -> None:
     """Send structlog and stdlib logging through the same processors.
 
     Args:
         constant: Fields that every line carries: service, version, environment.
         level: The lowest level that is written, of `logging`'s names.
         stream: Where to write instead of stdout.
+        export: Is given each line, too, as it is written; must neither wait nor raise.
     """
     out = stream or sys.stdout.buffer
-    chain = [_context(constant), *_RENDERING]
+    chain = [_context(constant), *_RENDERING, *([_handed_to(export)] if export else [])]
     structlog.configure(
         processors=[structlog.processors.add_log_level, *chain],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
@@ -100,6 +106,15 @@ def _render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
         return orjson.dumps(fields, default=_text, option=orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError:  # lone surrogates, huge integers: no reason to fail whoever logs
         return json.dumps(fields, default=_text, skipkeys=True).encode()
+
+
+def _handed_to(export: Callable[[bytes], None]) -> Processor:
+    def hand_over(_: WrappedLogger, __: str, line: EventDict) -> bytes:
+        rendered: bytes = line  # type: ignore[assignment]  # what the processor before this one made of it
+        export(rendered)
+        return rendered
+
+    return hand_over
 
 
 def _text(value: object) -> str:

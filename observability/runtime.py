@@ -1,4 +1,4 @@
-"""What the process itself shows: the event loop's lag, its outbox, and what became of its spans."""
+"""What the process itself shows: the event loop's lag, its outbox, and what became of its telemetry."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,28 +16,42 @@ def span_counter(registry: CollectorRegistry) -> Callable[[int, str], None]:
 
     `result` is `exported`, `queue_full`, or why an export failed.
     """
-    counter = Counter(
-        "telemetry_spans", "Spans that were exported, or lost and why.", ["result"], registry=registry
-    )
+    return _counter(registry, "telemetry_spans", "Spans that were exported, or lost and why.")
+
+
+def log_record_counter(registry: CollectorRegistry) -> Callable[[int, str], None]:
+    """Register the counter of log lines that left or were lost, as `span_counter` does that of spans."""
+    return _counter(registry, "telemetry_log_records", "Log lines that were exported, or lost and why.")
+
+
+def _counter(registry: CollectorRegistry, name: str, documentation: str) -> Callable[[int, str], None]:
+    counter = Counter(name, documentation, ["result"], registry=registry)
     counter.labels("exported")
     counter.labels("queue_full")
 
-    def count(spans: int, result: str) -> None:
-        counter.labels(result).inc(spans)
+    def count(items: int, result: str) -> None:
+        counter.labels(result).inc(items)
 
     return count
 
 
-def export_timer(registry: CollectorRegistry) -> Callable[[float], None]:
-    """Register the histogram of exports' durations and return the function that records one, in seconds.
+def export_timers(registry: CollectorRegistry) -> Callable[[str], Callable[[float], None]]:
+    """Register the histogram of exports' durations.
 
-    Name: https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/.
+    Returns what makes, for a signal, `span` or `log`, the function that records one, in seconds.
+    Names: https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/.
     """
-    return seconds(
+    durations = seconds(
         registry,
         "otel_sdk_exporter_operation_duration_seconds",
-        "Duration of exporting a batch of spans, retries included.",
-    ).observe
+        "Duration of exporting a batch of spans or log lines, retries included.",
+        ["otel_component_type"],
+    )
+
+    def timer(signal: str) -> Callable[[float], None]:
+        return durations.labels(f"otlp_http_{signal}_exporter").observe
+
+    return timer
 
 
 def outbox_gauges(registry: CollectorRegistry) -> Callable[[int, float], None]:

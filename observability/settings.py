@@ -27,12 +27,26 @@ class TelemetrySettings(BaseSettings):
     otel_sdk_disabled: bool = False
     otel_traces_exporter: Literal["otlp", "otlp_stock", "none"] = "otlp"
     """`otlp`: the exporter of this project; `otlp_stock`: the one of opentelemetry-python."""
+    otel_logs_exporter: Literal["otlp", "none"] | None = None
+    """Not set: `otlp` when there is an endpoint for logs alone, as whoever takes spans need not take logs."""
+    otel_exporter_otlp_logs_endpoint: str = ""
     otel_bsp_schedule_delay: float = Field(default=1000.0, gt=0)
     """How long spans wait for a batch to fill, in ms; short, so that a trace is seen while one looks."""
     otel_bsp_max_queue_size: int = Field(default=8192, ge=1)
     otel_bsp_max_export_batch_size: int = Field(default=512, ge=1)
+    otel_blrp_schedule_delay: float = Field(default=1000.0, gt=0)
+    """How long log lines wait for a batch to fill, in ms."""
+    otel_blrp_max_queue_size: int = Field(default=8192, ge=1)
+    otel_blrp_max_export_batch_size: int = Field(default=512, ge=1)
 
     @property
     def traces(self) -> bool:
         """Whether spans are made at all."""
         return self.telemetry == "on" and not self.otel_sdk_disabled
+
+    @property
+    def exports_logs(self) -> bool:
+        """Whether log lines go anywhere beside stdout."""
+        endpoint = self.otel_exporter_otlp_logs_endpoint.strip()
+        wanted = self.otel_logs_exporter or ("otlp" if endpoint else "none")
+        return self.traces and wanted == "otlp"

@@ -22,13 +22,15 @@ from observability.continuing import continued
 from observability.correlation import accept, correlated
 from observability.http import ServerMiddleware
 from observability.instruments import Instruments
+from observability.log_export import LogExport, log_export
 from observability.logs import configure_logs
 from observability.messaging import In, Out, Process, PublishBatch, Settled
 from observability.metrics import metrics_route, new_registry
 from observability.producing import PublisherMiddleware
 from observability.runtime import (
     dependency_gauge,
-    export_timer,
+    export_timers,
+    log_record_counter,
     outbox_gauges,
     span_counter,
     watch_event_loop,
@@ -57,7 +59,7 @@ class Telemetry:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Watch the event loop while the block runs, and export what is left of the spans on leaving."""
+        """Watch the event loop while the block runs; on leaving, export what spans and lines are left."""
         watch = asyncio.create_task(watch_event_loop(self.registry)) if self.enabled else None
         try:
             yield
@@ -145,19 +147,37 @@ def setup(service: str, settings: TelemetrySettings, version: str, environment: 
         settings: What the environment asked for.
         version: `service.version`.
         environment: `deployment.environment.name`.
+
+    Raises:
+        ValueError: A variable of the OpenTelemetry standard has no valid value.
     """
     instance = f"{socket.gethostname()}-{os.getpid()}"
+    enabled = settings.telemetry == "on"
     constant = {"service": service, "version": version, "environment": environment}
-    # Per-request lines are of level INFO: what is left without telemetry is what went wrong.
-    configure_logs(constant, settings.log_level if settings.telemetry == "on" else "WARNING")
     registry = new_registry(service=service, version=version, environment=environment)
-    telemetry = Telemetry(
-        NoOpTracer(), registry, instance, settings.telemetry == "on", settings.trace_async == "link"
-    )
-    if not settings.traces:
+    telemetry = Telemetry(NoOpTracer(), registry, instance, enabled, settings.trace_async == "link")
+    if not enabled:
+        # Per-request lines are of level INFO: what is left without telemetry is what went wrong.
+        configure_logs(constant, "WARNING")
         return telemetry
     who = resource(service, version=version, environment=environment, instance=instance)
-    provider = tracer_provider(settings, who, span_counter(registry), export_timer(registry))
+    timer = export_timers(registry)
+    lines = log_export(settings, who, log_record_counter(registry), timer)
+    configure_logs(constant, settings.log_level, export=lines.write if lines else None)
+    if not settings.traces:
+        return telemetry
+    provider = tracer_provider(settings, who, span_counter(registry), timer("span"))
     trace.set_tracer_provider(provider)
     tracer = provider.get_tracer("orderscope", version, schema_url=SCHEMA_URL)
-    return replace(telemetry, tracer=tracer, shutdown=provider.shutdown)
+    return replace(telemetry, tracer=tracer, shutdown=_both(provider.shutdown, lines))
+
+
+def _both(spans: Callable[[], None], lines: LogExport | None) -> Callable[[], None]:
+    """Return what shuts both exports down: log lines last, as what they tell may be about spans."""
+
+    def shutdown() -> None:
+        spans()
+        if lines is not None:
+            lines.shutdown()
+
+    return shutdown

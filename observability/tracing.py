@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Callable, Sequence
-from time import perf_counter
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as StockSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from observability.batch import BatchProcessor
-from observability.otlp import OtlpSpanExporter, otlp_settings, tls_context
+from observability.batch import Batches, BatchProcessor, Limits
+from observability.otlp import OtlpSpanExporter, options, otlp_settings
 from observability.settings import TelemetrySettings
 
 OnResult = Callable[[int, str], None]
@@ -44,15 +43,19 @@ def tracer_provider(
     provider = TracerProvider(resource=who)
     exporter = span_exporter(settings, on_result)
     if exporter is not None:
-        provider.add_span_processor(
-            BatchProcessor(
-                TimedExporter(exporter, on_export),
-                on_drop=lambda count: on_result(count, "queue_full"),
-                delay_seconds=settings.otel_bsp_schedule_delay / 1000,
-                queue_size=settings.otel_bsp_max_queue_size,
-                batch_size=settings.otel_bsp_max_export_batch_size,
-            )
+        limits = Limits(
+            delay_seconds=settings.otel_bsp_schedule_delay / 1000,
+            queue_size=settings.otel_bsp_max_queue_size,
+            batch_size=settings.otel_bsp_max_export_batch_size,
         )
+        batches = Batches(
+            "span",
+            exporter,
+            limits,
+            on_drop=lambda count: on_result(count, "queue_full"),
+            on_export=on_export,
+        )
+        provider.add_span_processor(BatchProcessor(batches))
     return provider
 
 
@@ -75,39 +78,11 @@ class CountingExporter(SpanExporter):
         self._exporter.shutdown()
 
 
-class TimedExporter(SpanExporter):
-    """Tells how long another exporter took, whatever came of it."""
-
-    def __init__(self, exporter: SpanExporter, on_export: OnExport) -> None:
-        """Keep whom to ask and whom to tell."""
-        self._exporter = exporter
-        self._on_export = on_export
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Export, and tell the time."""
-        began = perf_counter()
-        try:
-            return self._exporter.export(spans)
-        finally:
-            self._on_export(perf_counter() - began)
-
-    def shutdown(self) -> None:
-        """Pass it on."""
-        self._exporter.shutdown()
-
-
 def span_exporter(settings: TelemetrySettings, on_result: OnResult) -> SpanExporter | None:
     """Return the exporter that the settings name; `None` when there is none."""
     if settings.otel_traces_exporter == "none":
         return None
     if settings.otel_traces_exporter == "otlp_stock":
         return CountingExporter(StockSpanExporter(), on_result)
-    to = otlp_settings(os.environ)
-    return OtlpSpanExporter(
-        to.endpoint,
-        headers=to.headers,
-        timeout=to.timeout,
-        compression=to.compression,
-        tls=tls_context(to) if to.endpoint.startswith("https") else None,
-        on_result=on_result,
-    )
+    to = otlp_settings(os.environ, "traces")
+    return OtlpSpanExporter(to.endpoint, **options(to, on_result))

@@ -15,6 +15,7 @@ from stack.servers import (
     epmd,
     grafana,
     jaeger,
+    loki,
     prometheus,
     rabbitmq,
     redis,
@@ -52,8 +53,11 @@ def grafana_program() -> tuple[Path, Path] | None:
     return (program, home) if program and home else None
 
 
-def scrape_targets(ports: Ports) -> dict[str, list[str]]:
-    """Return the addresses of each job in `prometheus.yml`, and of what alerts are sent to."""
+def scrape_targets(ports: Ports, *, with_jaeger: bool) -> dict[str, list[str]]:
+    """Return the addresses of each job in `prometheus.yml`, and of what alerts are sent to.
+
+    The stack's own trace store makes no metrics of spans: without Jaeger its job has none.
+    """
     listeners = {
         "api": ports.api,
         "worker": ports.worker,
@@ -63,7 +67,8 @@ def scrape_targets(ports: Ports) -> dict[str, list[str]]:
         "prometheus": ports.prometheus,
         scrape.ALERTMANAGER: ports.alertmanager,
     }
-    return {job: [f"127.0.0.1:{port}"] for job, port in listeners.items()}
+    targets = {job: [f"127.0.0.1:{port}"] for job, port in listeners.items()}
+    return {**targets, "jaeger": [f"127.0.0.1:{ports.jaeger_metrics}"] if with_jaeger else []}
 
 
 def _epmd(plan: Plan) -> Spec:
@@ -97,7 +102,8 @@ def _prometheus(plan: Plan) -> Spec:
         f"rules/{path.name}": rules.native_rules(path, plan.ports.grafana, pace)
         for path in scrape.rule_files(source)
     }
-    files["prometheus.yml"] = scrape.derive(source, scrape_targets(plan.ports), files)
+    targets = scrape_targets(plan.ports, with_jaeger=programs.on_path("jaeger") is not None)
+    files["prometheus.yml"] = scrape.derive(source, targets, files)
     program, port = programs.require(programs.PROMETHEUS), plan.ports.prometheus
     return prometheus.spec(program, port, plan.layout.data("prometheus"), plan.environ, files)
 
@@ -116,6 +122,13 @@ def _jaeger(plan: Plan) -> Spec:
     return jaeger.spec(program, plan.ports, plan.layout.data("jaeger"), plan.environ)
 
 
+def _loki(plan: Plan) -> Spec:
+    program = programs.on_path("loki")
+    if program is None:
+        raise StackError("there is no loki on the PATH; the services' log lines are in their files")
+    return loki.spec(program, plan.ports, plan.layout.data("loki"), plan.environ)
+
+
 def _traces(plan: Plan) -> Spec:
     return backends.traces(plan.ports.otlp_http, plan.ports.traces, plan.layout.data("traces"), plan.environ)
 
@@ -132,7 +145,11 @@ def _grafana(plan: Plan) -> Spec:
 
 
 def _service(name: str) -> Callable[[Plan], Spec]:
-    return lambda plan: services.spec(name, plan.ports, plan.layout.data(name), plan.environ)
+    def build(plan: Plan) -> Spec:
+        with_loki = programs.on_path("loki") is not None
+        return services.spec(name, plan.ports, plan.layout.data(name), plan.environ, with_loki=with_loki)
+
+    return build
 
 
 BUILDERS: Mapping[str, Callable[[Plan], Spec]] = {
@@ -143,6 +160,7 @@ BUILDERS: Mapping[str, Callable[[Plan], Spec]] = {
     "alertmanager": _alertmanager,
     "jaeger": _jaeger,
     "traces": _traces,
+    "loki": _loki,
     "inbox": _inbox,
     "grafana": _grafana,
     **{name: _service(name) for name in SERVICES},

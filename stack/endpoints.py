@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from stack.layout import Layout, write_atomically
 from stack.ports import Ports
 from stack.progress import columns
-from stack.servers import rabbitmq, redis, users
+from stack.servers import loki, rabbitmq, redis, users
 
 
 def endpoints(ports: Ports) -> dict[str, str]:
@@ -36,6 +36,7 @@ def table(layout: Layout, ports: Ports, running: Iterable[str]) -> list[str]:
         ("grafana", "Grafana", _http(ports.grafana)),
         ("jaeger", "Jaeger", _http(ports.traces)),
         ("traces", "Traces", _http(ports.traces)),
+        ("loki", "Loki", loki.url(ports)),
         ("prometheus", "Prometheus", _http(ports.prometheus)),
         ("alertmanager", "Alertmanager", _http(ports.alertmanager)),
         ("rabbitmq", "RabbitMQ", f"{_http(ports.rabbitmq_management)}  ({credentials})"),

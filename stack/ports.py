@@ -34,6 +34,9 @@ class Ports:
     traces: int = 16686
     traces_grpc: int = 16685
     jaeger_health: int = 13133
+    jaeger_metrics: int = 8889
+    loki: int = 3100
+    loki_grpc: int = 9095
     smtp: int = 1025
     inbox: int = 8025
     grafana: int = 3000

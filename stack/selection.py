@@ -24,9 +24,10 @@ def select(only: Iterable[str] | None = None) -> list[str]:
 
 
 def everything() -> set[str]:
-    """Return what makes a whole stack on this machine; Jaeger and Grafana where they are installed."""
+    """Return what makes a whole stack on this machine; Jaeger, Loki and Grafana where they are installed."""
     tracing = "jaeger" if programs.on_path("jaeger") else "traces"
     optional = {"grafana"} if grafana_program() else set[str]()
+    optional |= {"loki"} if programs.on_path("loki") else set()
     return {"rabbitmq", "redis", "prometheus", "alertmanager", tracing, "inbox", *optional, *SERVICES}
 
 

@@ -1,8 +1,18 @@
-"""Spans over OTLP/HTTP, with the wire format written by hand, because encoding is what exporting costs."""
+"""Spans and log lines over OTLP/HTTP, encoded by hand, because encoding is what exporting costs."""
 
+from observability.otlp.configured import options
 from observability.otlp.environment import OtlpSettings, otlp_settings
-from observability.otlp.exporter import OtlpSpanExporter
-from observability.otlp.request import encode
+from observability.otlp.exporter import OtlpExporter
+from observability.otlp.log_records import log_records
+from observability.otlp.span_exporter import OtlpSpanExporter
 from observability.otlp.tls import tls_context
 
-__all__ = ["OtlpSettings", "OtlpSpanExporter", "encode", "otlp_settings", "tls_context"]
+__all__ = [
+    "OtlpExporter",
+    "OtlpSettings",
+    "OtlpSpanExporter",
+    "log_records",
+    "options",
+    "otlp_settings",
+    "tls_context",
+]

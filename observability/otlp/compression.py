@@ -24,5 +24,5 @@ def compress(body: bytes, compression: Compression) -> bytes:
     """Return a request's body, compressed."""
     if compression == "none":
         return body
-    # The fastest level: spans repeat themselves enough for it, and CPU is what exporting competes for.
+    # The fastest level: batches repeat themselves enough for it, and CPU is what exporting competes for.
     return gzip.compress(body, compresslevel=1, mtime=0)

@@ -26,7 +26,7 @@ class Outcome:
 
     reason: str
     detail: str = ""
-    rejected: int = 0  # spans that the server took out of a batch that it accepted
+    rejected: int = 0  # items that the server took out of a batch that it accepted
     retryable: bool = False
     wait_at_least: float = 0.0  # seconds, as the server asked for
 
@@ -62,7 +62,7 @@ def _attempt(post: Post, body: bytes, deadline: float) -> Outcome:
         return Outcome("connection_error", f"{type(error).__name__}: {error}", retryable=True)
     if 200 <= reply.status < 300:  # noqa: PLR2004  # HTTP's successes
         partial = partial_success(reply.body)
-        return Outcome(EXPORTED, partial.message, rejected=partial.rejected_spans)
+        return Outcome(EXPORTED, partial.message, rejected=partial.rejected)
     return Outcome(
         f"http_{reply.status}",
         status_message(reply.body),

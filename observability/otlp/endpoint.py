@@ -1,4 +1,4 @@
-"""The URL that spans are posted to."""
+"""The URL that telemetry is posted to."""
 
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit

@@ -1,13 +1,13 @@
 """The exporter's settings from the environment variables that OpenTelemetry defines.
 
-https://opentelemetry.io/docs/specs/otel/protocol/exporter/. What is set for traces
-(`OTEL_EXPORTER_OTLP_TRACES_…`) wins over what is set for all signals (`OTEL_EXPORTER_OTLP_…`); what is empty
-counts as not set.
+https://opentelemetry.io/docs/specs/otel/protocol/exporter/. What is set for one signal
+(`OTEL_EXPORTER_OTLP_TRACES_…`, `…_LOGS_…`) wins over what is set for all (`OTEL_EXPORTER_OTLP_…`); what is
+empty counts as not set.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from observability.otlp.compression import Compression, parse_compression
@@ -18,12 +18,13 @@ _DEFAULT_ENDPOINT = "http://localhost:4318"
 _DEFAULT_TIMEOUT = 10.0  # seconds
 _LONGEST_TIMEOUT = 600.0  # seconds; a mistaken number of milliseconds should not pass for hours
 
+Signal: TypeAlias = Literal["traces", "logs"]
 _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
 class OtlpSettings:
-    """Where and how spans are exported."""
+    """Where and how a signal is exported."""
 
     endpoint: str  # the whole URL, path included
     headers: Mapping[str, str] = field(repr=False)  # may hold secrets
@@ -34,7 +35,7 @@ class OtlpSettings:
     client_key_file: str | None  # PEM
 
 
-def otlp_settings(environment: Mapping[str, str]) -> OtlpSettings:
+def otlp_settings(environment: Mapping[str, str], signal: Signal = "traces") -> OtlpSettings:
     """Return the settings that these variables give, with the specification's defaults for what is not set.
 
     The timeout is in seconds, fractions allowed. The specification's general rule for durations says
@@ -44,35 +45,51 @@ def otlp_settings(environment: Mapping[str, str]) -> OtlpSettings:
     Raises:
         ValueError: A variable has no valid value; the message begins with its name.
     """
-    _read(environment, "PROTOCOL", _protocol, None)
+    source = _Source(environment, signal)
+    source.read("PROTOCOL", _protocol, None)
     no_headers: dict[str, str] = {}
     return OtlpSettings(
-        endpoint=_endpoint(environment),
-        headers=_read(environment, "HEADERS", parse_headers, no_headers),
-        timeout=_read(environment, "TIMEOUT", _timeout, _DEFAULT_TIMEOUT),
-        compression=_read(environment, "COMPRESSION", parse_compression, "none"),
-        certificate_file=_read(environment, "CERTIFICATE", str, None),
-        client_certificate_file=_read(environment, "CLIENT_CERTIFICATE", str, None),
-        client_key_file=_read(environment, "CLIENT_KEY", str, None),
+        endpoint=source.endpoint(),
+        headers=source.read("HEADERS", parse_headers, no_headers),
+        timeout=source.read("TIMEOUT", _timeout, _DEFAULT_TIMEOUT),
+        compression=source.read("COMPRESSION", parse_compression, "none"),
+        certificate_file=source.read("CERTIFICATE", str, None),
+        client_certificate_file=source.read("CLIENT_CERTIFICATE", str, None),
+        client_key_file=source.read("CLIENT_KEY", str, None),
     )
 
 
-def _endpoint(environment: Mapping[str, str]) -> str:
-    signal, general = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
-    if url := environment.get(signal, "").strip():
-        return _parsed(signal, _checked_url, url)
-    return _parsed(general, _traces_url, environment.get(general, "").strip() or _DEFAULT_ENDPOINT)
+@dataclass(frozen=True, slots=True)
+class _Source:
+    environment: Mapping[str, str]
+    signal: Signal
+
+    def endpoint(self) -> str:
+        own, general = (f"{prefix}ENDPOINT" for prefix in self._prefixes())
+        if url := self._text(own):
+            return _parsed(own, _checked_url, url)
+        return _parsed(general, self._signal_url, self._text(general) or _DEFAULT_ENDPOINT)
+
+    def read(self, option: str, parse: Callable[[str], _Value], default: _Value) -> _Value:
+        for prefix in self._prefixes():
+            if text := self._text(f"{prefix}{option}"):
+                return _parsed(f"{prefix}{option}", parse, text)
+        return default
+
+    def _prefixes(self) -> tuple[str, str]:
+        return f"OTEL_EXPORTER_OTLP_{self.signal.upper()}_", "OTEL_EXPORTER_OTLP_"
+
+    def _text(self, variable: str) -> str:
+        return self.environment.get(variable, "").strip()
+
+    def _signal_url(self, base: str) -> str:
+        parts = urlsplit(_checked_url(base))
+        return parts._replace(path=f"{parts.path.rstrip('/')}/v1/{self.signal}").geturl()
 
 
 def _checked_url(url: str) -> str:
     parse_endpoint(url)
     return url
-
-
-def _traces_url(base: str) -> str:
-    parse_endpoint(base)
-    parts = urlsplit(base)
-    return parts._replace(path=f"{parts.path.rstrip('/')}/v1/traces").geturl()
 
 
 def _timeout(text: str) -> float:
@@ -85,15 +102,6 @@ def _timeout(text: str) -> float:
 def _protocol(text: str) -> None:
     if text != "http/protobuf":
         raise ValueError(f"only http/protobuf is spoken here, not {text}")
-
-
-def _read(
-    environment: Mapping[str, str], option: str, parse: Callable[[str], _Value], default: _Value
-) -> _Value:
-    for variable in (f"OTEL_EXPORTER_OTLP_TRACES_{option}", f"OTEL_EXPORTER_OTLP_{option}"):
-        if text := environment.get(variable, "").strip():
-            return _parsed(variable, parse, text)
-    return default
 
 
 def _parsed(variable: str, parse: Callable[[str], _Value], text: str) -> _Value:

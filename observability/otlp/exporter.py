@@ -1,14 +1,12 @@
-"""A span exporter for the SDK's processors: OTLP over HTTP, with protobuf."""
+"""An exporter of any signal: OTLP over HTTP, with protobuf."""
 
 import logging
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Event, Lock
 from time import monotonic
-from typing import TypeAlias
-
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from typing import Generic, TypeAlias, TypedDict, TypeVar
 
 from observability.otlp.compression import Compression, compress, parse_compression
 from observability.otlp.connection import Connection
@@ -16,25 +14,45 @@ from observability.otlp.delivery import EXPORTED, Outcome, deliver
 from observability.otlp.endpoint import parse_endpoint
 from observability.otlp.headers import request_headers
 from observability.otlp.health import HealthLog
-from observability.otlp.request import encode_leniently
+from observability.otlp.request import Encoded
 
 REQUEST_LIMIT = 20 * 1024 * 1024  # bytes before compression, as the specification recommends
 
 OnResult: TypeAlias = Callable[[int, str], None]
-Results: TypeAlias = dict[str, int]  # spans by what became of them
+Results: TypeAlias = dict[str, int]  # items by what became of them
+Item = TypeVar("Item")
 
 _logger = logging.getLogger("observability.otlp")
 
 
-class OtlpSpanExporter(SpanExporter):
-    """Posts batches of spans to an OTLP/HTTP endpoint, over a connection that it keeps open.
+class Options(TypedDict, total=False):
+    """What is configured beside the endpoint; see `OtlpExporter`."""
+
+    headers: Mapping[str, str] | None
+    timeout: float
+    compression: Compression
+    on_result: OnResult | None
+    tls: ssl.SSLContext | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal(Generic[Item]):
+    """A kind of telemetry: what it is called, in the plural, and how a batch of it becomes a request."""
+
+    name: str
+    encode: Callable[[Sequence[Item]], Encoded]
+
+
+class OtlpExporter(Generic[Item]):
+    """Posts batches of a signal to an OTLP/HTTP endpoint, over a connection that it keeps open.
 
     It retries as OTLP says (https://opentelemetry.io/docs/specs/otlp/#otlphttp-response), raises nothing from
-    `export`, and tells the logger `observability.otlp` when spans begin to be lost and when they cease to be.
+    `export`, and tells the logger `observability.otlp` when items begin to be lost and when they cease to be.
     """
 
     def __init__(  # noqa: PLR0913  # one keyword for each of the specification's options
         self,
+        signal: Signal[Item],
         endpoint: str,
         *,
         headers: Mapping[str, str] | None = None,
@@ -46,11 +64,12 @@ class OtlpSpanExporter(SpanExporter):
         """Check the configuration; nothing is opened before the first export.
 
         Args:
+            signal: What is exported.
             endpoint: The whole URL, such as `http://127.0.0.1:4318/v1/traces`.
             headers: Sent with every request.
             timeout: Seconds for one export, all its attempts and pauses included.
             compression: Of requests.
-            on_result: Called in the exporting thread with a number of spans and what became of them, which is
+            on_result: Called in the exporting thread with a number of items and what became of them, which is
                 `exported`, or why they were lost: `timeout`, `connection_error`, `http_<status>`, `rejected`
                 (by the server, out of a batch that it took), `too_large`, `encoding_error`, `shutdown` or
                 `internal_error`.
@@ -62,28 +81,29 @@ class OtlpSpanExporter(SpanExporter):
         if not 0 < timeout < float("inf"):
             raise ValueError(f"the timeout must be a positive number of seconds, not {timeout}")
         url = parse_endpoint(endpoint)
+        self._encode = signal.encode
         self._compression = parse_compression(compression)
         self._connection = Connection(url, request_headers(headers or {}, self._compression), tls)
         self._timeout = timeout
         self._on_result = on_result or _ignore
-        self._health = HealthLog(str(url))
+        self._health = HealthLog(str(url), signal.name)
         self._stopping = Event()
         self._lock = Lock()
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Deliver a batch or give it up; SUCCESS means that the server took spans of it."""
-        if not spans:
-            return SpanExportResult.SUCCESS  # and no news of the server's health
+    def export(self, batch: Sequence[Item], /) -> bool:
+        """Deliver a batch or give it up; true means that the server took something of it."""
+        if not batch:
+            return True  # and no news of the server's health
         try:
-            results, detail = self._settle(spans)
-        except Exception as error:  # noqa: BLE001  # what it was is logged, and the spans are counted
-            results, detail = {"internal_error": len(spans)}, repr(error)
+            results, detail = self._settle(batch)
+        except Exception as error:  # noqa: BLE001  # what it was is logged, and the items are counted
+            results, detail = {"internal_error": len(batch)}, repr(error)
         results = {reason: number for reason, number in results.items() if number}
         self._health.note(
             {reason: number for reason, number in results.items() if reason != EXPORTED}, detail
         )
         self._tell(results)
-        return SpanExportResult.SUCCESS if EXPORTED in results else SpanExportResult.FAILURE
+        return EXPORTED in results
 
     def shutdown(self) -> None:
         """Refuse further batches, and give up the one in hand at once, be it in a pause or in a request."""
@@ -94,34 +114,30 @@ class OtlpSpanExporter(SpanExporter):
             self._lock.release()
         self._health.close()
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002  # the SDK's signature
-        """Return True: nothing is buffered here."""
-        return True
-
-    def _settle(self, spans: Sequence[ReadableSpan]) -> tuple[Results, str]:
-        """Return what became of the spans, and an explanation."""
+    def _settle(self, batch: Sequence[Item]) -> tuple[Results, str]:
+        """Return what became of the items, and an explanation."""
         deadline = monotonic() + self._timeout
         if not self._lock.acquire(timeout=self._timeout):
-            return {"timeout": len(spans)}, "another export took all the time"
+            return {"timeout": len(batch)}, "another export took all the time"
         try:
-            return self._send(spans, deadline)
+            return self._send(batch, deadline)
         finally:
             if self._stopping.is_set():
                 self._connection.close()
             self._lock.release()
 
-    def _send(self, spans: Sequence[ReadableSpan], deadline: float) -> tuple[Results, str]:
+    def _send(self, batch: Sequence[Item], deadline: float) -> tuple[Results, str]:
         if self._stopping.is_set():
-            return {"shutdown": len(spans)}, "the exporter is shut down"
-        request = encode_leniently(spans)
-        unencoded = {"encoding_error": len(spans) - request.spans}
-        if not request.spans:
+            return {"shutdown": len(batch)}, "the exporter is shut down"
+        request = self._encode(batch)
+        unencoded = {"encoding_error": len(batch) - request.items}
+        if not request.items:
             return unencoded, request.problem
         if len(request.payload) > REQUEST_LIMIT:
-            return unencoded | {"too_large": request.spans}, f"{len(request.payload)} bytes"
+            return unencoded | {"too_large": request.items}, f"{len(request.payload)} bytes"
         body = compress(request.payload, self._compression)
         outcome = deliver(self._connection.post, body, deadline, self._stopping)
-        return unencoded | _results(outcome, request.spans), outcome.detail or request.problem
+        return unencoded | _results(outcome, request.items), outcome.detail or request.problem
 
     def _tell(self, results: Results) -> None:
         for reason, number in results.items():
@@ -132,12 +148,12 @@ class OtlpSpanExporter(SpanExporter):
                 self._on_result = _ignore
 
 
-def _results(outcome: Outcome, spans: int) -> Results:
+def _results(outcome: Outcome, items: int) -> Results:
     if outcome.reason != EXPORTED:
-        return {outcome.reason: spans}
-    rejected = min(outcome.rejected, spans)
-    return {EXPORTED: spans - rejected, "rejected": rejected}
+        return {outcome.reason: items}
+    rejected = min(outcome.rejected, items)
+    return {EXPORTED: items - rejected, "rejected": rejected}
 
 
-def _ignore(_spans: int, _reason: str) -> None:
+def _ignore(_items: int, _reason: str) -> None:
     pass

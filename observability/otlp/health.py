@@ -1,4 +1,4 @@
-"""The exporter's log: a line when spans begin to be lost, and one when they no longer are."""
+"""The exporter's log: a line when telemetry begins to be lost, and one when it no longer is."""
 
 import logging
 from collections import Counter
@@ -12,18 +12,20 @@ _logger = logging.getLogger("observability.otlp")
 class HealthLog:
     """Tells of changes of state, never of single batches: an outage must not fill the log."""
 
-    def __init__(self, endpoint: str) -> None:
-        """Name the endpoint that the lines are about."""
+    def __init__(self, endpoint: str, items: str) -> None:
+        """Name the endpoint that the lines are about, and what is sent there, in the plural."""
         self._endpoint = endpoint
+        self._items = items
         self._lost: Counter[str] = Counter()
         self._warned = False
 
     def note(self, lost: Mapping[str, int], detail: str) -> None:
-        """Take in how a batch ended: the spans lost, by reason (none when all went well), and why."""
+        """Take in how a batch ended: what was lost, by reason (none when all went well), and why."""
         if lost and not self._lost:
             _logger.warning(
-                "OTLP export to %s loses spans (%s): %s", self._endpoint, _sums(lost), _short(detail)
-            )
+                "OTLP export to %s loses %s (%s): %s",
+                self._endpoint, self._items, _sums(lost), _short(detail),
+            )  # fmt: skip
         elif not lost and self._lost:
             _logger.info("OTLP export to %s works again; lost: %s", self._endpoint, _sums(self._lost))
             self._lost.clear()

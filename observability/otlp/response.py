@@ -1,6 +1,7 @@
 """What an OTLP server says in the body of its answer.
 
-Messages: `ExportTraceServiceResponse` of `trace_service.proto`, and for failures `google.rpc.Status`
+Messages: `ExportTraceServiceResponse` of `trace_service.proto` and `ExportLogsServiceResponse` of
+`logs_service.proto`, which are alike but for names, and for failures `google.rpc.Status`
 (https://opentelemetry.io/docs/specs/otlp/#otlphttp-response).
 """
 
@@ -14,16 +15,16 @@ _MORE = 0x80  # set in every byte of a varint but its last
 
 @dataclass(frozen=True, slots=True)
 class PartialSuccess:
-    """How many spans the server rejected, and its explanation or, when it rejected none, its warning."""
+    """How many items the server rejected, and its explanation or, when it rejected none, its warning."""
 
-    rejected_spans: int = 0
+    rejected: int = 0
     message: str = ""
 
 
 def partial_success(body: bytes) -> PartialSuccess:
-    """Return what an `ExportTraceServiceResponse` says beyond success.
+    """Return what an `Export…ServiceResponse` says beyond success.
 
-    An unreadable body counts as plain success: the status said so, and sending again would duplicate spans.
+    An unreadable body counts as plain success: the status said so, and sending again would duplicate all.
     """
     try:
         inner = _fields(body).get(1)

@@ -6,6 +6,7 @@ from pathlib import Path
 from stack import probes
 from stack.layout import ROOT
 from stack.ports import Ports
+from stack.servers import loki
 from stack.spec import Spec
 
 DASHBOARDS = ROOT / "grafana" / "dashboards"
@@ -42,8 +43,8 @@ def spec(program: Path, home: Path, ports: Ports, directory: Path, environ: Mapp
             "GRAFANA_DASHBOARDS_DIRECTORY": str(DASHBOARDS),
             "PROMETHEUS_URL": f"http://127.0.0.1:{ports.prometheus}",
             "JAEGER_URL": f"http://127.0.0.1:{ports.traces}",
-            # Logs are files here; a Loki of one's own can be named.
-            "LOKI_URL": environ.get("LOKI_URL", "http://127.0.0.1:3100"),
+            # Logs are files where Loki is not installed; one of one's own can be named.
+            "LOKI_URL": environ.get("LOKI_URL") or loki.url(ports),
             "JAEGER_UI_URL": f"http://127.0.0.1:{ports.traces}",
         },
         ready=probes.http(ports.grafana, "/api/health"),

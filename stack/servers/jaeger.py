@@ -24,6 +24,7 @@ def spec(program: Path, ports: Ports, directory: Path, environ: Mapping[str, str
             "JAEGER_QUERY_HTTP_ENDPOINT": f"127.0.0.1:{ports.traces}",
             "JAEGER_QUERY_GRPC_ENDPOINT": f"127.0.0.1:{ports.traces_grpc}",
             "JAEGER_HEALTH_ENDPOINT": f"127.0.0.1:{ports.jaeger_health}",
+            "JAEGER_METRICS_ENDPOINT": f"127.0.0.1:{ports.jaeger_metrics}",
             "JAEGER_STORAGE_DIRECTORY": str(directory),
             "JAEGER_PROMETHEUS_URL": f"http://127.0.0.1:{ports.prometheus}",
             "OTEL_TRACES_SAMPLER": "always_off",  # its own queries are nobody's traces

@@ -6,23 +6,29 @@ from pathlib import Path
 
 from stack import probes
 from stack.ports import Ports
-from stack.servers import rabbitmq, redis
+from stack.servers import loki, rabbitmq, redis
 from stack.servers.backends import python_environment
 from stack.spec import Spec
 
 # As the services have it themselves, in seconds.
 SHUTDOWN_TIMEOUT = "20"
 OWN_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+LOGS_ENDPOINT = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
 
 
-def spec(name: str, ports: Ports, directory: Path, environ: Mapping[str, str]) -> Spec:
+def spec(
+    name: str, ports: Ports, directory: Path, environ: Mapping[str, str], *, with_loki: bool = False
+) -> Spec:
     """Return how to run `api`, `worker` or `notifier`.
 
-    What is set in the environment (TELEMETRY, LOG_LEVEL, OTEL_*, …) is passed on; addresses are ours.
+    What is set in the environment (TELEMETRY, LOG_LEVEL, OTEL_*, …) is passed on; addresses are ours. Without
+    a Loki of ours log lines go to the file only, unless the environment names an endpoint for them.
     """
     port: int = getattr(ports, name)
     inherited = {key: value for key, value in environ.items() if key not in OWN_ENDPOINTS}
     environment = {**python_environment(inherited), **addresses(ports, name), "HTTP_PORT": str(port)}
+    if with_loki:
+        environment[LOGS_ENDPOINT] = f"{loki.url(ports)}/otlp/v1/logs"
     return Spec(
         name=name,
         command=(sys.executable, "-m", f"services.{name}"),

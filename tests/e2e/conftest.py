@@ -9,8 +9,10 @@ import httpx2
 import pytest
 from aio_pika.abc import AbstractChannel
 
+from stack.servers.services import LOGS_ENDPOINT
 from tests.e2e.seen import Seen
 from tests.running import Endpoints, running_stack
+from tests.unit.otlp_collector import Collector, running_collector
 
 CERTAIN = {"PAYMENT_DECLINE_RATE": "0", "PAYMENT_OUTAGE_RATE": "0", "PAYMENT_LATENCY_MS": "20"}
 """No payment fails by chance."""
@@ -23,9 +25,17 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(run_dir: Path) -> Iterator[Endpoints]:
+def log_store() -> Iterator[Collector]:
+    """Return what the services' log lines are exported to, where Loki is not installed."""
+    with running_collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def stack(run_dir: Path, log_store: Collector) -> Iterator[Endpoints]:
     """Start everything; stop it in the end."""
-    with running_stack(run_dir, environment=CERTAIN) as endpoints:
+    environment = {**CERTAIN, LOGS_ENDPOINT: log_store.logs_url}
+    with running_stack(run_dir, environment=environment) as endpoints:
         yield endpoints
 
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from observability.otlp import delivery
-from observability.otlp.exporter import OtlpSpanExporter
+from observability.otlp.span_exporter import OtlpSpanExporter
 
 PATIENCE = 10.0  # seconds after which a test has failed
 
@@ -45,10 +47,27 @@ class Received:
     @property
     def message(self) -> ExportTraceServiceRequest:
         """Return the body, decompressed and decoded."""
-        compressed = self.headers.get("content-encoding") == "gzip"
         request = ExportTraceServiceRequest()
-        request.ParseFromString(gzip.decompress(self.body) if compressed else self.body)
+        request.ParseFromString(self._unpacked)
         return request
+
+    @property
+    def logs(self) -> ExportLogsServiceRequest:
+        """Return the body of a request with log records, decompressed and decoded."""
+        request = ExportLogsServiceRequest()
+        request.ParseFromString(self._unpacked)
+        return request
+
+    @property
+    def records(self) -> list[LogRecord]:
+        """Return the log records."""
+        groups = [scope for resource in self.logs.resource_logs for scope in resource.scope_logs]
+        return [record for scope in groups for record in scope.log_records]
+
+    @property
+    def _unpacked(self) -> bytes:
+        compressed = self.headers.get("content-encoding") == "gzip"
+        return gzip.decompress(self.body) if compressed else self.body
 
     @property
     def names(self) -> list[str]:
@@ -92,6 +111,11 @@ class Collector(ThreadingHTTPServer):
     def url(self) -> str:
         """Return the address of the traces endpoint."""
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.server_port}/v1/traces"
+
+    @property
+    def logs_url(self) -> str:
+        """Return the address of the logs endpoint, where Loki has it."""
+        return f"http://127.0.0.1:{self.server_port}/otlp/v1/logs"
 
     def get_request(self) -> tuple[socket.socket, object]:
         """Accept a connection, and shake hands if it is for TLS."""

@@ -19,8 +19,14 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "prometheus.yml").read_text(encoding="utf-8"))
 
 OURS = {"api": 8000, "worker": 8001, "notifier": 8002}
-SERVERS = {"rabbitmq", "redis", "prometheus", "alertmanager", "jaeger", "grafana", "mailpit"}
-IMAGES_WITH_A_USER = ("prom/prometheus", "prom/alertmanager", "jaegertracing/jaeger", "grafana/grafana")
+SERVERS = {"rabbitmq", "redis", "prometheus", "alertmanager", "jaeger", "loki", "grafana", "mailpit"}
+IMAGES_WITH_A_USER = (
+    "prom/prometheus",
+    "prom/alertmanager",
+    "jaegertracing/jaeger",
+    "grafana/loki",
+    "grafana/grafana",
+)
 
 each_service = pytest.mark.parametrize(
     ("name", "service"), [pytest.param(name, service, id=name) for name, service in SERVICES.items()]
@@ -179,3 +185,30 @@ def test_prometheus_keeps_exemplars() -> None:
     """Without the flag, no point of a chart leads to a trace."""
     assert "--enable-feature=exemplar-storage" in SERVICES["prometheus"]["command"]
     assert PROMETHEUS["global"]["scrape_interval"] == "5s"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_log_lines_are_exported_to_loki_and_to_nobody_else(name: str) -> None:
+    """Under the path that Loki has for OTLP; the endpoint for all signals is a trace store."""
+    environment = SERVICES[name]["environment"]
+    assert environment["OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"] == "http://loki:3100/otlp/v1/logs"
+    assert environment["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://jaeger:4318"
+
+
+def test_jaegers_figures_go_to_prometheus_and_come_back() -> None:
+    """It is scraped where it listens, and asks the Prometheus that scrapes it."""
+    environment = SERVICES["jaeger"]["environment"]
+    (job,) = (job for job in PROMETHEUS["scrape_configs"] if job["job_name"] == "jaeger")
+    [group] = job["static_configs"]
+    port = environment["JAEGER_METRICS_ENDPOINT"].partition(":")[2]
+    assert group == {"targets": [f"jaeger:{port}"]}
+    assert environment["JAEGER_PROMETHEUS_URL"] == "http://prometheus:9090"
+    assert job["sample_limit"]
+
+
+@pytest.mark.parametrize("name", ["jaeger", "loki"])
+def test_every_variable_of_a_configuration_is_one_that_the_native_stack_sets_too(name: str) -> None:
+    """Compose and the native stack share the file: what one of them forgets has a default in it."""
+    text = (ROOT / "observability" / name / "config.yaml").read_text(encoding="utf-8")
+    variables_of_it = {variable for variable in SERVICES[name]["environment"] if name.upper() in variable}
+    assert variables_of_it <= set(re.findall(r"\$\{(?:env:)?(\w+)", text))

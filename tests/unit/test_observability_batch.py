@@ -5,13 +5,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Tracer
 from structlog.testing import capture_logs
 
-from observability.batch import BatchProcessor
+from observability.batch import Batches, BatchProcessor, Limits
+from tests.unit.otlp_samples import span
 
 
 class Backend(SpanExporter):
@@ -24,12 +26,14 @@ class Backend(SpanExporter):
         self.open.set()
         self.error: Exception | None = None
         self.stubborn = False
+        self.takes_seconds = 0.0
         self.closed = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Take a batch as soon as the backend is open."""
         self.entered.set()
         assert self.open.wait(5)
+        time.sleep(self.takes_seconds)
         if self.error is not None:
             raise self.error
         self.batches.append([span.name for span in spans])
@@ -50,19 +54,18 @@ class Backend(SpanExporter):
 @contextmanager
 def processing(
     backend: Backend, *, delay: float = 60, queue: int = 100, batch: int = 10
-) -> Iterator[tuple[Tracer, BatchProcessor, list[int]]]:
-    """Yield a tracer whose spans go to a backend, the processor, and what it says it dropped."""
+) -> Iterator[tuple[Tracer, Batches[ReadableSpan], list[int]]]:
+    """Yield a tracer whose spans go to a backend, their batches, and how many of them were dropped."""
     drops: list[int] = []
-    processor = BatchProcessor(
-        backend, on_drop=drops.append, delay_seconds=delay, queue_size=queue, batch_size=batch
-    )
+    batches = Batches("span", backend, Limits(delay, queue, batch), on_drop=drops.append)
+    processor = BatchProcessor(batches)
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(processor)
     try:
-        yield provider.get_tracer("test"), processor, drops
+        yield provider.get_tracer("test"), batches, drops
     finally:
         backend.open.set()
-        processor.shutdown()
+        batches.shutdown()
 
 
 def make(tracer: Tracer, count: int, first: int = 0) -> list[str]:
@@ -101,9 +104,9 @@ def test_what_fills_no_batch_goes_after_the_delay() -> None:
 def test_a_flush_exports_everything_in_batches() -> None:
     """In the order in which the spans ended, no batch larger than allowed."""
     backend = Backend()
-    with processing(backend) as (tracer, processor, drops):
+    with processing(backend) as (tracer, batches, drops):
         names = make(tracer, 9)
-        assert processor.force_flush()
+        assert batches.flush()
         assert (backend.names, drops) == (names, [])
 
 
@@ -128,18 +131,18 @@ def test_a_flush_does_not_wait_for_ever() -> None:
     """While another export holds the exporter, it gives up after its timeout and says so."""
     backend = Backend()
     backend.open.clear()
-    with processing(backend, batch=5) as (tracer, processor, _):
+    with processing(backend, batch=5) as (tracer, batches, _):
         make(tracer, 5)
         until(backend.entered)
-        assert not processor.force_flush(timeout_millis=10)
+        assert not batches.flush(timeout_seconds=0.01)
 
 
 def test_shutdown_exports_the_rest() -> None:
     """What is queued goes out, the exporter is closed, and what comes later is dropped and counted."""
     backend = Backend()
-    with processing(backend) as (tracer, processor, drops):
+    with processing(backend) as (tracer, batches, drops):
         names = make(tracer, 8)
-        processor.shutdown()
+        batches.shutdown()
         assert (backend.names, backend.closed, drops) == (names, True, [])
         make(tracer, 3)
         assert (backend.names, sum(drops)) == (names, 3)
@@ -150,11 +153,11 @@ def test_shutdown_has_a_deadline() -> None:
     backend = Backend()
     backend.open.clear()
     backend.error = ConnectionError("gone")
-    with processing(backend, batch=5) as (tracer, processor, drops), capture_logs():
+    with processing(backend, batch=5) as (tracer, batches, drops), capture_logs():
         make(tracer, 9)
         until(backend.entered)
         began = time.monotonic()
-        processor.shutdown(timeout_seconds=0.05)
+        batches.shutdown(timeout_seconds=0.05)
         assert time.monotonic() - began < 4
         assert sum(drops) == 9
 
@@ -164,11 +167,11 @@ def test_what_could_not_go_at_shutdown_is_counted() -> None:
     backend = Backend()
     backend.open.clear()
     backend.stubborn = True
-    with processing(backend, batch=5) as (tracer, processor, drops):
+    with processing(backend, batch=5) as (tracer, batches, drops):
         make(tracer, 5)
         until(backend.entered)
         make(tracer, 4, first=5)
-        processor.shutdown(timeout_seconds=0.01)
+        batches.shutdown(timeout_seconds=0.01)
         assert sum(drops) == 4
 
 
@@ -176,10 +179,10 @@ def test_a_broken_exporter_does_not_end_the_thread() -> None:
     """What it raises is logged, its spans are counted as lost, and the next batch is tried."""
     backend = Backend()
     backend.error = ZeroDivisionError()
-    with processing(backend) as (tracer, processor, drops):
+    with processing(backend) as (tracer, batches, drops):
         with capture_logs() as logs:
             make(tracer, 4)
-            processor.force_flush()
+            batches.flush()
         assert ([line["event"] for line in logs], sum(drops)) == (["span export failed"], 4)
         backend.error = None
         names = make(tracer, 10)
@@ -190,9 +193,23 @@ def test_a_broken_exporter_does_not_end_the_thread() -> None:
 def test_what_is_not_sampled_is_not_exported() -> None:
     """Nor counted as dropped."""
     backend, drops = Backend(), list[int]()
-    processor = BatchProcessor(backend, on_drop=drops.append, delay_seconds=60, queue_size=1, batch_size=1)
+    processor = BatchProcessor(Batches("span", backend, Limits(60, 1, 1), on_drop=drops.append))
     provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
     provider.add_span_processor(processor)
     make(provider.get_tracer("test"), 5)
     processor.shutdown()
     assert (backend.names, drops) == ([], [])
+
+
+@pytest.mark.parametrize("error", [None, ZeroDivisionError()])
+def test_an_exports_duration_is_told_whatever_came_of_it(error: Exception | None) -> None:
+    """In seconds, once for each batch."""
+    backend, told = Backend(), list[float]()
+    backend.error, backend.takes_seconds = error, 0.02
+    batches = Batches("span", backend, Limits(60, 4, 4), on_drop=lambda _: None, on_export=told.append)
+    with capture_logs():
+        batches.put(span())
+        batches.flush()
+        batches.shutdown()
+    [took] = told
+    assert 0.02 <= took < 1

@@ -16,7 +16,8 @@ from observability.instruments import Instruments
 from observability.metrics import exemplar, metrics_route, new_registry, seconds
 from observability.runtime import (
     dependency_gauge,
-    export_timer,
+    export_timers,
+    log_record_counter,
     outbox_gauges,
     span_counter,
     watch_event_loop,
@@ -131,18 +132,21 @@ def test_disabled_instruments_make_nothing() -> None:
     assert recorder.series() == set()
 
 
-def test_spans_and_outbox_are_shown() -> None:
-    """What became of spans, by result; what waits for the broker, and how long already."""
+def test_exports_and_outbox_are_shown() -> None:
+    """What became of spans and log lines, by result; what waits for the broker, and how long already."""
     recorder = Recorder()
     count = span_counter(recorder.registry)
     count(5, "exported")
     count(2, "http_503")
-    export_timer(recorder.registry)(0.2)
+    export_timers(recorder.registry)("span")(0.2)
     outbox_gauges(recorder.registry)(7, 1.5)
     assert recorder.value("telemetry_spans_total", result="exported") == 5
     assert recorder.value("telemetry_spans_total", result="queue_full") == 0
     assert recorder.value("telemetry_spans_total", result="http_503") == 2
-    assert recorder.value("otel_sdk_exporter_operation_duration_seconds_sum") == 0.2
+    log_record_counter(recorder.registry)(3, "exported")
+    assert recorder.value("telemetry_log_records_total", result="exported") == 3
+    took = "otel_sdk_exporter_operation_duration_seconds_sum"
+    assert recorder.value(took, otel_component_type="otlp_http_span_exporter") == 0.2
     assert recorder.value("outbox_entries") == 7
     assert recorder.value("outbox_oldest_age_seconds") == 1.5
 

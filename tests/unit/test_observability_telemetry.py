@@ -125,7 +125,9 @@ def test_setup_does_what_the_environment_says(
         ("TRACE_ASYNC", "sibling"),
         ("LOG_LEVEL", "LOUD"),
         ("OTEL_TRACES_EXPORTER", "zipkin"),
+        ("OTEL_LOGS_EXPORTER", "console"),
         ("OTEL_BSP_SCHEDULE_DELAY", "0"),
+        ("OTEL_BLRP_SCHEDULE_DELAY", "-1"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "none"),
     ],
 )

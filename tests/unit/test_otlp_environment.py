@@ -5,6 +5,7 @@ import pytest
 from observability.otlp.environment import OtlpSettings, otlp_settings
 
 GENERAL, TRACES = "OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_"
+LOGS = "OTEL_EXPORTER_OTLP_LOGS_"
 DEFAULTS = OtlpSettings(
     endpoint="http://localhost:4318/v1/traces",
     headers={},
@@ -110,6 +111,24 @@ def test_bad_values_name_their_variable_and_keep_secrets(prefix: str, option: st
     with pytest.raises(ValueError, match=f"^{prefix}{option}: ") as caught:
         otlp_settings({prefix + option: value})
     assert "secret" not in str(caught.value)
+
+
+def test_each_signal_has_its_own_path_and_variables() -> None:
+    """What is set for traces says nothing of logs; what is set for all goes for both."""
+    environment = {
+        GENERAL + "ENDPOINT": "http://collector:4318",
+        GENERAL + "HEADERS": "a=1",
+        TRACES + "TIMEOUT": "1",
+        LOGS + "TIMEOUT": "2",
+    }
+    traces, logs = otlp_settings(environment, "traces"), otlp_settings(environment, "logs")
+    assert (traces.endpoint, logs.endpoint) == (
+        "http://collector:4318/v1/traces",
+        "http://collector:4318/v1/logs",
+    )
+    assert (traces.timeout, logs.timeout, logs.headers) == (1.0, 2.0, {"a": "1"})
+    loki = otlp_settings({**environment, LOGS + "ENDPOINT": "http://loki:3100/otlp/v1/logs"}, "logs")
+    assert loki.endpoint == "http://loki:3100/otlp/v1/logs"
 
 
 def test_settings_do_not_show_their_headers() -> None:

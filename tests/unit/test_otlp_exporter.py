@@ -12,8 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
-from observability.otlp.exporter import OtlpSpanExporter
-from observability.otlp.request import encode
+from observability.otlp.span_exporter import OtlpSpanExporter, encode
 from tests.unit.otlp_collector import PATIENCE, Answer, Collector, exporting, record_pauses, running_collector
 from tests.unit.otlp_samples import span
 

@@ -11,7 +11,7 @@ LOST = {"http_503": 5}
 def log(caplog: pytest.LogCaptureFixture) -> HealthLog:
     """A log whose lines of all levels are caught."""
     caplog.set_level("DEBUG", "observability.otlp")
-    return HealthLog("http://collector:4318/v1/traces")
+    return HealthLog("http://collector:4318/v1/traces", "spans")
 
 
 def test_nothing_is_said_while_all_is_well(log: HealthLog, caplog: pytest.LogCaptureFixture) -> None:

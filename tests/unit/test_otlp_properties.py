@@ -8,7 +8,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceState
 from opentelemetry.util.types import AnyValue
 
-from observability.otlp.request import encode_leniently
+from observability.otlp.span_exporter import encode_leniently
 from tests.unit.otlp_samples import assert_as_stock, bounded, context, span
 
 UINT32, UINT64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
@@ -84,4 +84,4 @@ def test_no_text_or_number_loses_a_span(text: str, value: int, start: int) -> No
     request = encode_leniently(
         [span(name=text, attributes={"text": text, "value": value}), span(start=start)]
     )
-    assert request.spans == 1 + (0 <= start < 2**64)
+    assert request.items == 1 + (0 <= start < 2**64)

@@ -3,7 +3,7 @@
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from observability.otlp.request import encode
+from observability.otlp.span_exporter import encode
 from tests.unit.otlp_samples import assert_as_stock, context, decoded, span
 
 SCHEMA = "https://opentelemetry.io/schemas/1.37.0"

@@ -3,6 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsPartialSuccess,
+    ExportLogsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
@@ -20,6 +24,8 @@ def test_partial_success_is_as_protobuf_writes_it(rejected: int, message: str) -
     body = ExportTraceServiceResponse(partial_success=success).SerializeToString()
     assert partial_success(body) == PartialSuccess(rejected, message)
     assert partial_success(FIXED_FIELDS + body) == PartialSuccess(rejected, message)
+    of_logs = ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=message)
+    assert ExportLogsServiceResponse(partial_success=of_logs).SerializeToString() == body
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from observability.otlp import exporter as exporter_module
-from observability.otlp.exporter import OtlpSpanExporter
+from observability.otlp.span_exporter import OtlpSpanExporter
 from tests.unit.otlp_collector import Collector, exporting, running_collector
 from tests.unit.otlp_samples import span
 

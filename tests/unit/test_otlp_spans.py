@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import Event
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode, TraceState
 
-from observability.otlp.request import encode, encode_leniently
+from observability.otlp.span_exporter import encode, encode_leniently
 from tests.unit.otlp_samples import START, assert_as_stock, bounded, context, decoded_span, span
 
 STATE = TraceState([("vendor", "a:b"), ("other", "1")])
@@ -154,5 +154,5 @@ def test_one_bad_span_costs_no_other() -> None:
     good = span()
     request = encode_leniently([good, span(start=-1), good])
     assert request.payload == encode([good, good])
-    assert request.spans == 2
+    assert request.items == 2
     assert "out of range" in request.problem

@@ -99,8 +99,17 @@ def test_a_missing_source_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_the_real_configuration_can_be_derived() -> None:
     """Each job of compose has an address in the native stack, and none is left over."""
-    targets = scrape_targets(Ports())
+    targets = scrape_targets(Ports(), with_jaeger=True)
     document = yaml.safe_load(derive(ROOT / "prometheus.yml", targets))
     assert {job["job_name"] for job in document["scrape_configs"]} == set(targets) - {ALERTMANAGER}
     assert rule_files(ROOT / "prometheus.yml")
     assert "dns_sd_configs" not in str(document)
+
+
+@pytest.mark.parametrize("with_jaeger", [True, False])
+def test_jaeger_is_scraped_where_it_runs(*, with_jaeger: bool) -> None:
+    """Its job is there all the same, and is no target that is down."""
+    targets = scrape_targets(Ports(jaeger_metrics=7), with_jaeger=with_jaeger)
+    document = yaml.safe_load(derive(ROOT / "prometheus.yml", targets))
+    [job] = [job for job in document["scrape_configs"] if job["job_name"] == "jaeger"]
+    assert job["static_configs"] == [{"targets": ["127.0.0.1:7"] if with_jaeger else []}]

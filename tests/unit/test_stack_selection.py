@@ -44,6 +44,12 @@ def test_an_installed_jaeger_takes_the_place_of_the_trace_store(path: Path) -> N
     assert "traces" not in select()
 
 
+def test_an_installed_loki_runs_too(path: Path) -> None:
+    """Without it log lines are in their files only."""
+    executable(path / "loki", "")
+    assert "loki" in select()
+
+
 def test_an_installed_grafana_runs_too(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If its defaults are found: without them it could not start."""
     executable(path / "grafana", "")

@@ -7,17 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from services.kit.topology import EXCHANGE
 from stack import components
 from stack.components import Plan
 from stack.layout import ROOT, Layout
 from stack.ports import Ports
-from stack.servers import backends, grafana, jaeger, rabbitmq, services, users
+from stack.servers import backends, grafana, jaeger, loki, rabbitmq, services, users
 from stack.servers.rabbitmq_cluster import Listeners, cluster
 from stack.spec import Spec
 
-PORTS = Ports(api=1, worker=2, notifier=3, amqp=4, redis=5, otlp_http=6, traces=7, smtp=8, prometheus=9)
+PORTS = Ports(
+    api=1, worker=2, notifier=3, amqp=4, redis=5, otlp_http=6, traces=7, smtp=8, prometheus=9, loki=10
+)
 
 
 def service(name: str = "api", **environ: str) -> Spec:
@@ -65,6 +68,15 @@ def test_what_the_user_sets_is_passed_on() -> None:
     environment = service(**given, **elsewhere).environment
     assert given.items() <= environment.items()
     assert not elsewhere.keys() & environment.keys()
+
+
+def test_log_lines_go_to_a_loki_that_runs() -> None:
+    """Else to where the user says; else to the file only."""
+    name, theirs = services.LOGS_ENDPOINT, "http://elsewhere/v1/logs"
+    assert name not in service().environment
+    assert service(**{name: theirs}).environment[name] == theirs
+    with_loki = services.spec("api", PORTS, Path("/data"), {name: theirs}, with_loki=True)
+    assert with_loki.environment[name] == "http://127.0.0.1:10/otlp/v1/logs"
 
 
 def test_a_service_has_as_long_to_stop_as_it_takes_itself() -> None:
@@ -167,6 +179,51 @@ def test_jaeger_is_told_its_addresses() -> None:
     assert spec.environment["JAEGER_QUERY_HTTP_ENDPOINT"] == "127.0.0.1:7"
     asked_for = set(re.findall(r"env:(\w+)", jaeger.CONFIGURATION.read_text()))
     assert asked_for <= spec.environment.keys()
+
+
+def test_jaegers_monitor_tab_has_its_figures() -> None:
+    """Spans are counted on the way, scraped where Prometheus is told to, and asked for under those names."""
+    given = yaml.safe_load(jaeger.CONFIGURATION.read_text())
+    pipelines = given["service"]["pipelines"]
+    assert "spanmetrics" in pipelines["traces"]["exporters"]
+    assert pipelines["metrics/spanmetrics"] == {"receivers": ["spanmetrics"], "exporters": ["prometheus"]}
+    storage = given["extensions"]["jaeger_query"]["storage"]
+    backends_of_metrics = given["extensions"]["jaeger_storage"]["metric_backends"]
+    asked = backends_of_metrics[storage["metrics"]]["prometheus"]
+    counted = given["connectors"]["spanmetrics"]
+    assert asked["latency_unit"] == counted["histogram"]["unit"]
+    assert (asked["normalize_calls"], asked["normalize_duration"]) == (True, True)
+    assert "dimensions" not in counted
+    spec = jaeger.spec(Path("/bin/jaeger"), Ports(jaeger_metrics=11, prometheus=9), Path("/data"), {})
+    assert spec.environment["JAEGER_METRICS_ENDPOINT"] == "127.0.0.1:11"
+    assert spec.environment["JAEGER_PROMETHEUS_URL"] == "http://127.0.0.1:9"
+
+
+def test_loki_is_told_its_addresses() -> None:
+    """By the variables that its configuration file, which compose shares, asks for; this machine only."""
+    spec = loki.spec(Path("/bin/loki"), PORTS, Path("/data"), {})
+    assert spec.command[1:] == (f"-config.file={loki.CONFIGURATION}", "-config.expand-env=true")
+    text = loki.CONFIGURATION.read_text()
+    assert spec.environment.keys() == set(re.findall(r"\$\{(\w+)", text))
+    assert spec.environment["LOKI_ADDRESS"] == "127.0.0.1"
+    filled = re.sub(r"\$\{(\w+):-[^}]*\}", lambda match: spec.environment[match[1]], text)
+    given = yaml.safe_load(filled)
+    assert given["server"]["http_listen_port"] == 10
+    directories = given["common"]["storage"]["filesystem"]
+    assert directories["chunks_directory"] == given["storage_config"]["filesystem"]["directory"]
+    assert given["schema_config"]["configs"][0]["schema"] == "v13"
+
+
+def test_lokis_index_has_no_label_that_a_start_or_an_order_adds_to() -> None:
+    """A stream for each service and environment; what has many values is found beside the index."""
+    limits = yaml.safe_load(loki.CONFIGURATION.read_text())["limits_config"]
+    resource = limits["otlp_config"]["resource_attributes"]
+    assert resource["ignore_defaults"] is True
+    [labels] = resource["attributes_config"]
+    assert labels == {
+        "action": "index_label",
+        "attributes": ["service.name", "service.namespace", "deployment.environment.name"],
+    }
 
 
 def test_grafana_is_told_its_data_sources() -> None:
