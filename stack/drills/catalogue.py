@@ -97,7 +97,7 @@ DRILLS = (
         alert=Alert("MemoryGrowing", "ticket", ("The memory of api grows",), 'job="api"'),
         panel=Panel("service", "Largest memory", at_least=128 * 1024**2, service="api"),
         search=Search(flagged("memory-leak", POST), "api", POST, {FLAG: "memory-leak"}),
-        load=Load(orders=8),
+        load=Load(orders=12),  # 64 MiB within the alert's window, be it half a minute
         gentle=Load(orders=0.8),
     ),
     Drill(
