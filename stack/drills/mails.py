@@ -1,5 +1,6 @@
 """Alerts as they arrive: emails to the operators, by Mailpit's API."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import httpx2
@@ -14,7 +15,8 @@ class Wanted:
 
     subject: str
     about: tuple[str, ...]
-    """What its text has in it."""
+    """What its text has in it: all of it, or any."""
+    enough: Callable[[Iterable[bool]], bool] = all
 
 
 async def arrived(client: httpx2.AsyncClient, mail: str, wanted: Wanted, known: set[str]) -> str | None:
@@ -26,7 +28,7 @@ async def arrived(client: httpx2.AsyncClient, mail: str, wanted: Wanted, known: 
         if one["ID"] in known or one["Subject"] != wanted.subject:
             continue
         text = (await client.get(f"{mail}/api/v1/message/{one['ID']}")).json()
-        if all(about in text["HTML"] for about in wanted.about):
+        if wanted.enough(about in text["HTML"] for about in wanted.about):
             return str(one["ID"])
     return None
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -117,7 +117,7 @@ async def _begin(drill: Drill, bench: Bench) -> None:
 
 async def _drill(drill: Drill, bench: Bench, result: Result) -> Result:
     say, client, places = bench.progress.say, bench.client, bench.places
-    fired = await _mail(drill, bench, "FIRING")
+    fired = await _mail(drill, bench, "FIRING", all)
     faulted, since = time.monotonic(), time.time()
     await bench.ask("PUT", "scenarios", drill.name, seconds=bench.pace.fault)
     say(drill.name, f"fault injected; waiting for {drill.alert.name}")
@@ -144,7 +144,7 @@ async def _repair(drill: Drill, bench: Bench, since: float) -> float:
     """Repair, and return after how long the alert's end arrived."""
     if not await prometheus.active(bench.client, bench.places.prometheus, drill.alert, "firing"):
         raise StackError(f"{drill.alert.name} ended before the repair")
-    over = await _mail(drill, bench, "RESOLVED")
+    over = await _mail(drill, bench, "RESOLVED", any)  # of several the last tells that all are over
     repaired = time.monotonic()
     await _clean(drill, bench, since)
     bench.progress.say(drill.name, "repaired; waiting for the alert to end")
@@ -160,11 +160,13 @@ async def _clean(drill: Drill, bench: Bench, since: float) -> None:
     await asyncio.to_thread(letters.settle, bench.operator, since, bench.pace.settling)
 
 
-async def _mail(drill: Drill, bench: Bench, status: str) -> Callable[[], Awaitable[str | None]]:
+async def _mail(
+    drill: Drill, bench: Bench, status: str, enough: Callable[[Iterable[bool]], bool]
+) -> Callable[[], Awaitable[str | None]]:
     """Return what looks for news of the alert that are not there yet."""
     alert, client, mail = drill.alert, bench.client, bench.places.mail
     known = await mails.ids(client, mail, alert.name)
-    wanted = mails.Wanted(f"[{status}] {alert.name} ({alert.severity})", alert.about)
+    wanted = mails.Wanted(f"[{status}] {alert.name} ({alert.severity})", alert.about, enough)
     return lambda: mails.arrived(client, mail, wanted, known)
 
 
