@@ -127,6 +127,7 @@ def build(
     seen = telemetry.consumer(
         process,
         ORDERS.queue,
+        routing_keys=ORDERS.routing_keys,
         retries=(*RETRY_REASONS, "payment_unavailable"),
         dead_letters=(*DEAD_LETTER_REASONS, "unknown_order"),
     )
