@@ -9,11 +9,16 @@ import httpx2
 import pytest
 from aio_pika.abc import AbstractChannel
 
+from stack.layout import Layout
+from tests.e2e.emitted import Emitted, everything
+from tests.e2e.paths import paths
 from tests.e2e.seen import Seen
 from tests.running import Endpoints, running_stack
 
 CERTAIN = {"PAYMENT_DECLINE_RATE": "0", "PAYMENT_OUTAGE_RATE": "0", "PAYMENT_LATENCY_MS": "20"}
 """No payment fails by chance."""
+SWEPT = {"SWEEP_SECONDS": "1"}
+"""Nobody waits long for the sweeper."""
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +30,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def stack(run_dir: Path) -> Iterator[Endpoints]:
     """Start everything; stop it in the end."""
-    with running_stack(run_dir, environment=CERTAIN) as endpoints:
+    with running_stack(run_dir, environment=CERTAIN | SWEPT) as endpoints:
         yield endpoints
 
 
@@ -49,6 +54,14 @@ async def channel(stack: Endpoints) -> AsyncIterator[AbstractChannel]:
     connection = await aio_pika.connect(stack["amqp"], timeout=10)
     async with connection, connection.channel(on_return_raises=True) as channel:
         yield channel
+
+
+@pytest.fixture(scope="session")
+async def emitted(stack: Endpoints, run_dir: Path) -> AsyncIterator[Emitted]:
+    """Take every path through the stack; return all that it has emitted until then."""
+    async with paths(stack, Layout(run_dir)) as every:
+        await every.take()
+        yield await everything(every)
 
 
 @pytest.fixture

@@ -1,0 +1,199 @@
+"""Every path through the system that a client, an operator or a stranger can take, each once and at once."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import aio_pika
+import httpx2
+from aio_pika.abc import AbstractChannel
+from redis.asyncio import Redis
+
+from services.kit.ids import uuid7
+from stack import state
+from stack.layout import Layout
+from tests.e2e.seen import SERVICES, Seen
+from tests.e2e.test_bad_messages import GOOD_HEADERS, created
+from tests.e2e.test_outages import frozen
+from tests.running import Endpoints
+from tests.servers import eventually, publish
+
+OPERATOR = {"Authorization": "Bearer orderscope"}
+WORK, TELL = "worker.order-created", "notifier.order-outcome"
+LETTERS = f"/v1/dead-letters/{WORK}.dlq"
+JSON = {"content-type": "application/json"}
+MARK = "paths-"
+"""How correlation ids of these paths begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Takes them."""
+
+    api: httpx2.AsyncClient
+    seen: Seen
+    channel: AbstractChannel
+    layout: Layout
+    addresses: Mapping[str, str]
+    """Of each service's HTTP server."""
+
+    async def take(self) -> None:
+        """Take all of them; what they set off may go on for a second or two."""
+        await asyncio.gather(
+            self.orders(), self.refused(), self.replayed(), self.letters(), self.swept(), self.strange()
+        )
+        await self.outage()
+
+    async def place(self, token: str, sku: str = "moka-pot", quantity: int = 1, **headers: str) -> str:
+        """Place an order and return its id."""
+        body = {
+            "customer": {"name": "Ada", "email": "ada@example.com"},
+            "items": [{"sku": sku, "quantity": quantity}],
+            "payment": {"token": token},
+        }
+        given = {"X-Correlation-ID": f"{MARK}{uuid4()}", **headers}
+        answer = await self.api.post("/v1/orders", json=body, headers=given)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    async def orders(self) -> None:
+        """Orders that are paid, declined, out of stock, paid at the second attempt; read, followed."""
+        paid = await self.place("tok_visa")
+        await self.api.get(f"/v1/orders/{paid}/events")
+        await self.api.get(f"/v1/orders/{paid}/events", headers={"Last-Event-ID": "3"})
+        for path in ("", f"/{paid}", f"/{paid}", f"/{paid}/status"):
+            await self.api.get(f"/v1/orders{path}", headers={"user-agent": ""})
+        await self.seen.status(await self.place("tok_declined"), "failed")
+        await self.seen.status(await self.place("tok_visa", "lever-machine", 99), "failed")
+        await self.seen.emails(await self.place("tok_flaky"))
+
+    async def refused(self) -> None:
+        """Requests that lead nowhere."""
+        for body in (b"{", b"{}", b'"' + b"x" * 70_000):
+            await self.api.post("/v1/orders", content=body, headers=JSON)
+        await self.api.post("/v1/orders", content=b"a=b")
+        for method, path in (
+            ("GET", f"/v1/orders/{uuid7()}"),
+            ("GET", "/v1/orders/no-id"),
+            ("GET", f"/{uuid4()}"),
+            ("PUT", "/v1/orders"),
+            ("PURGE", "/v1/orders"),
+            ("GET", LETTERS),
+            ("GET", "/docs"),
+            ("GET", "/openapi.json"),
+        ):
+            await self.api.request(method, path)
+        for address in self.addresses.values():
+            await _garbage(address)
+
+    async def replayed(self) -> None:
+        """An order under a key, again, and another one under the same key."""
+        key = {"Idempotency-Key": str(uuid4())}
+        assert await self.place("tok_visa", **key) == await self.place("tok_visa", **key)
+        other = {"items": [{"sku": "grinder", "quantity": 1}], "payment": {"token": "tok_visa"}}
+        customer = {"customer": {"name": "Ada", "email": "ada@example.com"}}
+        assert (await self.api.post("/v1/orders", json=customer | other, headers=key)).status_code == 422
+
+    async def letters(self) -> None:
+        """Dead letters: looked at, replayed, discarded one by one and all at once."""
+        correlation_id = await self.send(WORK, b"no JSON")
+        first = await self._letter(correlation_id, 0)
+        await self.api.get("/v1/dead-letters", headers=OPERATOR)
+        await self.api.get(f"{LETTERS}/{first}", headers=OPERATOR)
+        await self.api.post(f"{LETTERS}/{first}/replay", headers=OPERATOR)
+        again = await self._letter(correlation_id, 1)
+        await self.api.delete(f"{LETTERS}/{again}", headers=OPERATOR)
+        outcome = {**created(uuid7()), "type": "order.done.v1"}
+        outcome["data"]["customer"]["email"] = "ad\u00e9@example.com"  # no server takes it
+        await self.send(TELL, json.dumps(outcome).encode())
+        path = f"/v1/dead-letters/{TELL}.dlq"
+
+        async def refused() -> bool:
+            return bool((await self.api.get(path, headers=OPERATOR)).json().get("count"))
+
+        await eventually(refused)
+        await self.api.post(f"{path}/replay", headers=OPERATOR)
+        await eventually(refused)
+        await self.api.delete(path, headers=OPERATOR)
+
+    async def _letter(self, correlation_id: str, replays: int) -> str:
+        async def look() -> str | None:
+            page = (await self.api.get(LETTERS, params={"limit": 100}, headers=OPERATOR)).json()
+            found = [one for one in page.get("items", []) if one["correlation_id"] == correlation_id]
+            return next((one["id"] for one in found if one["replays"] == replays), None)
+
+        return await eventually(look)
+
+    async def swept(self) -> None:
+        """Orders that nobody settles: told again; failed by a message that nobody can use; gone."""
+        stuck = await self.place("tok_outage")
+        await self.seen.status(stuck, "processing")
+        async with Redis.from_url(self.seen.endpoints["redis"]) as redis:
+            await redis.zadd("orders:open", {stuck: 1, uuid7(): 1})
+
+            async def looked_after() -> bool:
+                return bool(await redis.hget(f"order:{stuck}:status", "sweeps"))  # type: ignore[misc]
+
+            await eventually(looked_after)
+        await self.send(WORK, json.dumps({**created(stuck), "occurred_at": "yesterday"}).encode())
+        await self.seen.status(stuck, "failed")
+
+    async def strange(self) -> None:
+        """Messages of others: of an order that is settled, of an unknown one, under a strange key."""
+        paid = await self.place("tok_visa")
+        await self.seen.status(paid, "done")
+        for order_id in (paid, uuid7()):
+            await self.send(WORK, json.dumps(created(order_id)).encode())
+        event = aio_pika.Message(
+            json.dumps(created(paid)).encode(),
+            headers={**GOOD_HEADERS, "CC": ["order.created.v1"]},
+            correlation_id=f"{MARK}{uuid4()}",
+            message_id=str(uuid4()),
+        )
+        await (await self.channel.get_exchange("orders")).publish(event, f"evil.{uuid4()}", mandatory=False)
+
+    async def outage(self) -> None:
+        """Redis does not answer for a moment."""
+        with frozen(self.layout, "redis"):
+            assert (await self.api.get(f"/v1/orders/{uuid7()}")).status_code == 503
+
+    async def send(self, queue: str, body: bytes) -> str:
+        """Put a message straight into a queue and return its correlation id."""
+        correlation_id = f"{MARK}{uuid4()}"
+        message = aio_pika.Message(
+            body, headers=GOOD_HEADERS, correlation_id=correlation_id, message_id=str(uuid4())
+        )
+        await publish(self.channel, queue, message)
+        return correlation_id
+
+
+@asynccontextmanager
+async def paths(endpoints: Endpoints, layout: Layout) -> AsyncIterator[Paths]:
+    """Yield the paths through a running stack."""
+    current = state.load(layout)
+    assert current is not None
+    addresses = {name: f"http://127.0.0.1:{getattr(current.ports, name)}" for name in SERVICES}
+    marked = {"X-Correlation-ID": f"{MARK}client"}
+    connection = await aio_pika.connect(endpoints["amqp"], timeout=10)
+    async with (
+        httpx2.AsyncClient(base_url=endpoints["api"], headers=marked, timeout=10) as api,
+        connection,
+        connection.channel(on_return_raises=True) as channel,
+    ):
+        yield Paths(api, Seen(api, endpoints, layout.logs), channel, layout, addresses)
+
+
+async def _garbage(address: str) -> Any:  # noqa: ANN401 - bytes that nobody looks at
+    """Send what is no HTTP."""
+    url = urlsplit(address)
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        writer.write(b"garbage\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+    return answer
