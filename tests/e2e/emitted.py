@@ -8,8 +8,8 @@ from typing import Any
 
 from prometheus_client import Metric
 
-from tests.e2e.paths import MARK, Paths
 from tests.e2e.seen import SERVICES
+from tests.e2e.senders import MARK, Senders
 from tests.telemetry import series, spans
 from tests.telemetry.contract import CONTRACT
 from tests.telemetry.spans import Span
@@ -63,27 +63,27 @@ class Emitted:
         return found
 
 
-async def everything(paths: Paths) -> Emitted:
+async def everything(stack: Senders) -> Emitted:
     """Return all that was emitted, as soon as nothing is missing, or when patience is at its end."""
     end = monotonic() + PATIENCE_SECONDS
     while True:
-        emitted = await _now(paths)
+        emitted = await _now(stack)
         if not (emitted.missing() or emitted.gaps()) or monotonic() > end:
             return emitted
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _now(paths: Paths) -> Emitted:
-    files = [paths.layout.log(name).read_text() for name in SERVICES]
+async def _now(stack: Senders) -> Emitted:
+    files = [stack.layout.log(name).read_text() for name in SERVICES]
     lines = [json.loads(line) for text in files for line in text.splitlines()]
-    address = f"{paths.seen.endpoints['traces']}/api/v3/traces"
-    traces = await paths.api.get(address, params=ALL_TIME, timeout=60)
+    address = f"{stack.seen.endpoints['traces']}/api/v3/traces"
+    traces = await stack.api.get(address, params=ALL_TIME, timeout=60)
     return Emitted(
-        spans.spans_of(traces.json()), lines, {name: await metrics(paths, name) for name in SERVICES}
+        spans.spans_of(traces.json()), lines, {name: await metrics(stack, name) for name in SERVICES}
     )
 
 
-async def metrics(paths: Paths, service: str) -> dict[str, Metric]:
+async def metrics(stack: Senders, service: str) -> dict[str, Metric]:
     """Return what a service exposes at this moment."""
-    exposed = await paths.api.get(f"{paths.addresses[service]}/metrics", headers=series.OPEN_METRICS)
+    exposed = await stack.api.get(f"{stack.addresses[service]}/metrics", headers=series.OPEN_METRICS)
     return series.families(exposed.text)

@@ -2,64 +2,42 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import aio_pika
 import httpx2
-from aio_pika.abc import AbstractChannel
 from redis.asyncio import Redis
 
 from services.kit.ids import uuid7
 from stack import state
 from stack.layout import Layout
 from tests.e2e.seen import SERVICES, Seen
+from tests.e2e.senders import LETTERS, MARK, OPERATOR, TELL, WORK, Senders
 from tests.e2e.test_bad_messages import GOOD_HEADERS, created
 from tests.e2e.test_outages import frozen
 from tests.running import Endpoints
-from tests.servers import eventually, publish
+from tests.servers import eventually
 
-OPERATOR = {"Authorization": "Bearer orderscope"}
-WORK, TELL = "worker.order-created", "notifier.order-outcome"
-LETTERS = f"/v1/dead-letters/{WORK}.dlq"
 JSON = {"content-type": "application/json"}
-MARK = "paths-"
-"""How correlation ids of these paths begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Senders):
     """Takes them."""
-
-    api: httpx2.AsyncClient
-    seen: Seen
-    channel: AbstractChannel
-    layout: Layout
-    addresses: Mapping[str, str]
-    """Of each service's HTTP server."""
 
     async def take(self) -> None:
         """Take all of them; what they set off may go on for a second or two."""
         await asyncio.gather(
-            self.orders(), self.refused(), self.replayed(), self.letters(), self.swept(), self.strange()
+            self.orders(),
+            self.refused(),
+            self.replayed(),
+            self.letters(),
+            self.swept(),
+            self.strange(),
+            self.held_up(),
         )
         await self.outage()
-
-    async def place(self, token: str, sku: str = "moka-pot", quantity: int = 1, **headers: str) -> str:
-        """Place an order and return its id."""
-        body = {
-            "customer": {"name": "Ada", "email": "ada@example.com"},
-            "items": [{"sku": sku, "quantity": quantity}],
-            "payment": {"token": token},
-        }
-        given = {"X-Correlation-ID": f"{MARK}{uuid4()}", **headers}
-        answer = await self.api.post("/v1/orders", json=body, headers=given)
-        assert answer.status_code == 202, answer.text
-        return str(answer.json()["id"])
 
     async def orders(self) -> None:
         """Orders that are paid, declined, out of stock, paid at the second attempt; read, followed."""
@@ -89,7 +67,7 @@ class Paths:
         ):
             await self.api.request(method, path)
         for address in self.addresses.values():
-            await _garbage(address)
+            await self.garbage(address)
 
     async def replayed(self) -> None:
         """An order under a key, again, and another one under the same key."""
@@ -102,11 +80,11 @@ class Paths:
     async def letters(self) -> None:
         """Dead letters: looked at, replayed, discarded one by one and all at once."""
         correlation_id = await self.send(WORK, b"no JSON")
-        first = await self._letter(correlation_id, 0)
+        first = await self.letter(correlation_id, 0)
         await self.api.get("/v1/dead-letters", headers=OPERATOR)
         await self.api.get(f"{LETTERS}/{first}", headers=OPERATOR)
         await self.api.post(f"{LETTERS}/{first}/replay", headers=OPERATOR)
-        again = await self._letter(correlation_id, 1)
+        again = await self.letter(correlation_id, 1)
         await self.api.delete(f"{LETTERS}/{again}", headers=OPERATOR)
         outcome = {**created(uuid7()), "type": "order.done.v1"}
         outcome["data"]["customer"]["email"] = "ad\u00e9@example.com"  # no server takes it
@@ -120,14 +98,6 @@ class Paths:
         await self.api.post(f"{path}/replay", headers=OPERATOR)
         await eventually(refused)
         await self.api.delete(path, headers=OPERATOR)
-
-    async def _letter(self, correlation_id: str, replays: int) -> str:
-        async def look() -> str | None:
-            page = (await self.api.get(LETTERS, params={"limit": 100}, headers=OPERATOR)).json()
-            found = [one for one in page.get("items", []) if one["correlation_id"] == correlation_id]
-            return next((one["id"] for one in found if one["replays"] == replays), None)
-
-        return await eventually(look)
 
     async def swept(self) -> None:
         """Orders that nobody settles: told again; failed by a message that nobody can use; gone."""
@@ -157,19 +127,18 @@ class Paths:
         )
         await (await self.channel.get_exchange("orders")).publish(event, f"evil.{uuid4()}", mandatory=False)
 
+    async def held_up(self) -> None:
+        """An outcome whose email somebody else is about to send, for a moment."""
+        order_id = uuid7()
+        async with Redis.from_url(self.seen.endpoints["redis"]) as redis:
+            await redis.set(f"notification:{order_id}", "somebody", px=500)
+        await self.send(TELL, json.dumps({**created(order_id), "type": "order.done.v1"}).encode())
+        await self.seen.emails(order_id)
+
     async def outage(self) -> None:
         """Redis does not answer for a moment."""
         with frozen(self.layout, "redis"):
             assert (await self.api.get(f"/v1/orders/{uuid7()}")).status_code == 503
-
-    async def send(self, queue: str, body: bytes) -> str:
-        """Put a message straight into a queue and return its correlation id."""
-        correlation_id = f"{MARK}{uuid4()}"
-        message = aio_pika.Message(
-            body, headers=GOOD_HEADERS, correlation_id=correlation_id, message_id=str(uuid4())
-        )
-        await publish(self.channel, queue, message)
-        return correlation_id
 
 
 @asynccontextmanager
@@ -186,14 +155,3 @@ async def paths(endpoints: Endpoints, layout: Layout) -> AsyncIterator[Paths]:
         connection.channel(on_return_raises=True) as channel,
     ):
         yield Paths(api, Seen(api, endpoints, layout.logs), channel, layout, addresses)
-
-
-async def _garbage(address: str) -> Any:  # noqa: ANN401 - bytes that nobody looks at
-    """Send what is no HTTP."""
-    url = urlsplit(address)
-    async with asyncio.timeout(10):
-        reader, writer = await asyncio.open_connection(url.hostname, url.port)
-        writer.write(b"garbage\r\n\r\n")
-        answer = await reader.read()
-        writer.close()
-    return answer

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("observability", "services")
 LEVELS = {"exception": "error"} | {name: name for name in ("debug", "info", "warning", "error", "critical")}
-COUNTERS = frozenset({"Counter", "counter"})
+COUNTERS = frozenset({"Counter", "counter", "_counter"})
 METRICS = COUNTERS | {"Gauge", "Histogram", "seconds"}
 SPANS = frozenset({"traced", "continued", "start_span"})
 
