@@ -11,7 +11,7 @@ from prometheus_client import Metric
 from tests.e2e.seen import SERVICES
 from tests.e2e.senders import MARK, Senders
 from tests.telemetry import series, spans
-from tests.telemetry.contract import CONTRACT
+from tests.telemetry.contract import CONTRACT, Emission
 from tests.telemetry.spans import Span
 
 PATIENCE_SECONDS = 20
@@ -38,7 +38,7 @@ class Emitted:
         marked = [line for line in self.lines if str(line.get("correlation_id")).startswith(MARK)]
         return frozenset(line["trace_id"] for line in marked if "trace_id" in line)
 
-    def gaps(self) -> set[str]:
+    def gaps(self) -> frozenset[str]:
         """Return traces, parents and consumers that are not there, or not yet."""
         traces, known = self.ours(), spans.by_id(self.spans)
         ours = [span for span in self.spans if span.trace_id in traces]
@@ -49,7 +49,7 @@ class Emitted:
 
     def missing(self) -> set[str]:
         """Return what is declared as an everyday thing and was not emitted, by service."""
-        lines = [*CONTRACT.lines.items(), *CONTRACT.libraries.items()]
+        lines: list[tuple[str, Emission]] = [*CONTRACT.lines.items(), *CONTRACT.libraries.items()]
         declared = {f"{s}: span {n}" for n, e in CONTRACT.spans.items() if not e.when for s in e.services}
         declared |= {f"{s}: line {n}" for n, e in lines if not e.when for s in e.services}
         declared |= {f"attribute {a} of {n}" for n, e in CONTRACT.spans.items() for a in e.optional}

@@ -72,7 +72,7 @@ class Paths(Senders):
     async def replayed(self) -> None:
         """An order under a key, again, and another one under the same key."""
         key = {"Idempotency-Key": str(uuid4())}
-        assert await self.place("tok_visa", **key) == await self.place("tok_visa", **key)
+        assert await self.place("tok_visa", headers=key) == await self.place("tok_visa", headers=key)
         other = {"items": [{"sku": "grinder", "quantity": 1}], "payment": {"token": "tok_visa"}}
         customer = {"customer": {"name": "Ada", "email": "ada@example.com"}}
         assert (await self.api.post("/v1/orders", json=customer | other, headers=key)).status_code == 422
@@ -107,7 +107,7 @@ class Paths(Senders):
             await redis.zadd("orders:open", {stuck: 1, uuid7(): 1})
 
             async def looked_after() -> bool:
-                return bool(await redis.hget(f"order:{stuck}:status", "sweeps"))  # type: ignore[misc]
+                return bool(await redis.hget(f"order:{stuck}:status", "sweeps"))
 
             await eventually(looked_after)
         await self.send(WORK, json.dumps({**created(stuck), "occurred_at": "yesterday"}).encode())

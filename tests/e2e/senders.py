@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from tests.servers import eventually, publish
 OPERATOR = {"Authorization": "Bearer orderscope"}
 WORK, TELL = "worker.order-created", "notifier.order-outcome"
 LETTERS = f"/v1/dead-letters/{WORK}.dlq"
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 MARK = "paths-"
 """How correlation ids of what is sent here begin."""
 
@@ -33,7 +35,9 @@ class Senders:
     addresses: Mapping[str, str]
     """Of each service's HTTP server."""
 
-    async def place(self, token: str, sku: str = "moka-pot", quantity: int = 1, **headers: str) -> str:
+    async def place(
+        self, token: str, sku: str = "moka-pot", quantity: int = 1, headers: Mapping[str, str] = NO_HEADERS
+    ) -> str:
         """Place an order and return its id."""
         body = {
             "customer": {"name": "Ada", "email": "ada@example.com"},

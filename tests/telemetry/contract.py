@@ -47,18 +47,23 @@ class Told(Entry):
     about: str
 
 
-class SpanEntry(Entry):
+class Emission(Entry):
+    """What services emit: always, or when something is so."""
+
+    services: tuple[Service, ...] = Field(min_length=1)
+    when: str = ""
+
+
+class SpanEntry(Emission):
     """A kind of span."""
 
     name: str
     about: str
     kind: Literal["internal", "server", "client", "producer", "consumer"]
-    services: tuple[Service, ...] = Field(min_length=1)
     parents: tuple[str, ...]
     links: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     optional: dict[str, str] = {}
-    when: str = ""
 
 
 class MetricEntry(Entry):
@@ -73,24 +78,20 @@ class MetricEntry(Entry):
     about: str
 
 
-class LineEntry(Entry):
+class LineEntry(Emission):
     """A line of ours."""
 
     level: Level
     module: str = Field(alias="from")
-    services: tuple[Service, ...] = Field(min_length=1)
     ids: Literal["span", "message", "correlation", "none", "any"]
     fields: dict[str, str] = {}
-    when: str = ""
 
 
-class LibraryEntry(Entry):
+class LibraryEntry(Emission):
     """Lines of a library."""
 
     levels: tuple[Level, ...] = Field(min_length=1)
-    services: tuple[Service, ...] = Field(min_length=1)
     about: str
-    when: str = ""
 
 
 class Contract(Entry):
@@ -166,7 +167,7 @@ class _Loader(yaml.SafeLoader):
     """Refuses a name that stands twice, of which YAML would forget the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's
-        names = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        names = [self.construct_object(key, deep=True) for key, _ in node.value]
         if twice := {name for name in names if names.count(name) > 1}:
             raise yaml.constructor.ConstructorError(None, None, f"{twice} stand twice", node.start_mark)
         return super().construct_mapping(node, deep)

@@ -110,15 +110,15 @@ def lost(monkeypatch: pytest.MonkeyPatch) -> Emit:
 def broken_off(monkeypatch: pytest.MonkeyPatch, what: str) -> Emit:
     """Return what handles two dead letters, and loses the broker after the first."""
     letters = DeadLetters(cast("Broker", Away(None)), [LETTERS], lambda publish: publish, print)
-    acts = iter([None, GONE])
+    ends = iter([None, GONE])
 
-    async def look(*_: object) -> Any:  # noqa: ANN401 - messages and letters
+    async def look(*_arguments: object) -> Any:  # noqa: ANN401 - messages and letters
         for _ in range(2):
             message = Incoming(headers={"x-dead-letter-reason": "timeout"}).as_amqp()
             yield message, dead_letter(message, LETTERS)
 
     async def act(*_: object) -> None:
-        if (error := next(acts)) is not None:
+        if (error := next(ends)) is not None:
             raise error
 
     @asynccontextmanager
