@@ -57,11 +57,11 @@ async def channel(stack: Endpoints) -> AsyncIterator[AbstractChannel]:
 
 
 @pytest.fixture(scope="session")
-async def emitted(stack: Endpoints, run_dir: Path) -> AsyncIterator[Emitted]:
+async def emitted(stack: Endpoints, run_dir: Path) -> Emitted:
     """Take every path through the stack; return all that it has emitted until then."""
     async with paths(stack, Layout(run_dir)) as every:
         await every.take()
-        yield await everything(every)
+        return await everything(every)
 
 
 @pytest.fixture

@@ -110,6 +110,8 @@ def _values(contract: Contract, entry: SpanEntry, span: Span) -> Iterator[str]:
     for name, value in span.attributes.items():
         if name in contract.attributes and not contract.fits(contract.attributes[name].holds, value):
             yield f"{name} is {value!r}"
+    if span.resource.keys() != contract.resource.keys():
+        yield f"its resource has {set(span.resource) ^ set(contract.resource)}, or has it not"
     for name, told in contract.resource.items():
         if not contract.fits(told.holds, span.resource.get(name, "")):
             yield f"{name} of its resource is {span.resource.get(name)!r}"
