@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -38,14 +39,22 @@ class Emitted:
         marked = [line for line in self.lines if str(line.get("correlation_id")).startswith(MARK)]
         return frozenset(line["trace_id"] for line in marked if "trace_id" in line)
 
-    def gaps(self) -> frozenset[str]:
-        """Return traces, parents and consumers that are not there, or not yet."""
+    def gaps(self) -> set[str]:
+        """Return spans of our traces, and consumers of what was sent, that are not there, or not yet."""
         traces, known = self.ours(), spans.by_id(self.spans)
         ours = [span for span in self.spans if span.trace_id in traces]
-        parents = {span.parent_id for span in ours if span.parent_id}
-        sent = {span.span_id for span in ours if span.kind == "producer"}
-        consumed = {span.parent_id for span in ours if span.kind == "consumer"}
-        return (traces - {span.trace_id for span in ours}) | (parents - known.keys()) | (sent - consumed)
+        named = {span.parent_id for span in ours if span.parent_id}
+        named |= {
+            line["span_id"] for line in self.lines if line.get("trace_id") in traces if "span_id" in line
+        }
+        named |= {span_id for trace_id, span_id in self._exemplars() if trace_id in traces}
+        sent = {span.span_id for span in ours if span.kind == "producer" and not span.failed}
+        return (named - known.keys()) | (sent - {span.parent_id for span in ours if span.kind == "consumer"})
+
+    def _exemplars(self) -> Iterator[tuple[str, str]]:
+        for families in self.metrics.values():
+            for family in families.values():
+                yield from series.exemplars(family)
 
     def missing(self) -> set[str]:
         """Return what is declared as an everyday thing and was not emitted, by service."""
@@ -74,13 +83,13 @@ async def everything(stack: Senders) -> Emitted:
 
 
 async def _now(stack: Senders) -> Emitted:
+    # Metrics first and spans last: what the former lead to has then been stored, or will be.
+    shown = {name: await metrics(stack, name) for name in SERVICES}
     files = [stack.layout.log(name).read_text() for name in SERVICES]
     lines = [json.loads(line) for text in files for line in text.splitlines()]
     address = f"{stack.seen.endpoints['traces']}/api/v3/traces"
     traces = await stack.api.get(address, params=ALL_TIME, timeout=60)
-    return Emitted(
-        spans.spans_of(traces.json()), lines, {name: await metrics(stack, name) for name in SERVICES}
-    )
+    return Emitted(spans.spans_of(traces.json()), lines, shown)
 
 
 async def metrics(stack: Senders, service: str) -> dict[str, Metric]:

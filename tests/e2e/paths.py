@@ -1,7 +1,9 @@
 """Every path through the system that a client, an operator or a stranger can take, each once and at once."""
 
 import asyncio
+import hashlib
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -37,6 +39,7 @@ class Paths(Senders):
             self.strange(),
             self.held_up(),
         )
+        await self.limited()
         await self.outage()
 
     async def orders(self) -> None:
@@ -134,6 +137,14 @@ class Paths(Senders):
             await redis.set(f"notification:{order_id}", "somebody", px=500)
         await self.send(TELL, json.dumps({**created(order_id), "type": "order.done.v1"}).encode())
         await self.seen.emails(order_id)
+
+    async def limited(self) -> None:
+        """A client that has asked too often: its bucket is empty for a while."""
+        bucket = f"rate:{hashlib.sha256(b'address:127.0.0.1').hexdigest()[:32]}"
+        async with Redis.from_url(self.seen.endpoints["redis"]) as redis:
+            await redis.set(bucket, time.time() + 60)
+            assert (await self.api.get("/v1/orders")).status_code == 429
+            await redis.delete(bucket)
 
     async def outage(self) -> None:
         """Redis does not answer for a moment."""
