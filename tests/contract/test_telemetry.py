@@ -77,6 +77,13 @@ def test_every_line_that_the_code_writes_is_declared() -> None:
             assert call.more or call.fields == fields, f"{call.text.pattern} lacks {fields - call.fields}"
 
 
+def test_every_logger_is_one_that_logs_are_configured_for() -> None:
+    """Or one of ours, which writes as libraries do."""
+    configured = (source.ROOT / "observability" / "logs.py").read_text()
+    for name in CONTRACT.libraries:
+        assert f'"{name.partition(".")[0]}' in configured or name.startswith("observability."), name
+
+
 def test_every_declared_line_is_in_the_code() -> None:
     """Nothing is told of that nobody writes."""
     for event, entry in CONTRACT.lines.items():
