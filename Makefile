@@ -51,8 +51,9 @@ format: install ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-contracts: install ## Write contracts/openapi.json anew
+contracts: install ## Write contracts/openapi.json and docs/telemetry.md anew
 	@$(BIN)/python -m services.api.openapi > contracts/openapi.json
+	@$(BIN)/python -m tests.telemetry.page > docs/telemetry.md
 
 dashboards: install ## Write grafana/dashboards/ anew
 	@$(BIN)/python -m grafana

@@ -1,6 +1,6 @@
 """The CONSUMER side: a span a delivery, in its producer's trace or linked to it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from time import perf_counter, time
 
 import structlog
@@ -12,7 +12,10 @@ from prometheus_client import CollectorRegistry, Counter
 
 from observability.correlation import accept, correlated
 from observability.messaging import (
+    OPERATION_LABELS,
+    RABBITMQ,
     SYSTEM,
+    UNEXPECTED,
     In,
     IncomingMessage,
     Process,
@@ -21,25 +24,31 @@ from observability.messaging import (
     destination,
     trace_context,
 )
-from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds
+from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, kept, seconds
 from observability.spans import failed, inside
 
 log = structlog.get_logger("observability.messaging")
+
+OPERATION = "process"
 
 
 class ConsumerMiddleware:
     """Wraps the processing of deliveries."""
 
-    def __init__(self, tracer: Tracer, registry: CollectorRegistry, *, linked: bool) -> None:
+    def __init__(
+        self, tracer: Tracer, registry: CollectorRegistry, routing_keys: Collection[str], *, linked: bool
+    ) -> None:
         """Register the metrics; `linked` starts a trace of its own for each delivery."""
         self._tracer = tracer
+        self._keys = frozenset(routing_keys)
         self._linked = linked
-        self._duration = seconds(
+        duration = seconds(
             registry,
             "messaging_process_duration_seconds",
             "Duration of processing a delivery.",
-            ["messaging_destination_name", "error_type"],
+            [*OPERATION_LABELS, "messaging_destination_name", "error_type"],
         )
+        self._duration = kept(duration, RABBITMQ, OPERATION)
         self._waited = seconds(
             registry,
             "messaging_time_in_queue_seconds",
@@ -47,12 +56,13 @@ class ConsumerMiddleware:
             ["queue"],
             LONG_SECONDS_BUCKETS,
         )
-        self._consumed = Counter(
+        consumed = Counter(
             "messaging_client_consumed_messages",
             "Deliveries by what became of them.",
-            ["queue", "outcome"],
+            [*OPERATION_LABELS, "queue", "outcome"],
             registry=registry,
         )
+        self._consumed = kept(consumed, RABBITMQ, OPERATION)
         self._retries = Counter(
             "consumer_retries", "Deliveries put off to a retry queue.", ["queue", "reason"], registry=registry
         )
@@ -103,17 +113,22 @@ class ConsumerMiddleware:
         if settlement.error is not None:
             failed(span, settlement.error)
             span.set_attribute("error.type", settlement.outcome)
-        name = destination(delivery.exchange, delivery.routing_key, delivery.queue)
         kind = settlement.outcome if settlement.error is not None else ""
-        self._duration.labels(name, kind).observe(elapsed, exemplar())
+        self._duration(self._destination(delivery), kind).observe(elapsed, exemplar())
         if delivery.attempt == 1 and (published := delivery.first_published_at) is not None:
             self._waited.labels(delivery.queue).observe(
                 max(0.0, time() - elapsed - published / 1000), exemplar()
             )
         self._count(delivery, settlement, elapsed)
 
+    def _destination(self, delivery: IncomingMessage) -> str:
+        """Return the destination as a label: whoever publishes may put anything into a key, beside a `CC`."""
+        key = delivery.routing_key
+        expected = key == delivery.queue or key in self._keys
+        return destination(delivery.exchange, key if expected else UNEXPECTED, delivery.queue)
+
     def _count(self, delivery: IncomingMessage, settlement: Settlement, elapsed: float) -> None:
-        self._consumed.labels(delivery.queue, settlement.outcome).inc()
+        self._consumed(delivery.queue, settlement.outcome).inc()
         fields = {
             "queue": delivery.queue,
             "attempt": delivery.attempt,
@@ -134,8 +149,8 @@ class ConsumerMiddleware:
 def _attributes(delivery: IncomingMessage, identifier: str) -> dict[str, AttributeValue]:
     return {
         **SYSTEM,
-        "messaging.operation.name": "process",
-        "messaging.operation.type": "process",
+        "messaging.operation.name": OPERATION,
+        "messaging.operation.type": OPERATION,
         "messaging.destination.name": destination(delivery.exchange, delivery.routing_key, delivery.queue),
         "messaging.rabbitmq.destination.routing_key": delivery.routing_key,
         "messaging.message.id": delivery.message_id or "",

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability.correlation import accept, correlated
-from observability.metrics import exemplar, seconds
+from observability.metrics import exemplar, kept, seconds
 from observability.redaction import redact_text
 from observability.spans import failed, inside
 
@@ -40,17 +40,21 @@ class ServerMiddleware:
         self._app = app
         self._tracer = tracer
         self._enabled = enabled
-        self._duration = seconds(
-            registry,
-            "http_server_request_duration_seconds",
-            "Duration of HTTP server requests; of a stream, until it began.",
-            ["http_request_method", "http_route", "http_response_status_code"],
+        self._duration = kept(
+            seconds(
+                registry,
+                "http_server_request_duration_seconds",
+                "Duration of HTTP server requests; of a stream, until it began.",
+                ["url_scheme", "http_request_method", "http_route", "http_response_status_code"],
+            )
         )
-        self._active = Gauge(
-            "http_server_active_requests",
-            "HTTP server requests that are being served.",
-            ["http_request_method"],
-            registry=registry,
+        self._active = kept(
+            Gauge(
+                "http_server_active_requests",
+                "HTTP server requests that are being served.",
+                ["url_scheme", "http_request_method"],
+                registry=registry,
+            )
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +82,7 @@ class ServerMiddleware:
             kind=SpanKind.SERVER,
             attributes=request_attributes(scope, headers, method, exchange.correlation_id),
         )
-        active = self._active.labels(method)
+        active = self._active(scope.get("scheme", "http"), method)
         active.inc()
         with inside(span, parent):
             try:
@@ -106,7 +110,8 @@ class ServerMiddleware:
             if not exchange.raised:  # else the exception describes it
                 span.set_status(Status(StatusCode.ERROR))
         duration = exchange.seconds()
-        self._duration.labels(method, route or UNROUTED, str(status)).observe(duration, exemplar())
+        series = self._duration(scope.get("scheme", "http"), method, route or UNROUTED, str(status))
+        series.observe(duration, exemplar())
         log.info(
             "request",
             method=method,

@@ -68,7 +68,12 @@ Settled = TypeVar("Settled", bound=Settlement)
 PublishBatch = Callable[[Sequence[Out]], Awaitable[Sequence[BaseException | None]]]
 Process = Callable[[In], Awaitable[Settled]]
 
-SYSTEM: Mapping[str, AttributeValue] = {"messaging.system": "rabbitmq"}
+RABBITMQ = "rabbitmq"
+SYSTEM: Mapping[str, AttributeValue] = {"messaging.system": RABBITMQ}
+OPERATION_LABELS = ("messaging_system", "messaging_operation_name")
+"""What the conventions have every metric of messaging say."""
+UNEXPECTED = "_other"
+"""Stands in labels for a routing key that nobody declared."""
 
 
 def destination(exchange: str, routing_key: str, queue: str = "") -> str:

@@ -1,11 +1,14 @@
 """Metrics: a registry a process, exemplars, and the exposition that Prometheus asks for."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import TypeVar
 
 from opentelemetry import trace
 from prometheus_client import (
     CollectorRegistry,
+    Counter,
     Gauge,
     Histogram,
     disable_created_metrics,
@@ -22,6 +25,9 @@ SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 
 """The boundaries that the semantic conventions advise for durations of requests."""
 LONG_SECONDS_BUCKETS: Sequence[float] = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 """For what includes waiting in queues and for retries."""
+KEPT_SERIES = 1024
+
+Kind = TypeVar("Kind", Counter, Gauge, Histogram)
 
 
 def new_registry(*, service: str, version: str, environment: str) -> CollectorRegistry:
@@ -57,7 +63,15 @@ def seconds(
     buckets: Sequence[float] = SECONDS_BUCKETS,
 ) -> Histogram:
     """Register a histogram of durations in seconds."""
-    return Histogram(name, documentation, labels, registry=registry, buckets=buckets)
+    return Histogram(name, documentation, labels, registry=registry, buckets=buckets, unit="seconds")
+
+
+def kept(metric: Kind, *first: str) -> Callable[..., Kind]:
+    """Return what finds a series by its labels' values and remembers it: a look-up costs as much as counting.
+
+    `first` are the values of the first labels, where they never change.
+    """
+    return lru_cache(KEPT_SERIES)(partial(metric.labels, *first))
 
 
 def metrics_route(registry: CollectorRegistry) -> Route:

@@ -8,9 +8,20 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from prometheus_client import CollectorRegistry, Counter
 
-from observability.messaging import SYSTEM, Out, OutgoingMessage, PublishBatch, destination, trace_context
-from observability.metrics import exemplar, seconds
+from observability.messaging import (
+    OPERATION_LABELS,
+    RABBITMQ,
+    SYSTEM,
+    Out,
+    OutgoingMessage,
+    PublishBatch,
+    destination,
+    trace_context,
+)
+from observability.metrics import exemplar, kept, seconds
 from observability.spans import error_type, failed
+
+OPERATION = "publish"
 
 
 class PublisherMiddleware:
@@ -19,16 +30,18 @@ class PublisherMiddleware:
     def __init__(self, tracer: Tracer, registry: CollectorRegistry) -> None:
         """Register the metrics."""
         self._tracer = tracer
-        labels = ["messaging_destination_name", "error_type"]
-        self._sent = Counter(
+        labels = [*OPERATION_LABELS, "messaging_destination_name", "error_type"]
+        sent = Counter(
             "messaging_client_sent_messages", "Messages that were to be sent.", labels, registry=registry
         )
-        self._duration = seconds(
+        duration = seconds(
             registry,
             "messaging_client_operation_duration_seconds",
             "Duration of publishing a batch, for each of its messages, until the last confirm.",
             labels,
         )
+        self._sent = kept(sent, RABBITMQ, OPERATION)
+        self._duration = kept(duration, RABBITMQ, OPERATION)
 
     def __call__(self, publish: PublishBatch[Out]) -> PublishBatch[Out]:
         """Return the function with a span, child of what the message tells of, around each message."""
@@ -61,7 +74,7 @@ class PublisherMiddleware:
             links=[Link(asked)] if asked.is_valid else [],
             attributes={
                 **SYSTEM,
-                "messaging.operation.name": "publish",
+                "messaging.operation.name": OPERATION,
                 "messaging.operation.type": "send",
                 "messaging.destination.name": name,
                 "messaging.rabbitmq.destination.routing_key": message.routing_key,
@@ -81,5 +94,5 @@ class PublisherMiddleware:
         with trace.use_span(span, end_on_exit=True):
             if error is not None:
                 failed(span, error)
-            self._sent.labels(name, kind).inc()
-            self._duration.labels(name, kind).observe(elapsed, exemplar())
+            self._sent(name, kind).inc()
+            self._duration(name, kind).observe(elapsed, exemplar())

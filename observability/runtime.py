@@ -88,6 +88,7 @@ async def watch_event_loop(registry: CollectorRegistry) -> None:
         "How late the event loop ran a timer: what blocking work costs everyone else.",
         buckets=LAG_BUCKETS,
         registry=registry,
+        unit="seconds",
     )
     loop = asyncio.get_running_loop()
     while True:

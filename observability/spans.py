@@ -76,6 +76,8 @@ def inside(span: Span, parent: Context) -> Iterator[None]:
 
 def failed(span: Span, error: BaseException) -> None:
     """Mark a span as failed: status, `error.type`, and the exception as an event, free of personal data."""
+    if not span.is_recording():
+        return  # a stack takes long to format, for nobody to see
     text = redact_text(str(error))
     stack = redact_text("".join(traceback.format_exception(error)))
     span.add_event(

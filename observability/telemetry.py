@@ -77,13 +77,17 @@ class Telemetry:
         process: Process[In, Settled],
         queue: str,
         *,
+        routing_keys: Sequence[str] = (),
         retries: Sequence[str] = (),
         dead_letters: Sequence[str] = (),
     ) -> Process[In, Settled]:
-        """Make each delivery visible; series of a queue's known reasons of failure exist from the start."""
+        """Make each delivery visible; series of a queue's known reasons of failure exist from the start.
+
+        Of routing keys, these alone become labels.
+        """
         if not self.enabled:
             return partial(_correlated, process)
-        middleware = ConsumerMiddleware(self.tracer, self.registry, linked=self.linked)
+        middleware = ConsumerMiddleware(self.tracer, self.registry, routing_keys, linked=self.linked)
         middleware.expect(queue, retries, dead_letters)
         return middleware(process)
 

@@ -20,6 +20,21 @@ class Named:
     grouped: set[str] = field(default_factory=set)
 
 
+def selectors(expression: str) -> list[str]:
+    """Return every selector of an expression, with its matchers and without its range."""
+    strings: list[str] = []
+
+    def put_away(match: re.Match[str]) -> str:
+        strings.append(match[0])
+        return f'"{len(strings) - 1}"'
+
+    rest = _GROUPING.sub(" ", _STRING.sub(put_away, expression))
+    rest = _RANGE.sub(" ", rest)
+    found = [match[0] for match in _SELECTOR.finditer(rest)]
+    found += [name for name in _NAME.findall(_SELECTOR.sub(" 0 ", rest)) if name not in _WORDS]
+    return [re.sub(r'"(\d+)"', lambda match: strings[int(match[1])], selector) for selector in found]
+
+
 def names(expression: str) -> Named:
     """Return the metrics of an expression with the labels of their matchers, and its grouping labels."""
     found = Named()

@@ -95,6 +95,7 @@ def build(settings: Settings, telemetry: Telemetry, redis: Redis, scenarios: Sce
     return telemetry.consumer(
         process,
         OUTCOMES.queue,
+        routing_keys=OUTCOMES.routing_keys,
         retries=(*RETRY_REASONS, "being_sent"),
         dead_letters=(*DEAD_LETTER_REASONS, "recipient_refused"),
     )

@@ -9,13 +9,18 @@ import httpx2
 import pytest
 from aio_pika.abc import AbstractChannel
 
+from stack.layout import Layout
 from stack.servers.services import LOGS_ENDPOINT
+from tests.e2e.emitted import Emitted, everything
+from tests.e2e.paths import paths
 from tests.e2e.seen import Seen
 from tests.running import Endpoints, running_stack
 from tests.unit.otlp_collector import Collector, running_collector
 
 CERTAIN = {"PAYMENT_DECLINE_RATE": "0", "PAYMENT_OUTAGE_RATE": "0", "PAYMENT_LATENCY_MS": "20"}
 """No payment fails by chance."""
+SWEPT = {"SWEEP_SECONDS": "1"}
+"""Nobody waits long for the sweeper."""
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +39,7 @@ def log_store() -> Iterator[Collector]:
 @pytest.fixture(scope="session")
 def stack(run_dir: Path, log_store: Collector) -> Iterator[Endpoints]:
     """Start everything; stop it in the end."""
-    environment = {**CERTAIN, LOGS_ENDPOINT: log_store.logs_url}
+    environment = CERTAIN | SWEPT | {LOGS_ENDPOINT: log_store.logs_url}
     with running_stack(run_dir, environment=environment) as endpoints:
         yield endpoints
 
@@ -59,6 +64,14 @@ async def channel(stack: Endpoints) -> AsyncIterator[AbstractChannel]:
     connection = await aio_pika.connect(stack["amqp"], timeout=10)
     async with connection, connection.channel(on_return_raises=True) as channel:
         yield channel
+
+
+@pytest.fixture(scope="session")
+async def emitted(stack: Endpoints, run_dir: Path) -> Emitted:
+    """Take every path through the stack; return all that it has emitted until then."""
+    async with paths(stack, Layout(run_dir)) as every:
+        await every.take()
+        return await everything(every)
 
 
 @pytest.fixture

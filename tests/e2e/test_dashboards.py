@@ -1,10 +1,10 @@
-"""Every expression of every panel has data within a minute of the start, and names only what exists."""
+"""Every expression of panels and rules has data within a minute of the start, and names only what exists."""
 
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle
 from time import monotonic
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from stack import state
 from stack.layout import Layout
 from tests.e2e.conftest import CERTAIN
+from tests.e2e.rules import EXPRESSIONS, ONLY_IN_TROUBLE, with_data
 from tests.panels import MODELS, SERVICES, expressions
 from tests.promql import names
 from tests.running import Endpoints, running_stack
@@ -41,6 +42,8 @@ class Watched:
     services: dict[str, str]
     deadline: float
     """In the time of `monotonic`."""
+    known: dict[str, set[str]] = field(default_factory=dict)
+    """Labels of metrics that were looked up."""
 
     async def ask(self, path: str, **parameters: str) -> Any:  # noqa: ANN401 - as varied as the API
         """Return the data of a request to Prometheus; an expression that it refuses is an error."""
@@ -51,6 +54,11 @@ class Watched:
 
     async def labels(self, metric: str) -> set[str]:
         """Return the labels of a metric, also those that are empty, which Prometheus leaves out."""
+        if not self.known.get(metric):
+            self.known[metric] = await self._labels(metric)
+        return self.known[metric]
+
+    async def _labels(self, metric: str) -> set[str]:
         series = await self.ask("series", **{"match[]": metric or '{__name__!=""}'})
         found = {label for one in series for label in one}
         for address in self.services.values():
@@ -106,18 +114,56 @@ async def load(client: httpx2.AsyncClient, api: str) -> AsyncIterator[None]:
 @pytest.mark.parametrize("name", ASKED)
 async def test_panel_has_data_within_a_minute_of_the_start(watched: Watched, name: str) -> None:
     """A value that is a number, in at least one series."""
+    await has_data(watched, ASKED[name])
+
+
+@pytest.mark.parametrize("selector", with_data())
+async def test_rules_have_data_within_a_minute_of_the_start(watched: Watched, selector: str) -> None:
+    """All that they select and, unless that takes trouble, what they record."""
+    await has_data(watched, selector)
+
+
+async def has_data(watched: Watched, expression: str) -> None:
+    """Wait, until a minute after the start, for a value that is a number."""
 
     async def look() -> bool:
-        data = await watched.ask("query", query=ASKED[name])
+        data = await watched.ask("query", query=expression)
         return any(one["value"][1] != "NaN" for one in data["result"])
 
     await eventually(look, seconds=max(1.0, watched.deadline - monotonic()))
 
 
+@pytest.mark.parametrize("name", EXPRESSIONS)
+async def test_rule_can_be_evaluated_and_names_only_what_exists(watched: Watched, name: str) -> None:
+    """By a real Prometheus, over what is really there."""
+    assert (await watched.ask("query", query=EXPRESSIONS[name]))["resultType"] == "vector"
+    await names_only_what_exists(watched, EXPRESSIONS[name])
+
+
+async def test_prometheus_finds_no_rule_wrong(watched: Watched) -> None:
+    """As it evaluates them: several series of one name, for example, are an error only then."""
+
+    async def evaluated() -> list[dict[str, Any]] | None:
+        groups = (await watched.ask("rules"))["groups"]
+        rules = [rule for group in groups for rule in group["rules"]]
+        return rules if all(rule["health"] != "unknown" for rule in rules) else None
+
+    rules = await eventually(evaluated, seconds=max(1.0, watched.deadline - monotonic()))
+    assert len(rules) == len(EXPRESSIONS)
+    assert [rule for rule in rules if rule["health"] != "ok"] == []
+
+
 @pytest.mark.parametrize("name", ASKED)
 async def test_panel_names_only_metrics_and_labels_that_exist(watched: Watched, name: str) -> None:
     """A label that is misspelt matches nothing or everything, and says nothing."""
-    named = names(ASKED[name])
+    await names_only_what_exists(watched, ASKED[name])
+
+
+async def names_only_what_exists(watched: Watched, expression: str) -> None:
+    """Hold an expression's metrics and labels to those that are there."""
+    named = names(expression)
+    for metric in named.selected.keys() & ONLY_IN_TROUBLE:
+        del named.selected[metric]
     known = {metric: await watched.labels(metric) for metric in named.selected}
     assert all(known.values()), f"no such metric: {[metric for metric in known if not known[metric]]}"
     for metric, labels in named.selected.items():

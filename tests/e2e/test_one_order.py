@@ -10,6 +10,7 @@ import pytest
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from tests.e2e.seen import Seen, Span
+from tests.running import Endpoints
 from tests.servers import eventually
 
 SERVER, CLIENT, PRODUCER, CONSUMER = 2, 3, 4, 5
@@ -34,6 +35,19 @@ class Follow(Protocol):
 
     async def __call__(self, token: str, correlation_id: str) -> Followed:
         """Return the order with its whole trace and all its log lines."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def doomed(stack: Endpoints) -> str:
+    """Place an order that no payment gets through for; its retries go on beside the other tests."""
+    body = {
+        "customer": {"name": "Ada", "email": "ada@example.com"},
+        "items": [{"sku": "moka-pot", "quantity": 1}],
+        "payment": {"token": "tok_outage"},
+    }
+    async with httpx2.AsyncClient(base_url=stack["api"], timeout=10) as client:
+        answer = await client.post("/v1/orders", json=body, headers={"X-Correlation-ID": "e2e-dead"})
+    return str(answer.json()["id"])
 
 
 @pytest.fixture
@@ -147,33 +161,6 @@ async def test_a_declined_payment_fails_the_order_and_says_so(follow: Follow, se
     assert "declined" in email["HTML"]
 
 
-@pytest.mark.timeout(120)
-async def test_an_outage_ends_in_the_dead_letter_queue_in_the_same_trace(
-    api: httpx2.AsyncClient, seen: Seen, order: dict[str, Any], channel: AbstractChannel
-) -> None:
-    """After retries of 1, 5 and 30 s the message is set aside, the order failed, the trace still one."""
-    body = {**order, "payment": {"token": "tok_outage"}}
-    response = await api.post("/v1/orders", json=body, headers={"X-Correlation-ID": "e2e-dead"})
-    order_id = response.json()["id"]
-    status = await seen.status(order_id, "failed", seconds=60)
-    assert status["reason"] == "retries_exhausted"
-    letter = await dead_letter(channel, "worker.order-created.dlq", "e2e-dead")
-    assert letter.headers["x-dead-letter-reason"] == "retries_exhausted"
-    assert "PaymentUnavailableError" in str(letter.headers["x-dead-letter-error"])
-    assert letter.headers["x-attempt"] == 4
-    trace_id = str(letter.headers["traceparent"]).split("-")[1]
-    work = "process worker.order-created"
-    spans = await seen.trace(trace_id, lambda found: sum(s.name == work for s in found) == 4)
-    attempts = sorted(
-        (s for s in spans if s.name == work), key=lambda s: s.attributes["orderscope.delivery.attempt"]
-    )
-    for before, after in itertools.pairwise(attempts):
-        assert after.links == (before.span_id,)
-    lines = await seen.log_lines("e2e-dead", lambda found: has(found, "message dead-lettered"))
-    assert {line["trace_id"] for line in lines} == {trace_id}
-    assert len(await seen.emails(order_id)) == 1
-
-
 async def test_the_message_carries_the_clients_correlation_id_and_the_trace(
     api: httpx2.AsyncClient, order: dict[str, Any], channel: AbstractChannel
 ) -> None:
@@ -201,6 +188,30 @@ async def test_the_message_carries_the_clients_correlation_id_and_the_trace(
         assert str(message.headers["traceparent"]).startswith("00-11111111111111112222222222222222-")
         assert message.headers["x-attempt"] == 1
     assert [m.app_id for m in found] == ["api", "worker"]
+
+
+@pytest.mark.timeout(120)
+async def test_an_outage_ends_in_the_dead_letter_queue_in_the_same_trace(
+    doomed: str, seen: Seen, channel: AbstractChannel
+) -> None:
+    """After retries of 1, 5 and 30 s the message is set aside, the order failed, the trace still one."""
+    status = await seen.status(doomed, "failed", seconds=60)
+    assert status["reason"] == "retries_exhausted"
+    letter = await dead_letter(channel, "worker.order-created.dlq", "e2e-dead")
+    assert letter.headers["x-dead-letter-reason"] == "retries_exhausted"
+    assert "PaymentUnavailableError" in str(letter.headers["x-dead-letter-error"])
+    assert letter.headers["x-attempt"] == 4
+    trace_id = str(letter.headers["traceparent"]).split("-")[1]
+    work = "process worker.order-created"
+    spans = await seen.trace(trace_id, lambda found: sum(s.name == work for s in found) == 4)
+    attempts = sorted(
+        (s for s in spans if s.name == work), key=lambda s: s.attributes["orderscope.delivery.attempt"]
+    )
+    for before, after in itertools.pairwise(attempts):
+        assert after.links == (before.span_id,)
+    lines = await seen.log_lines("e2e-dead", lambda found: has(found, "message dead-lettered"))
+    assert {line["trace_id"] for line in lines} == {trace_id}
+    assert len(await seen.emails(doomed)) == 1
 
 
 async def taken(queue: aio_pika.abc.AbstractQueue) -> Any:  # noqa: ANN401 - an async generator of messages

@@ -68,4 +68,4 @@ async def asked(
 def count(recorder: Recorder, method: str, route: str, status: str) -> float | None:
     """Return how many requests of a kind were timed."""
     labels = {"http_request_method": method, "http_route": route, "http_response_status_code": status}
-    return recorder.value(f"{DURATION}_count", **labels)
+    return recorder.value(f"{DURATION}_count", url_scheme="http", **labels)

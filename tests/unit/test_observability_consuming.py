@@ -19,6 +19,7 @@ from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
 
 QUEUE = "worker.order-created"
 DESTINATION = f"orders:order.created.v1:{QUEUE}"
+PROCESS = {"messaging_system": "rabbitmq", "messaging_operation_name": "process"}
 WAITED = "messaging_time_in_queue_seconds"
 
 
@@ -32,6 +33,11 @@ class Processed:
     seen: str
 
 
+def middleware(recorder: Recorder, *, linked: bool = False) -> ConsumerMiddleware:
+    """Return what is tested, recording."""
+    return ConsumerMiddleware(recorder.tracer, recorder.registry, ["order.created.v1"], linked=linked)
+
+
 async def processed(
     one: Delivery, settlement: Settlement | None = None, *, linked: bool = False
 ) -> Processed:
@@ -43,7 +49,7 @@ async def processed(
         trace.get_current_span().add_event("processing")
         return settlement or Settlement("ack", "done")
 
-    observed = ConsumerMiddleware(recorder.tracer, recorder.registry, linked=linked)(process)
+    observed = middleware(recorder, linked=linked)(process)
     with unrelated.within(), capture_logs() as logs:
         result = await observed(one)
     lines = [(str(line["log_level"]), str(line["event"])) for line in logs]
@@ -135,7 +141,7 @@ async def test_a_failure_is_seen_everywhere(
     assert recorder.attributes()["error.type"] == recorder.attributes()["orderscope.outcome"] == "dry_well"
     assert [e.name for e in span.events] == ["processing", "exception"]
     assert recorder.value(metric, queue=QUEUE, reason="dry_well") == 1
-    labels = {"messaging_destination_name": DESTINATION, "error_type": "dry_well"}
+    labels = {**PROCESS, "messaging_destination_name": DESTINATION, "error_type": "dry_well"}
     assert recorder.value("messaging_process_duration_seconds_count", **labels) == 1
     assert done.logs == [(level, event)]
 
@@ -143,11 +149,20 @@ async def test_a_failure_is_seen_everywhere(
 async def test_success_is_counted_by_its_outcome() -> None:
     """As an acknowledged delivery, timed without an error, in a line of its own."""
     done = await processed(delivery(), Settlement("ack", "duplicate"))
-    consumed = {"queue": QUEUE, "outcome": "duplicate"}
+    consumed = {**PROCESS, "queue": QUEUE, "outcome": "duplicate"}
     assert done.recorder.value("messaging_client_consumed_messages_total", **consumed) == 1
-    labels = {"messaging_destination_name": DESTINATION, "error_type": ""}
+    labels = {**PROCESS, "messaging_destination_name": DESTINATION, "error_type": ""}
     assert done.recorder.value("messaging_process_duration_seconds_count", **labels) == 1
     assert done.logs == [("info", "message processed")]
+
+
+async def test_a_strangers_routing_key_is_no_label() -> None:
+    """A message that a `CC` brings here may have any: the span tells it, the metric does not."""
+    recorder = (await processed(replace(delivery(), routing_key="evil-1"))).recorder
+    assert recorder.attributes()["messaging.destination.name"] == f"orders:evil-1:{QUEUE}"
+    labels = {**PROCESS, "messaging_destination_name": f"orders:_other:{QUEUE}", "error_type": ""}
+    assert recorder.value("messaging_process_duration_seconds_count", **labels) == 1
+    assert "evil-1" not in str(recorder.series())
 
 
 @pytest.mark.parametrize("action", ["ack", "retry", "dead_letter"])
@@ -184,7 +199,7 @@ async def test_what_was_not_settled_passes_and_is_no_success(error: BaseExceptio
         raise error
 
     with pytest.raises(type(error)):
-        await ConsumerMiddleware(recorder.tracer, recorder.registry, linked=False)(process)(delivery())
+        await middleware(recorder)(process)(delivery())
     assert recorder.span().status.status_code is StatusCode.ERROR
     assert recorder.attributes()["error.type"] == type(error).__qualname__
 
@@ -192,8 +207,6 @@ async def test_what_was_not_settled_passes_and_is_no_success(error: BaseExceptio
 def test_known_reasons_of_failure_are_counted_from_zero() -> None:
     """Else the first retry and the first dead letter would be no increase."""
     recorder = Recorder()
-    ConsumerMiddleware(recorder.tracer, recorder.registry, linked=False).expect(
-        QUEUE, ["timeout"], ["malformed_json"]
-    )
+    middleware(recorder).expect(QUEUE, ["timeout"], ["malformed_json"])
     assert recorder.value("consumer_retries_total", queue=QUEUE, reason="timeout") == 0
     assert recorder.value("dead_letters_total", queue=QUEUE, reason="malformed_json") == 0

@@ -35,7 +35,7 @@ async def test_a_request_leaves_a_span_a_metric_and_a_line(status: int, code: St
         **({"error.type": "503"} if status == 503 else {}),
     }
     assert count(recorder, "GET", "/s/{status:int}", str(status)) == 1
-    assert recorder.value(ACTIVE, http_request_method="GET") == 0
+    assert recorder.value(ACTIVE, url_scheme="http", http_request_method="GET") == 0
     assert (line["event"], line["route"], line["status"]) == ("request", "/s/{status:int}", status)
     assert line["duration_ms"] < 5_000
 

@@ -50,7 +50,7 @@ async def test_an_exception_before_any_answer_reaches_the_server() -> None:
     answer, recorder, _ = await asked("GET", "/s/200", app=broken)
     assert isinstance(answer.raised, ZeroDivisionError)
     assert count(recorder, "GET", "unmatched", "500") == 1
-    assert recorder.value(ACTIVE, http_request_method="GET") == 0
+    assert recorder.value(ACTIVE, url_scheme="http", http_request_method="GET") == 0
 
 
 async def test_other_protocols_pass_through() -> None:

@@ -13,6 +13,11 @@ from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
 
 SENT, DURATION = "messaging_client_sent_messages_total", "messaging_client_operation_duration_seconds"
 DESTINATION = "orders:order.created.v1"
+PUBLISH = {
+    "messaging_system": "rabbitmq",
+    "messaging_operation_name": "publish",
+    "messaging_destination_name": DESTINATION,
+}
 
 
 def message(entry: str = "0", **headers: str | int) -> Outgoing:
@@ -52,7 +57,7 @@ async def test_a_message_gets_a_producer_span() -> None:
     }
     assert list(results) == [None]
     for metric in (SENT, f"{DURATION}_count"):
-        assert recorder.value(metric, messaging_destination_name=DESTINATION, error_type="") == 1
+        assert recorder.value(metric, **PUBLISH, error_type="") == 1
 
 
 async def test_the_span_continues_what_the_message_tells_of() -> None:
@@ -85,7 +90,7 @@ async def test_a_batch_gets_a_span_a_message() -> None:
     assert (failed.attributes or {})["error.type"] == "ConnectionError"
     assert [event.name for event in failed.events] == ["exception"]
     for error in ("", "ConnectionError"):
-        assert recorder.value(SENT, messaging_destination_name=DESTINATION, error_type=error) == 1
+        assert recorder.value(SENT, **PUBLISH, error_type=error) == 1
 
 
 async def test_publishing_that_is_cancelled_leaves_no_span_open() -> None:

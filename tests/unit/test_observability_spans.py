@@ -1,11 +1,13 @@
 """Spans around plain functions and around Redis scripts."""
 
 import asyncio
+import traceback
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
-from observability.spans import redis_command, traced, traced_scripts
+from observability.spans import failed, redis_command, traced, traced_scripts
 from tests.unit.fakes import Scripts
 from tests.unit.recorder import Recorder, parent_id, span_id
 
@@ -44,6 +46,16 @@ async def test_an_error_marks_the_span_and_passes(error: BaseException) -> None:
     assert len(span.status.description or "") <= 200
     assert [event.name for event in span.events] == ["exception"]
     assert recorder.attributes() == {"error.type": type(error).__qualname__}
+
+
+def test_an_error_costs_nothing_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A span that was not sampled formats no stack."""
+
+    def format_exception(_: BaseException) -> list[str]:
+        raise AssertionError("nobody asked")
+
+    monkeypatch.setattr(traceback, "format_exception", format_exception)
+    failed(trace.INVALID_SPAN, ValueError("dry"))
 
 
 async def test_only_named_scripts_have_spans() -> None:

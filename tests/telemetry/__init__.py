@@ -1,0 +1,1 @@
+"""The contract of what the services emit, and what holds things to it."""

@@ -1,0 +1,154 @@
+"""Clients, customers and strangers who say nothing twice, and the services over a Redis that is none."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from opentelemetry.trace import NoOpTracer
+from starlette.types import ASGIApp, Scope
+
+from observability import Telemetry
+from observability.metrics import new_registry
+from services.api.app import build as build_api
+from services.api.faults import Leak
+from services.api.follow import Followers
+from services.api.schemas import EXAMPLE
+from services.api.settings import Settings as ApiSettings
+from services.kit.broker import Broker
+from services.kit.dead_letters import DeadLetters
+from services.kit.ids import uuid7
+from services.kit.lifetime import Lifetime
+from services.kit.messages import Delivery, Process
+from services.kit.outbox import Outbox
+from services.kit.scenarios import Scenarios
+from services.notifier.app import build as build_notifier
+from services.notifier.settings import Settings as NotifierSettings
+from services.worker.app import build as build_worker
+from services.worker.settings import Settings as WorkerSettings
+from tests.telemetry.source import ROOT
+from tests.unit.asgi import http_scope
+from tests.unit.fakes import delivery
+
+REPLIES: dict[str, Any] = {
+    "accept": ["accepted", ""],
+    "limit": [1, 9, 0, 0],
+    "reserve": "reserved",
+    "charge": "approved",
+    "settle": ["done", 1, "2026-01-01T00:00:00.000Z"],
+}
+SCRIPTS: dict[str, Path] = {file.read_text(): file for file in ROOT.glob("services/*/lua/*.lua")}
+EVENT: dict[str, Any] = {"occurred_at": "2026-01-01T00:00:00Z", "type": "order.created.v1"}
+
+
+class Redis:
+    """Stands for a Redis in which every script goes well, no order is known, and every email was sent."""
+
+    def register_script(self, text: str) -> Any:  # noqa: ANN401 - as redis-py has it
+        """Return what gives a script's reply, whatever it is asked."""
+
+        async def run(**_: object) -> Any:  # noqa: ANN401 - as varied as scripts
+            return REPLIES.get(SCRIPTS[text].stem)
+
+        return run
+
+    async def set(self, *_: object, **__: object) -> str:
+        """Say that the email was sent."""
+        return "sent"
+
+    async def hgetall(self, _: str) -> dict[str, str]:
+        """Know nothing."""
+        return {}
+
+
+def telemetry(service: str) -> Telemetry:
+    """Return what records metrics alone."""
+    registry = new_registry(service=service, version="1", environment="development")
+    return Telemetry(NoOpTracer(), registry, "test-1")
+
+
+def api(seen: Telemetry) -> ASGIApp:
+    """Return the whole application, behind its telemetry."""
+    redis: Any = Redis()
+    outbox = Outbox(redis, "api", context=dict)
+    letters = DeadLetters(Broker("amqp://nobody", "test"), [], lambda publish: publish, lambda _: None)
+    followers = Followers(redis, limit=9)
+    whole = build_api(
+        ApiSettings(), seen, redis, outbox, followers, letters, {}, Lifetime(), no_scenarios(), Leak()
+    )
+    return seen.http(whole)
+
+
+def worker(seen: Telemetry) -> Process:
+    """Return the worker's processing of deliveries."""
+    redis: Any = Redis()
+    settings = WorkerSettings(payment_latency_ms=0)
+    outbox = Outbox(redis, "worker", context=dict)
+    return build_worker(settings, seen, redis, outbox, _no_backlog, no_scenarios()).process
+
+
+def notifier(seen: Telemetry) -> Process:
+    """Return the notifier's processing of deliveries."""
+    redis: Any = Redis()
+    return build_notifier(NotifierSettings(), seen, redis, no_scenarios())
+
+
+def no_scenarios() -> Scenarios:
+    """Have no faults."""
+    return Scenarios(lambda _: "")
+
+
+async def _no_backlog() -> int:
+    return 0
+
+
+def requests(count: int) -> Iterator[tuple[Scope, bytes]]:
+    """Yield requests of which no two have anything in common but the route that takes them, if one does."""
+    for number in range(count):
+        own = f"{number}-{uuid7()}"
+        headers = [
+            ("user-agent", f"agent/{own}"),
+            ("x-correlation-id", own),
+            ("x-api-key", own),
+            ("idempotency-key", own),
+            ("traceparent", f"00-{number + 1:032x}-{number + 1:016x}-01"),
+            ("authorization", f"Bearer {own}"),
+            ("content-type", "application/json" if number % 3 else f"application/{own}"),
+        ]
+        customer = {"name": f"Customer {own}", "email": f"{own}@example.com"}
+        order = {**EXAMPLE, "customer": customer, "payment": {"token": f"tok_{number}"}}
+        paths = (
+            "/v1/orders",
+            f"/v1/orders/{uuid7()}",
+            f"/v1/orders/{quote(own)}/status",
+            f"/v1/orders/{own}/events",
+            f"/v1/dead-letters/{own}/{number:032x}",
+            f"/{own}/../{own}",
+            f"/v1/orders{'/' * (number % 9)}{own}",
+        )
+        methods = ("POST", "GET", f"X{number}", "POST", "PUT")
+        body = json.dumps(order) if number % 2 else own
+        scope = http_scope(methods[number % len(methods)], paths[number % len(paths)], headers)
+        yield scope, body.encode()
+
+
+def deliveries(count: int, queue: str) -> Iterator[Delivery]:
+    """Yield deliveries of orders, to customers, under keys and with ids that were never seen before."""
+    for number in range(count):
+        own = f"{number}-{uuid7()}"
+        data = {
+            "order_id": uuid7(),
+            "customer": {"name": f"Customer {own}", "email": f"c{number}@example.com"},
+            "items": [{"sku": own[:60], "quantity": 1}],
+            "total": {"amount": number, "currency": "EUR"},
+            "payment": {"token": "tok_visa" if number % 2 else f"tok_{own}"},
+        }
+        kinds = ("order.created.v1", "order.done.v1", own)
+        event = {"id": uuid7(), **EVENT, "type": kinds[number % len(kinds)], "data": data}
+        body = json.dumps(event) if number % 5 else own
+        one = delivery(body.encode(), queue=queue, x_attempt=1 + number % 5)
+        exchange = ("orders", queue)[number % 2]
+        key = ("order.created.v1", own)[number % 2]
+        yield replace(one, message_id=own, correlation_id=own, exchange=exchange, routing_key=key)

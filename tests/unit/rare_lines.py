@@ -1,0 +1,159 @@
+"""What takes an outage, a bug or a stuck order to be logged, each brought about by the code that logs it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, NoReturn, cast
+
+from redis.exceptions import RedisError
+from starlette.types import Receive, Scope, Send
+
+from observability.batch import Batches, BatchProcessor, Limits
+from observability.http import ServerMiddleware
+from services.api.dead_letters import dead_letters_router
+from services.api.follow import Followers, changes
+from services.api.http import http_api
+from services.api.orders import OutboxFullError
+from services.kit.broker import Broker
+from services.kit.dead_letters import DeadLetters
+from services.kit.ids import uuid7
+from services.kit.lifetime import Lifetime
+from services.kit.periodic import periodically
+from services.kit.recovery import recoverable
+from services.kit.redis import retrying
+from services.worker.messages import OrderCreated
+from services.worker.sweeper import BACKLOG, sweep_orders
+from tests.unit.api_app import IDS, app
+from tests.unit.asgi import call, http_scope
+from tests.unit.fakes import delivery
+from tests.unit.recorder import Recorder
+from tests.unit.test_worker_sweeper import World
+
+Emit = Callable[[], Awaitable[object]]
+
+
+def failing(error: Exception) -> Callable[..., Awaitable[Any]]:
+    """Return a function that always fails."""
+
+    async def fail(*_: object) -> NoReturn:
+        raise error
+
+    return fail
+
+
+async def asked(error: Exception) -> None:
+    """Ask for an order, which fails."""
+    await call(app(load=failing(error)), http_scope("GET", f"/v1/orders/{uuid7()}"))
+
+
+async def broken_application() -> None:
+    """Have a request end in an error that nobody answers."""
+
+    async def broken(_: Scope, __: Receive, ___: Send) -> None:
+        raise ZeroDivisionError
+
+    recorder = Recorder()
+    await call(
+        ServerMiddleware(broken, recorder.tracer, recorder.registry, enabled=True), http_scope("GET", "/")
+    )
+
+
+async def operator_without_broker() -> None:
+    """Ask for dead letters while there is no connection."""
+    letters = DeadLetters(Broker("amqp://nobody", "test"), [], lambda publish: publish, print)
+    api = http_api([dead_letters_router(letters, [])], [], version="1", ids=lambda: IDS)
+    await call(api, http_scope("GET", "/v1/dead-letters"))
+
+
+async def subscription_without_redis() -> None:
+    """Listen for news where there is no Redis."""
+
+    def pubsub(**_: object) -> NoReturn:
+        raise RedisError("gone")
+
+    await Followers(cast("Any", SimpleNamespace(pubsub=pubsub)), limit=1).run()
+
+
+async def stream_without_redis() -> None:
+    """Follow an order whose status cannot be read."""
+    followers, load = Followers(cast("Any", None), limit=1), failing(RedisError("gone"))
+    async for _ in changes(followers, load, uuid7(), seen=0, ending=lambda: False):
+        pass
+
+
+async def sweeping_put_off() -> None:
+    """Sweep while the queue is long."""
+    await sweep_orders(World("told_again", waiting=BACKLOG + 1).ports())
+
+
+async def sweeping_for_the_last_time() -> None:
+    """Sweep an order that was told again often enough."""
+    await sweep_orders(World("exhausted").ports())
+
+
+async def sweeping_what_is_no_order() -> None:
+    """Sweep an entry that nobody understands."""
+    await sweep_orders(replace(World("exhausted").ports(), reference=failing(ValueError("no id"))))
+
+
+async def giving_up_in_vain() -> None:
+    """Process a message that cannot be read, and whose order cannot be failed."""
+    give_up = failing(RedisError("gone"))
+    process = recoverable(OrderCreated.model_validate_json, failing(ValueError()), give_up=give_up)
+    await process(delivery(b"no JSON"))
+
+
+async def background_work_that_ends() -> None:
+    """Run work that should go on for ever, and does not."""
+    async with Lifetime().background(failing(ValueError("a bug"))(), "watch"):  # type: ignore[arg-type]
+        await asyncio.sleep(1)
+
+
+async def export_by_a_stranger() -> None:
+    """Export through an exporter that raises."""
+    recorder = Recorder()
+    processor = BatchProcessor(Batches("span", Raising(), Limits(60, 9, 1), on_drop=print))
+    recorder.provider.add_span_processor(processor)
+    with recorder.within():
+        pass
+    await asyncio.to_thread(processor.shutdown)
+
+
+async def export_of_a_line() -> None:
+    """Export a log line through an exporter that raises."""
+    batches: Batches[str] = Batches("log", Raising(), Limits(60, 9, 1), on_drop=print)
+    batches.put("a line")
+    await asyncio.to_thread(batches.shutdown)
+
+
+class Raising:
+    """Raises where it should answer."""
+
+    def export(self, batch: Sequence[object], /) -> NoReturn:
+        """Raise."""
+        raise ValueError(f"{len(batch)} things")
+
+    def shutdown(self) -> None:
+        """Have nothing to give up."""
+
+
+RARE: dict[str, Emit] = {
+    "request failed": broken_application,
+    "outbox full": lambda: asked(OutboxFullError()),
+    "unexpected error": lambda: asked(ZeroDivisionError()),
+    "broker unavailable": operator_without_broker,
+    "status subscription lost": subscription_without_redis,
+    "status not readable": stream_without_redis,
+    "order stuck for good, giving it up": sweeping_for_the_last_time,
+    "order cannot be swept": sweeping_what_is_no_order,
+    "sweep put off: orders wait for their turn": sweeping_put_off,
+    "giving up failed, trying again": giving_up_in_vain,
+    "redis not ready": lambda: retrying(failing(RedisError("gone")), Lifetime()),
+    "periodic work failed": lambda: periodically(
+        failing(RedisError("gone")), 60, name="looking", errors=(RedisError,)
+    ),
+    "background task failed": background_work_that_ends,
+    "span export failed": export_by_a_stranger,
+    "log export failed": export_of_a_line,
+}
