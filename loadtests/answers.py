@@ -65,11 +65,12 @@ def _problem_complaint(answer: Answer, journey: Journey) -> str | None:
         return f"{answer.status} without problem details"
     problem = document(answer.body)
     ids = {"correlation_id": journey.correlation_id, "trace_id": journey.trace_id}
+    expected = {"status": answer.status, **ids}
     # Without telemetry there is no trace to name.
-    differ = {name for name, value in ids.items() if problem.get(name, value) != value}
-    missing = {"type", "title", "status", "correlation_id"} - problem.keys()
-    if differ or missing or problem["status"] != answer.status:
-        return f"{answer.status} whose problem details are wrong: {', '.join(sorted(differ | missing))}"
+    wrong = {name for name, value in expected.items() if problem.get(name, value) != value}
+    wrong |= {"type", "title", "status", "correlation_id"} - problem.keys()
+    if wrong:
+        return f"{answer.status} whose problem details are wrong: {', '.join(sorted(wrong))}"
     wait = answer.headers.get("Retry-After", "")
     if answer.status in NEED_RETRY_AFTER and not (wait.isdigit() and int(wait)):
         return f"{answer.status} without Retry-After"

@@ -17,7 +17,7 @@ from stack.load.target import under_load
 from stack.locking import interruptible
 from stack.progress import GREEN, RED, YELLOW, Progress, progress_on
 from stack.soak import report
-from stack.soak.options import SHARE, parse
+from stack.soak.options import SHARE, Options, parse
 from stack.soak.report import Soaked
 from stack.soak.samples import Sample, Watcher, sampling, watcher
 from stack.soak.search import STEP_SECONDS, Step, highest, search, step
