@@ -1,6 +1,7 @@
 """`python -m loadtests`: checks what it is told, and becomes Locust."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -35,6 +36,8 @@ def main() -> NoReturn:
         complaint = progress_on(sys.stderr)
         complaint.write(complaint.paint(f"error: {error}", RED))
         sys.exit(USAGE)
+    # Where it was ignored, as in a shell's background jobs, Locust could not be asked to end and report.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     environment = {**os.environ, "PYTHONPATH": str(LOCUSTFILE.parents[1])}
     os.execve(sys.executable, command(options), environment)  # noqa: S606 - our own command
 

@@ -27,7 +27,7 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
         complaint = progress_on(sys.stderr)
         complaint.write(complaint.paint(f"error: {error}", RED))
         return USAGE
-    with interruptible(), under_load(layout, environment, progress) as where:
+    with interruptible(), under_load(layout, environment, options.interval, progress) as where:
         if options.ui:
             progress.write(f"Locust: http://{options.ui_host}:{options.ui_port}; Ctrl-C ends it")
         else:

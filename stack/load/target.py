@@ -1,6 +1,7 @@
 """What is put under load: the native stack, started unless it runs, or an address that was given."""
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,16 +18,23 @@ from stack.progress import Progress
 from stack.up import up
 
 TIMEOUT_SECONDS = 10.0
-LIMITS = {"RATE_LIMIT_PER_SECOND": "20", "RATE_LIMIT_BURST": "100"}
-"""For each client, where the stack is started for this: every user has an address of its own, and one of
-them is to reach the limit without taking what the others need."""
+REQUESTS = 20
+"""For each order, as many as a user may make: it makes seven, and sometimes the next sooner."""
+LEAST_PER_SECOND = 10
+BURST_SECONDS = 6
 
 
 @contextmanager
 def under_load(
-    layout: Layout, environment: Mapping[str, str], progress: Progress
+    layout: Layout, environment: Mapping[str, str], interval: float, progress: Progress
 ) -> Iterator[dict[str, str]]:
     """Yield the variables that tell the load test where to go; stop a stack that was started for it.
+
+    Args:
+        layout: Where the stack runs.
+        environment: What the load test is told; with `LOAD_HOST` there is nothing to start.
+        interval: Seconds between two orders of one user.
+        progress: Told what happens.
 
     Raises:
         StackError: The stack does not start, or the api does not answer.
@@ -39,7 +47,7 @@ def under_load(
     try:
         # With API keys, all users are one client.
         if not runs and not environment.get("API_KEYS"):
-            for name, value in LIMITS.items():
+            for name, value in limits(interval).items():
                 os.environ.setdefault(name, value)
         up(layout, progress)
         yield _told(environment, json.loads(layout.endpoints.read_text(encoding="utf-8")))
@@ -47,6 +55,16 @@ def under_load(
         if not runs and state.load(layout):
             with uninterrupted():
                 down(layout, progress)
+
+
+def limits(interval: float) -> dict[str, str]:
+    """Return the limits of a stack that is started for this.
+
+    Every user has an address of its own, and so a limit: enough for what users do, and so little that one of
+    them can reach it on purpose without taking what the others need.
+    """
+    per_second = max(LEAST_PER_SECOND, math.ceil(REQUESTS / interval))
+    return {"RATE_LIMIT_PER_SECOND": str(per_second), "RATE_LIMIT_BURST": str(BURST_SECONDS * per_second)}
 
 
 def _told(environment: Mapping[str, str], endpoints: Mapping[str, str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtests.options import OptionError
+from loadtests.options import INTERVAL_SECONDS, OptionError
 from stack.errors import StackError
 from stack.layout import Layout, write_atomically
 from stack.load.locust import run_locust
@@ -68,7 +68,7 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
         return USAGE
     # The load test's own variables are ours to set; the native stack is what is soaked.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOAD_")}
-    with interruptible(), under_load(layout, environment, progress) as where:
+    with interruptible(), under_load(layout, environment, INTERVAL_SECONDS, progress) as where:
         endpoints = json.loads(layout.endpoints.read_text(encoding="utf-8"))
         soak = Soak(layout, {**environment, **where}, watcher(layout, endpoints["prometheus"]))
         soaked = _soaked(soak, options, progress)

@@ -11,9 +11,11 @@ import pytest
 from stack.errors import StackError
 from stack.layout import Layout
 from stack.load import target
-from stack.load.target import LIMITS, under_load
+from stack.load.target import limits, under_load
 from stack.progress import progress_on
 from tests.unit.stack_commands import FakeStack, fake_stack
+
+LIMITS = {"RATE_LIMIT_PER_SECOND": "10", "RATE_LIMIT_BURST": "60"}
 
 
 class Api(BaseHTTPRequestHandler):
@@ -39,7 +41,7 @@ def locked_api() -> Iterator[str]:
 
 def where(tmp_path: Path, environment: dict[str, str]) -> dict[str, str]:
     """Return what the load test is told of its target."""
-    with under_load(Layout(tmp_path / "stack"), environment, progress_on()) as told:
+    with under_load(Layout(tmp_path / "stack"), environment, 2.0, progress_on()) as told:
         return told
 
 
@@ -82,7 +84,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStack
 
 def test_a_stack_that_is_started_for_it_is_stopped_again(stack: FakeStack) -> None:
     """Its limits are low: every user has an address of its own."""
-    with under_load(stack.layout, {}, progress_on()) as told:
+    with under_load(stack.layout, {}, 2.0, progress_on()) as told:
         assert set(stack.running()) == {"redis", "inbox", "api"}
         assert told["LOAD_HOST"].startswith("http://127.0.0.1:")
         assert {name: os.environ[name] for name in LIMITS} == LIMITS
@@ -91,13 +93,21 @@ def test_a_stack_that_is_started_for_it_is_stopped_again(stack: FakeStack) -> No
 
 def test_with_keys_the_limits_stay_as_they_are(stack: FakeStack) -> None:
     """All users are one client then."""
-    with under_load(stack.layout, {"API_KEYS": "{}"}, progress_on()):
+    with under_load(stack.layout, {"API_KEYS": "{}"}, 2.0, progress_on()):
         assert not LIMITS.keys() & os.environ.keys()
 
 
 def test_a_stack_that_runs_is_used_and_left_running(stack: FakeStack) -> None:
     """With the limits that it has."""
     assert stack("up", "--only", "redis,inbox,api") == 0
-    with under_load(stack.layout, {}, progress_on()):
+    with under_load(stack.layout, {}, 2.0, progress_on()):
         assert not LIMITS.keys() & os.environ.keys()
     assert set(stack.running()) == {"redis", "inbox", "api"}
+
+
+@pytest.mark.parametrize("interval", [0.1, 1.0, 2.0, 30.0])
+def test_users_stay_below_the_limit_that_they_are_given(interval: float) -> None:
+    """Seven requests for each order, and the next order may come in half the time."""
+    told = limits(interval)
+    assert float(told["RATE_LIMIT_PER_SECOND"]) > 7 / (interval / 2)
+    assert float(told["RATE_LIMIT_BURST"]) > 50
