@@ -9,6 +9,7 @@ from stack.soak.judge import Row, judge
 from stack.soak.samples import Sample
 from stack.soak.search import Step, highest
 
+SHOWN_REASONS = 3
 LOAD = ("orders", "entries", "settled_windows", "errors", "error_rate", "broken", "lost", "slowest")
 
 
@@ -47,7 +48,9 @@ def document(soaked: Soaked) -> dict[str, Any]:
 
 def line(step: Step) -> str:
     """Return a step in one line."""
-    how = "held" if step.held else f"not held: {'; '.join(step.reasons)}"
+    more = ["…"] if len(step.reasons) > SHOWN_REASONS else []
+    reasons = "; ".join([*step.reasons[:SHOWN_REASONS], *more])
+    how = "held" if step.held else f"not held: {reasons}"
     seen = f"outbox {step.outbox_age:.1f} s, {step.waiting:.0f} waiting, p99 {step.settled_p99_ms:.0f} ms"
     return f"{step.rate:g} orders/s: {how} ({seen})"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from stack.soak.samples import Sample
 
-RATES = (25.0, 40.0, 60.0, 90.0, 130.0, 190.0, 270.0, 390.0, 550.0)
+RATES = (10.0, 25.0, 40.0, 60.0, 90.0, 130.0, 190.0, 270.0, 390.0, 550.0)
 STEP_SECONDS = 12
 SETTLED_IN = 5.0
 """Seconds after which a step's samples count: Prometheus scrapes every five."""
