@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test chaos drill drills scenario fuzz check format contracts dashboards up down stack-up stack-down stack-status dead-letters audit licences lock clean
+.PHONY: help install demo test chaos drill drills scenario load soak fuzz check format contracts dashboards up down stack-up stack-down stack-status dead-letters audit licences lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ drills: install ## All of them, one after the other; DRILL_FAST=1
 
 scenario: install ## Switch faults on and off by hand; ARGS="on payment-slow", ARGS=--help
 	@$(BIN)/python -m stack scenario $(ARGS)
+
+load: install ## Let users place orders, judge by thresholds; LOAD_RATE, LOAD_USERS, LOAD_SECONDS, LOAD_SHAPE, LOAD_UI=1, LOAD_HOST
+	@$(BIN)/python -m stack load
+
+soak: install ## Find the highest rate that is held, keep up 70 % of it for ten minutes; SOAK_SECONDS, SOAK_RATE
+	@$(BIN)/python -m stack soak
 
 fuzz: install ## Fuzz the api by its OpenAPI document, at length, from a random seed; FUZZ_EXAMPLES=300
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(BIN)/python -m pytest --capture=no tests/e2e/test_fuzz.py $(ARGS)
@@ -81,7 +87,7 @@ dead-letters: install ## Work through dead letters: ARGS="list worker", ARGS="re
 	@$(BIN)/python -m stack dead-letters $(ARGS)
 
 audit: install ## Look the locked packages up in the database of known vulnerabilities
-	@for lock in requirements.lock requirements-dev.lock; do \
+	@for lock in requirements.lock requirements-dev.lock requirements-load.lock; do \
 	  $(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || exit; done
 
 licences: install ## Write docs/licences.md anew
@@ -92,6 +98,8 @@ lock: ## Compile the lock files anew (needs uv)
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements.lock
 	@uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
+	@uv pip compile --quiet --group load --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -c requirements-dev.lock -o requirements-load.lock
 
 clean: ## Stop the native stack and delete all that was made
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m stack down

@@ -16,7 +16,11 @@ from stack.drills import scenarios
 from stack.errors import StackError
 from stack.layout import DEFAULT_RUN_DIR, ROOT, Layout
 from stack.letters import command as letters
+from stack.load.command import command as load
+from stack.load.options import add_options as add_load_options
 from stack.progress import RED, Progress, progress_on
+from stack.soak.command import command as soak
+from stack.soak.options import add_options as add_soak_options
 from stack.up import restart, up
 
 INTERRUPTED = 130
@@ -69,6 +73,10 @@ def _parser() -> ArgumentParser:
         add("drill", _drill, "Inject faults, see their alerts arrive, repair, see them end.")
     )
     scenarios.add_arguments(add("scenario", _scenario, "Switch named faults on and off."))
+    loading = "Let simulated users place orders and follow them, and judge by thresholds."
+    add_load_options(add("load", _load, loading))
+    soaking = "Find the highest rate that is held, keep up 70 % of it, and see whether anything tires."
+    add_soak_options(add("soak", _soak, soaking))
     restarting = add("restart", _restart, "Start one component anew, on the same ports.")
     restarting.add_argument("name", choices=BUILDERS, metavar="NAME")
     return parser
@@ -113,6 +121,14 @@ def _scenario(given: Namespace, progress: Progress) -> int:
 
 def _chaos(given: Namespace, progress: Progress) -> int:
     return chaos(_layout(given), given, progress)
+
+
+def _load(given: Namespace, progress: Progress) -> int:
+    return load(_layout(given), given, progress)
+
+
+def _soak(given: Namespace, progress: Progress) -> int:
+    return soak(_layout(given), given, progress)
 
 
 def _layout(given: Namespace) -> Layout:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from stack.dotenv import variables
+from stack.load import options
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -27,6 +28,9 @@ IMAGES_WITH_A_USER = (
     "grafana/loki",
     "grafana/grafana",
 )
+LOAD = "load"
+"""Built here, and no part of the system: a profile of its own."""
+BUILT = {*OURS, LOAD}
 
 each_service = pytest.mark.parametrize(
     ("name", "service"), [pytest.param(name, service, id=name) for name, service in SERVICES.items()]
@@ -35,13 +39,14 @@ each_service = pytest.mark.parametrize(
 
 def test_the_whole_system_is_there() -> None:
     """One command starts the services, their servers, and everything one looks at them with."""
-    assert set(SERVICES) == SERVERS | set(OURS)
+    assert set(SERVICES) == SERVERS | BUILT
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == {LOAD}
 
 
 @each_service
 def test_image_is_built_here_or_pinned_to_a_version(name: str, service: dict[str, Any]) -> None:
     """What runs tomorrow is what runs today."""
-    if name in OURS:
+    if name in BUILT:
         assert service["build"]["target"] == name
         assert f"AS {name}\n" in DOCKERFILE
     else:
@@ -62,8 +67,8 @@ def test_container_is_denied_what_it_does_not_need(name: str, service: dict[str,
 def test_container_does_not_run_as_root(name: str, service: dict[str, Any]) -> None:
     """It runs as a user that compose, our Dockerfile or the image names."""
     user = str(service.get("user", ""))
-    if name in OURS:
-        assert "\nUSER 10001:10001\n" in DOCKERFILE
+    if name in BUILT:
+        assert "\nUSER 10001:10001\n" in DOCKERFILE.partition(f" AS {'base' if name in OURS else name}\n")[2]
     elif not service["image"].startswith(IMAGES_WITH_A_USER):
         assert user
     assert user.partition(":")[0] not in {"root", "0"}
@@ -121,12 +126,35 @@ def test_mounts_are_named_volumes_or_read_only_files(name: str, service: dict[st
             assert source in COMPOSE["volumes"]
 
 
+LOAD_VARIABLES = {name for name in SERVICES[LOAD]["environment"] if name.startswith("LOAD_")} - {
+    "LOAD_HOST",
+    "LOAD_TRACES",
+}
+
+
+def test_the_load_test_is_told_of_nothing_but_the_api() -> None:
+    """It has the clients' key and is told how to run; what it needs, and no more, is in its image."""
+    environment = SERVICES[LOAD]["environment"]
+    assert environment.keys() - LOAD_VARIABLES == {"LOAD_HOST", "LOAD_TRACES", "API_KEY"}
+    assert {options.variable(option) for option in options.HELP} - {
+        "LOAD_HOST",
+        "LOAD_UI_PORT",
+    } == LOAD_VARIABLES
+    assert environment["LOAD_HOST"] == f"http://api:{OURS['api']}"
+    stage = DOCKERFILE.partition(" AS build-load\n")[2].partition("\nFROM ")[0]
+    assert re.findall(r"^COPY (.+)$", stage, re.MULTILINE) == [
+        "requirements-load.lock .",
+        "stack/__init__.py stack/progress.py stack/",
+        "loadtests loadtests",
+    ]
+
+
 def test_no_secret_is_written_down() -> None:
     """Each secret, or the hash that does instead, comes from `.env`; compose says what makes one."""
     secrets = {name for name, value in EXAMPLE.items() if not value and f"{name}_SHA256" not in EXAMPLE}
     required = set(re.findall(r"\$\{(\w+):\?run make up, which fills \.env\}", TEXT))
     assert required == secrets
-    assert set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT)) == set(EXAMPLE) - {"API_KEY"} | {"VERSION"}
+    assert set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT)) == set(EXAMPLE) | {"VERSION"} | LOAD_VARIABLES
     values = {k: v for s in SERVICES.values() for k, v in s.get("environment", {}).items()}
     secret_values = {
         v for k, v in values.items() if re.search("PASS|TOKEN|SECRET|AUTH|AMQP_URL|REDIS_URL", k)

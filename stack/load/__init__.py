@@ -1,0 +1,1 @@
+"""`make load`: runs the load tests against the native stack, or against any address."""

@@ -1,0 +1,105 @@
+"""What the system looks like from outside, every few seconds: memory, outboxes, queues, lost telemetry."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx2
+
+from stack import procfs
+from stack.components import SERVICES
+from stack.errors import StackError
+from stack.layout import Layout
+from stack.state import State, load
+
+TIMEOUT_SECONDS = 4.0
+MAX_SAMPLES = 5000
+WORK = 'queue!~".*[.](dlq|retry[.].*)"'
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look; what Prometheus does not know yet is 0."""
+
+    second: float
+    """Since the start."""
+    memory: dict[str, int]
+    """Resident bytes, by component."""
+    outbox_age: float
+    """Seconds that the oldest entry of all outboxes has waited."""
+    waiting: float
+    """Messages in the work queues that nobody has taken yet."""
+    dropped: float
+    """Spans that were made and not exported, since the services started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Looks at a running stack."""
+
+    state: State
+    prometheus: str
+
+    def look(self, second: float) -> Sample:
+        """Return how things are.
+
+        Raises:
+            httpx2.HTTPError: Prometheus does not answer.
+        """
+        memory = {one.name: procfs.resident_bytes(one.pid) for one in self.state.running()}
+        # Prometheus keeps what an earlier stack left behind.
+        ports = "|".join(str(getattr(self.state.ports, name)) for name in SERVICES)
+        ours = f'instance=~"127[.]0[.]0[.]1:({ports})"'
+        broker = f'instance="127.0.0.1:{self.state.ports.rabbitmq_metrics}"'
+        return Sample(
+            second=round(second, 1),
+            memory=memory,
+            outbox_age=self._value(f"max(outbox_oldest_age_seconds{{{ours}}})"),
+            waiting=self._value(f"sum(rabbitmq_detailed_queue_messages_ready{{{broker},{WORK}}})"),
+            dropped=self._value(f'sum(telemetry_spans_total{{{ours},result!="exported"}})'),
+        )
+
+    def _value(self, expression: str) -> float:
+        response = httpx2.get(
+            f"{self.prometheus}/api/v1/query",
+            params={"query": expression},
+            timeout=TIMEOUT_SECONDS,
+            trust_env=False,
+        )
+        result = response.raise_for_status().json()["data"]["result"]
+        return float(result[0]["value"][1]) if result else 0.0
+
+
+def watcher(layout: Layout, prometheus: str) -> Watcher:
+    """Return who looks at the stack of a run directory.
+
+    Raises:
+        StackError: None runs.
+    """
+    state = load(layout)
+    if state is None:
+        raise StackError(f"nothing runs in {layout.run_dir}")
+    return Watcher(state, prometheus)
+
+
+@contextmanager
+def sampling(look: Callable[[float], Sample], every: float) -> Iterator[list[Sample]]:
+    """Look every few seconds while the block runs; the list grows meanwhile."""
+    samples, done, began = list[Sample](), threading.Event(), time.monotonic()
+
+    def sample() -> None:
+        while not done.wait(every) and len(samples) < MAX_SAMPLES:
+            try:
+                samples.append(look(time.monotonic() - began))
+            except (httpx2.HTTPError, OSError):
+                continue  # too busy to answer: the next look tells
+
+    thread = threading.Thread(target=sample, name="sampling", daemon=True)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        done.set()
+        thread.join()

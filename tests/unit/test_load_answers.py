@@ -1,0 +1,111 @@
+"""Answers that a load test may count as right: also refusals, when they tell what they must."""
+
+import json
+from typing import Any
+
+import pytest
+
+from loadtests.answers import Answer, complaint, document
+from loadtests.limits import burst, why_not
+from tests.unit.load_samples import journey
+
+US = journey(1)
+PROBLEM: dict[str, Any] = {
+    "type": "urn:orderscope:problem:validation",
+    "title": "Unprocessable Content",
+    "status": 422,
+    "correlation_id": US.correlation_id,
+    "trace_id": US.trace_id,
+}
+
+
+def answer(status: int = 200, body: object = None, **headers: str) -> Answer:
+    """Return an answer to our journey; an underscore in a header's name is a hyphen."""
+    media = "application/json" if status < 400 else "application/problem+json; charset=utf-8"
+    ours = {"X-Correlation-ID": US.correlation_id, "Content-Type": media}
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, {**ours, **given}, json.dumps(body).encode())
+
+
+def refusal(status: int, headers: dict[str, str] | None = None, **changes: Any) -> Answer:  # noqa: ANN401 - JSON
+    """Return a problem that is right, but for these changes; None removes a member."""
+    members = {**PROBLEM, "status": status, **changes}
+    return answer(status, {k: v for k, v in members.items() if v is not None}, **(headers or {}))
+
+
+def test_what_was_expected_is_right() -> None:
+    """With our correlation id."""
+    assert complaint(answer(), (200,), US) is None
+    assert complaint(answer(202, {"id": "a"}), (202,), US) is None
+    assert complaint(refusal(422), (422,), US) is None
+    assert complaint(refusal(429, {"Retry_After": "1"}), (200, 429), US) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            refusal(503, detail="the order store does not answer"),
+            "answered 503: the order store does not answer",
+        ),
+        (answer(200), "answered 200: null"),
+        (Answer(500, {}, b"<html>"), "answered 500: <html>"),
+        (Answer(502, {}, b""), "answered 502: nothing"),
+        (Answer(404, {}, b"x" * 5000), f"answered 404: {'x' * 200}"),
+    ],
+)
+def test_another_status_is_told_with_its_reason(given: Answer, expected: str) -> None:
+    """Without the ids: each failure would be a kind of its own."""
+    assert complaint(given, (202,), US) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (answer(X_Correlation_ID="another"), "the answer lacks the request's correlation id"),
+        (answer(422, PROBLEM, Content_Type="application/json"), "422 without problem details"),
+        (refusal(422, correlation_id="another"), "422 whose problem details are wrong: correlation_id"),
+        (refusal(422, trace_id="0" * 32), "422 whose problem details are wrong: trace_id"),
+        (refusal(422, title=None, type=None), "422 whose problem details are wrong: title, type"),
+        (
+            answer(422, "no object"),
+            "422 whose problem details are wrong: correlation_id, status, title, type",
+        ),
+        (answer(422, {**PROBLEM, "status": 400}), "422 whose problem details are wrong: status"),
+        (refusal(429), "429 without Retry-After"),
+        (refusal(429, {"Retry_After": "0"}), "429 without Retry-After"),
+        (refusal(429, {"Retry_After": "soon"}), "429 without Retry-After"),
+    ],
+)
+def test_a_refusal_that_was_asked_for_fails_when_it_is_not_as_promised(given: Answer, expected: str) -> None:
+    """Status, media type, members, both ids, when to come back."""
+    assert complaint(given, (200, 422, 429), US) == expected
+
+
+def test_without_telemetry_there_is_no_trace_to_name() -> None:
+    """The correlation id is there all the same."""
+    assert complaint(refusal(422, trace_id=None), (422,), US) is None
+
+
+def test_the_same_key_is_the_same_order() -> None:
+    """And the answer says that it is a replay."""
+    replayed = answer(202, {"id": "a"}, Idempotency_Replayed="true")
+    assert complaint(replayed, (202,), US, "a") is None
+    assert complaint(replayed, (202,), US, "b") == "the same key is another order"
+    assert complaint(answer(202, {"id": "a"}), (202,), US, "a") == "a replay that does not say so"
+
+
+def test_what_is_no_object_is_an_empty_one() -> None:
+    """Whatever a server sends."""
+    assert [document(body) for body in (b"[1]", b"{", b"\xff", b'{"a": 1}')] == [{}, {}, {}, {"a": 1}]
+
+
+def test_the_limit_is_reached_only_where_nobody_else_feels_it() -> None:
+    """With an identity of one's own, and a burst that is small."""
+    small = answer(RateLimit_Limit="100")
+    assert burst(small) == 100
+    assert why_not(small, alone=True) is None
+    assert "same address" in str(why_not(small, alone=False))
+    assert "a burst of 2000" in str(why_not(answer(RateLimit_Limit="2000"), alone=True))
+    assert "told no limit" in str(why_not(answer(), alone=True))
+    assert "API key is needed" in str(why_not(answer(401), alone=True))

@@ -1,0 +1,113 @@
+"""What is put under load, and under whose name."""
+
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from stack.errors import StackError
+from stack.layout import Layout
+from stack.load import target
+from stack.load.target import limits, under_load
+from stack.progress import progress_on
+from tests.unit.stack_commands import FakeStack, fake_stack
+
+LIMITS = {"RATE_LIMIT_PER_SECOND": "10", "RATE_LIMIT_BURST": "60"}
+
+
+class Api(BaseHTTPRequestHandler):
+    """Needs a key."""
+
+    def do_GET(self) -> None:
+        """Refuse whoever has none."""
+        self.send_response(200 if self.headers["X-API-Key"] else 401)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def locked_api() -> Iterator[str]:
+    """Serve an api that needs a key; return its address."""
+    with HTTPServer(("127.0.0.1", 0), Api) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def where(tmp_path: Path, environment: dict[str, str]) -> dict[str, str]:
+    """Return what the load test is told of its target."""
+    with under_load(Layout(tmp_path / "stack"), environment, 2.0, progress_on()) as told:
+        return told
+
+
+def test_a_key_is_taken_from_dotenv_when_the_api_needs_one(
+    locked_api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address that is given is not started; what is given in the environment is sent in any case."""
+    monkeypatch.setattr(target, "ROOT", tmp_path)
+    (tmp_path / ".env").write_text("API_KEY=composes-own\n")
+    told = where(tmp_path, {"LOAD_HOST": locked_api, "LOAD_TRACES": "http://127.0.0.1:1"})
+    assert told == {"LOAD_HOST": locked_api, "LOAD_TRACES": "http://127.0.0.1:1", "API_KEY": "composes-own"}
+    assert where(tmp_path, {"LOAD_HOST": locked_api, "API_KEY": "mine"})["API_KEY"] == "mine"
+
+
+def test_without_the_key_that_it_needs_nothing_is_tried(
+    locked_api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every request would fail, and say nothing about load."""
+    monkeypatch.setattr(target, "ROOT", tmp_path)
+    with pytest.raises(StackError, match="needs a key: set API_KEY"):
+        where(tmp_path, {"LOAD_HOST": locked_api})
+
+
+def test_an_api_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:
+    """Rather than a minute of failures."""
+    with pytest.raises(StackError, match="no answer from the api"):
+        where(tmp_path, {"LOAD_HOST": "http://127.0.0.1:9"})
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStack]:
+    """Return a stack of small servers, and forget the limits that it is started with."""
+    for name in LIMITS:
+        monkeypatch.setenv(name, "x")  # so that it is put back
+        monkeypatch.delenv(name)
+    with fake_stack(tmp_path / "run", monkeypatch) as commands:
+        monkeypatch.setattr("stack.up.select", lambda _: ["redis", "inbox", "api"])
+        yield commands
+
+
+def test_a_stack_that_is_started_for_it_is_stopped_again(stack: FakeStack) -> None:
+    """Its limits are low: every user has an address of its own."""
+    with under_load(stack.layout, {}, 2.0, progress_on()) as told:
+        assert set(stack.running()) == {"redis", "inbox", "api"}
+        assert told["LOAD_HOST"].startswith("http://127.0.0.1:")
+        assert {name: os.environ[name] for name in LIMITS} == LIMITS
+    assert stack.running() == {}
+
+
+def test_with_keys_the_limits_stay_as_they_are(stack: FakeStack) -> None:
+    """All users are one client then."""
+    with under_load(stack.layout, {"API_KEYS": "{}"}, 2.0, progress_on()):
+        assert not LIMITS.keys() & os.environ.keys()
+
+
+def test_a_stack_that_runs_is_used_and_left_running(stack: FakeStack) -> None:
+    """With the limits that it has."""
+    assert stack("up", "--only", "redis,inbox,api") == 0
+    with under_load(stack.layout, {}, 2.0, progress_on()):
+        assert not LIMITS.keys() & os.environ.keys()
+    assert set(stack.running()) == {"redis", "inbox", "api"}
+
+
+@pytest.mark.parametrize("interval", [0.1, 1.0, 2.0, 30.0])
+def test_users_stay_below_the_limit_that_they_are_given(interval: float) -> None:
+    """Seven requests for each order, and the next order may come in half the time."""
+    told = limits(interval)
+    assert float(told["RATE_LIMIT_PER_SECOND"]) > 7 / (interval / 2)
+    assert float(told["RATE_LIMIT_BURST"]) > 50

@@ -1,0 +1,179 @@
+"""The highest rate that is held, and whether a system tires."""
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stack.progress import Progress
+from stack.soak.judge import MIB, judge, memory, p99, queues, warm_up
+from stack.soak.report import Soaked, document, line, show
+from stack.soak.samples import Sample, sampling
+from stack.soak.search import RATES, Step, highest, search, step
+
+Sizes = Callable[[float], float]
+
+
+def found(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """Return what a good load test of ten minutes wrote, but for these changes."""
+    windows = [{"from_s": 60.0 * n, "p99_ms": 300 + 10 * (n % 3)} for n in range(10)]
+    orders = {"promised": 18_000, "settled": 18_000, "lost": 0, "per_second": 30.0}
+    facts: dict[str, Any] = {"entries": [], "errors": [], "error_rate": 0.0, "lost": [], "slowest": {}}
+    return {
+        **facts,
+        "ok": True,
+        "broken": [],
+        "rate_held": True,
+        "orders": orders,
+        "settled_windows": windows,
+        **changes,
+    }
+
+
+def samples(
+    size: Sizes = lambda _: 80.0, *, waiting: Sizes = lambda _: 3.0, **changes: float
+) -> list[Sample]:
+    """Return ten minutes of samples; sizes in MiB."""
+    seconds = [5.0 * n for n in range(1, 121)]
+    first = Sample(0, {}, 0.1, 0, 7)
+    return [
+        replace(
+            first,
+            second=second,
+            memory=dict.fromkeys(("api", "worker", "notifier"), round(size(second) * MIB)),
+            waiting=waiting(second),
+            **(changes if second > 500 else {}),
+        )
+        for second in seconds
+    ]
+
+
+def bad(found: dict[str, Any], seen: list[Sample]) -> set[str]:
+    """Return the rows that are not as they should be."""
+    return {row.name for row in judge(found, seen, 600, 30) if not row.ok}
+
+
+def test_a_system_that_does_not_tire_is_well() -> None:
+    """Memory may sway; caches may fill at first; spans that were lost before are not this run's."""
+    assert bad(found(), samples()) == set()
+    assert bad(found(), samples(lambda second: 80 + second % 10)) == set()
+    assert bad(found(), samples(lambda second: 60 + min(second, 100.0) / 5)) == set()
+
+
+def test_a_slow_leak_is_seen() -> None:
+    """A mebibyte in 81 seconds: more than 4 MiB after warming up, and more than 5 % of what there was."""
+    leaking = samples(lambda second: 60 + second / 81)
+    assert bad(found(), leaking) == {"memory of api", "memory of worker", "memory of notifier"}
+    assert memory("api", leaking).seen == "+7.3 MiB, at 67"
+
+
+def test_a_service_that_is_gone_has_no_memory() -> None:
+    """It did not hold out."""
+    assert not memory("worker", samples(lambda second: 80 if second < 300 else 0)).ok
+
+
+@pytest.mark.parametrize(
+    ("changes", "row"), [({"dropped": 8}, "spans dropped"), ({"outbox_age": 6}, "oldest in an outbox")]
+)
+def test_what_must_not_happen_even_once(changes: dict[str, Any], row: str) -> None:
+    """One span, or one entry for a moment."""
+    assert bad(found(), samples(**changes)) == {row}
+
+
+def test_queues_that_fill_are_seen() -> None:
+    """When a second's orders more wait at the end than at the beginning."""
+    assert bad(found(), samples(waiting=lambda second: second / 10)) == {"waiting in queues"}
+    assert queues(samples(waiting=lambda second: second % 25), 30).ok
+
+
+def test_a_second_half_that_is_slower_is_seen() -> None:
+    """By more than chance: a third and 25 ms."""
+    slowing = [{"from_s": 60.0 * n, "p99_ms": 300 + 40 * n} for n in range(10)]
+    assert bad(found(settled_windows=slowing), samples()) == {"p99 to settled"}
+    assert p99([{"from_s": 60.0 * n, "p99_ms": 300 + 20 * n} for n in range(10)], 600).ok
+    assert not p99(slowing[:4], 600).ok
+    late = [*found()["settled_windows"], {"from_s": 600.0, "p99_ms": 9000}]
+    assert p99(late, 600).seen == p99(found()["settled_windows"], 600).seen
+
+
+def test_what_the_load_test_says_counts() -> None:
+    """Losses, thresholds, and the rate."""
+    orders = {**found()["orders"], "lost": 1}
+    told = {"orders": orders, "ok": False, "broken": ["lost: 1 of 18000"], "rate_held": False}
+    assert bad(found(**told), samples()) == {"orders lost", "load test", "orders/s"}
+
+
+def test_too_few_samples_prove_nothing() -> None:
+    """As when Prometheus did not answer."""
+    assert bad(found(), samples()[:20]) == {"samples"}
+    assert [warm_up(seconds) for seconds in (30, 120, 600, 3600)] == [15, 60, 120, 120]
+
+
+def test_a_rate_is_held_when_nothing_piles_up() -> None:
+    """Samples of the first seconds are of the step before."""
+    quiet = [Sample(float(n), {}, 0.2, 3, 0) for n in range(12)]
+    early = [Sample(2.0, {}, 30.0, 900, 0), *quiet]
+    assert step(30, found(), early) == Step(30, 30.0, 0.2, 3, 320, ())
+    piled = [*quiet, Sample(11.5, {}, 2.5, 31, 0)]
+    assert step(30, found(broken=["lost: 1"], rate_held=False), piled).reasons == (
+        "lost: 1",
+        "only 30.0 orders/s were placed",
+        "an entry waited 2.5 s in an outbox",
+        "31 messages waited in queues",
+    )
+    assert step(30, found(), early[:1]).reasons == ("Prometheus did not answer",)
+
+
+def attempted(limit: float) -> list[Step]:
+    """Return the steps on a system that holds up to so many orders a second."""
+    return search(lambda rate: Step(rate, rate, 0, 0, 0, () if rate <= limit else ("too much",)))
+
+
+@pytest.mark.parametrize(
+    ("limit", "tried", "held"),
+    [
+        (100, [10, 25, 40, 60, 90, 130, 110], 90),
+        (115, [10, 25, 40, 60, 90, 130, 110], 110),
+        (9, [10], 0),
+        (9999, list(RATES), 550),
+    ],
+)
+def test_the_search_goes_up_until_something_piles_up(limit: float, tried: list[float], held: float) -> None:
+    """And then once more, between the last that was held and the first that was not."""
+    steps = attempted(limit)
+    assert [one.rate for one in steps] == tried
+    assert highest(steps) == held
+
+
+def test_looking_goes_on_until_the_block_ends() -> None:
+    """A look that fails is left out."""
+    looks = list[float]()
+
+    def look(second: float) -> Sample:
+        looks.append(second)
+        if len(looks) == 2:
+            raise ConnectionRefusedError
+        return Sample(second, {}, 0, 0, 0)
+
+    with sampling(look, 0.005) as seen:
+        deadline = time.monotonic() + 5
+        while len(seen) < 3 and time.monotonic() < deadline:
+            time.sleep(0.005)
+    assert len(seen) == len(looks) - 1 >= 3
+    assert seen == sorted(seen, key=lambda sample: sample.second)
+
+
+def test_people_and_programs_get_the_same_rows() -> None:
+    """With how the rate was found, and each look."""
+    soaked = Soaked(600, 30, attempted(40), found(), samples(dropped=9))
+    written, stream = document(soaked), io.StringIO()
+    show(soaked.rows, Progress(stream))
+    assert (written["ok"], written["highest_rate"], len(written["samples"])) == (False, 40, 120)
+    assert [one["held"] for one in written["search"]] == [True, True, True, False, False]
+    assert [row["name"] for row in written["rows"] if not row["ok"]] == ["spans dropped"]
+    assert "spans dropped        2" in stream.getvalue()
+    assert line(soaked.steps[0]) == "10 orders/s: held (outbox 0.0 s, 0 waiting, p99 0 ms)"
+    assert line(soaked.steps[3]).startswith("60 orders/s: not held: too much (")
