@@ -17,6 +17,8 @@ from services.api.schemas import NewOrder, Order, OrderDocument, OrderPage, Orde
 from services.kit.ids import uuid7
 
 IDS = {"correlation_id": "checkout-42", "trace_id": "0af7651916cd43dd8448eb211c80319c"}
+UNKNOWN = "01a21356-f394-7180-94cd-33f2abfe6c78"
+"""The id of an order that there is not; the same in every process that collects tests."""
 
 
 async def accept(order: OrderDocument, _: OrderCreated, __: Idempotency | None) -> Placed:

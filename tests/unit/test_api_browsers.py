@@ -10,8 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.api.browsers import for_browsers
 from services.api.docs import content_policy
 from services.api.settings import Settings
-from services.kit.ids import uuid7
-from tests.unit.api_app import app
+from tests.unit.api_app import UNKNOWN, app
 from tests.unit.asgi import Answer, call, http_scope
 
 PAGE = "https://shop.example"
@@ -27,7 +26,7 @@ async def asked(path: str, *origins: str, method: str = "GET", **headers: str) -
     ("path", "status"),
     [
         ("/v1/orders", 200),
-        (f"/v1/orders/{uuid7()}", 404),
+        (f"/v1/orders/{UNKNOWN}", 404),
         ("/v1/orders?", 404),
         ("/openapi.json", 200),
         ("/no", 404),
@@ -47,7 +46,7 @@ async def test_an_unexpected_error_is_guarded_too() -> None:
     async def fail(_: str) -> None:
         raise ZeroDivisionError
 
-    answer = await call(for_browsers(app(load=fail), ()), http_scope("GET", f"/v1/orders/{uuid7()}"))
+    answer = await call(for_browsers(app(load=fail), ()), http_scope("GET", f"/v1/orders/{UNKNOWN}"))
     assert (answer.status, answer.header("cache-control")) == (500, "no-store")
     assert answer.header("content-security-policy")
 
@@ -112,7 +111,7 @@ async def test_chosen_pages_may_read_and_order() -> None:
         access_control_request_headers="content-type, idempotency-key, x-api-key",
     )
     assert (preflight.status, preflight.header("access-control-allow-origin")) == (200, PAGE)
-    read = await asked(f"/v1/orders/{uuid7()}", PAGE, origin=PAGE)
+    read = await asked(f"/v1/orders/{UNKNOWN}", PAGE, origin=PAGE)
     assert (read.status, read.header("access-control-allow-origin")) == (404, PAGE)
     assert "Retry-After" in (read.header("access-control-expose-headers") or "")
     assert read.header("access-control-allow-credentials") is None

@@ -12,8 +12,7 @@ from structlog.testing import capture_logs
 from services.api.orders import IdempotencyConflictError, OutboxFullError, UnknownProductError
 from services.api.problems import MEDIA_TYPE, InvalidField, ProblemError, problem_response
 from services.api.schemas import EXAMPLE
-from services.kit.ids import uuid7
-from tests.unit.api_app import IDS, app
+from tests.unit.api_app import IDS, UNKNOWN, app
 from tests.unit.asgi import Answer, call, http_scope
 
 JSON = [("content-type", "application/json")]
@@ -26,7 +25,7 @@ async def failing(error: Exception) -> Answer:
         raise error
 
     with capture_logs():
-        return await call(app(load=fail), http_scope("GET", f"/v1/orders/{uuid7()}"))
+        return await call(app(load=fail), http_scope("GET", f"/v1/orders/{UNKNOWN}"))
 
 
 @pytest.mark.parametrize(
@@ -66,9 +65,9 @@ async def test_errors_are_translated(
         ("GET", "/v1/orders?limit=0", 422, "validation"),
         ("GET", "/v1/orders?limit=many", 422, "validation"),
         ("GET", "/v1/orders?cursor=x", 422, "validation"),
-        ("GET", f"/v1/orders/{uuid7()}", 404, "not-found"),
-        ("GET", f"/v1/orders/{uuid7()}/status", 404, "not-found"),
-        ("GET", f"/v1/orders/{uuid7()}/events", 404, "not-found"),
+        ("GET", f"/v1/orders/{UNKNOWN}", 404, "not-found"),
+        ("GET", f"/v1/orders/{UNKNOWN}/status", 404, "not-found"),
+        ("GET", f"/v1/orders/{UNKNOWN}/events", 404, "not-found"),
     ],
 )
 async def test_requests_that_lead_nowhere_are_problems(
