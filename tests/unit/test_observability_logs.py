@@ -83,7 +83,7 @@ def test_lines_carry_the_ids_of_the_work_at_hand(logged: Lines, speak: Callable[
 
 
 @BOTH
-@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("hostile", HOSTILE, ids=ascii)
 def test_hostile_text_stays_inside_its_line(logged: Lines, speak: Callable[..., None], hostile: str) -> None:
     """No text can end a line, begin another, or keep one from being written."""
     speak(hostile, other=hostile)
