@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test chaos fuzz check format contracts dashboards up down stack-up stack-down stack-status dead-letters audit licences lock clean
+.PHONY: help install demo test chaos bench fuzz check format contracts dashboards up down stack-up stack-down stack-status dead-letters audit licences lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ test: install ## Run all tests, on real servers of their own
 
 chaos: install ## Break what can break under load, account for every order; CHAOS_ORDERS, CHAOS_SEED, CHAOS_FAULTS, CHAOS_RATE, CLUSTER=3
 	@$(BIN)/python -m stack chaos
+
+bench: install ## Measure api and worker beside bare references, and what telemetry costs; BENCH_SECONDS, BENCH_ROUNDS
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r loadtests/bench/stock.lock
+	@$(BIN)/python -m loadtests.bench
 
 fuzz: install ## Fuzz the api by its OpenAPI document, at length, from a random seed; FUZZ_EXAMPLES=300
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(BIN)/python -m pytest --capture=no tests/e2e/test_fuzz.py $(ARGS)

@@ -1,0 +1,1 @@
+"""Load: users that behave like customers, and benchmarks."""
