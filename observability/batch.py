@@ -45,9 +45,12 @@ class BatchProcessor(SpanProcessor):
         """Do nothing: only ended spans are exported."""
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Queue a sampled span; drop it, and say so, when the queue is full or closed."""
-        if span.context is None or not span.context.trace_flags.sampled:
-            return
+        """Queue a sampled span."""
+        if span.context is not None and span.context.trace_flags.sampled:
+            self.put(span)
+
+    def put(self, span: ReadableSpan) -> None:
+        """Queue a span; drop it, and say so, when the queue is full or closed."""
         if self._ended or len(self._queue) >= self._limit:
             self._on_drop(1)
             return

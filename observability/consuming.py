@@ -8,7 +8,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from observability.correlation import accept, correlated
 from observability.messaging import (
@@ -22,6 +22,7 @@ from observability.messaging import (
     trace_context,
 )
 from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds
+from observability.series import counter
 from observability.spans import failed, inside
 
 log = structlog.get_logger("observability.messaging")
@@ -47,25 +48,25 @@ class ConsumerMiddleware:
             ["queue"],
             LONG_SECONDS_BUCKETS,
         )
-        self._consumed = Counter(
+        self._consumed = counter(
+            registry,
             "messaging_client_consumed_messages",
             "Deliveries by what became of them.",
             ["queue", "outcome"],
-            registry=registry,
         )
-        self._retries = Counter(
-            "consumer_retries", "Deliveries put off to a retry queue.", ["queue", "reason"], registry=registry
+        self._retries = counter(
+            registry, "consumer_retries", "Deliveries put off to a retry queue.", ["queue", "reason"]
         )
-        self._dead = Counter(
-            "dead_letters", "Deliveries set aside for an operator.", ["queue", "reason"], registry=registry
+        self._dead = counter(
+            registry, "dead_letters", "Deliveries set aside for an operator.", ["queue", "reason"]
         )
 
     def expect(self, queue: str, retries: Sequence[str], dead_letters: Sequence[str]) -> None:
         """Have the series of these reasons exist before the first failure, which would have no rate else."""
         for reason in retries:
-            self._retries.labels(queue, reason)
+            self._retries.at(queue, reason)
         for reason in dead_letters:
-            self._dead.labels(queue, reason)
+            self._dead.at(queue, reason)
 
     def __call__(self, process: Process[In, Settled]) -> Process[In, Settled]:
         """Return the processing inside a span and the message's correlation id."""
@@ -105,15 +106,13 @@ class ConsumerMiddleware:
             span.set_attribute("error.type", settlement.outcome)
         name = destination(delivery.exchange, delivery.routing_key, delivery.queue)
         kind = settlement.outcome if settlement.error is not None else ""
-        self._duration.labels(name, kind).observe(elapsed, exemplar())
+        self._duration.at(name, kind).observe(elapsed, exemplar())
         if delivery.attempt == 1 and (published := delivery.first_published_at) is not None:
-            self._waited.labels(delivery.queue).observe(
-                max(0.0, time() - elapsed - published / 1000), exemplar()
-            )
+            self._waited.at(delivery.queue).observe(max(0.0, time() - elapsed - published / 1000), exemplar())
         self._count(delivery, settlement, elapsed)
 
     def _count(self, delivery: IncomingMessage, settlement: Settlement, elapsed: float) -> None:
-        self._consumed.labels(delivery.queue, settlement.outcome).inc()
+        self._consumed.at(delivery.queue, settlement.outcome).add()
         fields = {
             "queue": delivery.queue,
             "attempt": delivery.attempt,
@@ -124,10 +123,10 @@ class ConsumerMiddleware:
             return
         error = f"{type(settlement.error).__qualname__}: {settlement.error}"
         if settlement.action == "retry":
-            self._retries.labels(delivery.queue, settlement.outcome).inc()
+            self._retries.at(delivery.queue, settlement.outcome).add()
             log.warning("message will be retried", reason=settlement.outcome, error=error, **fields)
         else:
-            self._dead.labels(delivery.queue, settlement.outcome).inc()
+            self._dead.at(delivery.queue, settlement.outcome).add()
             log.error("message dead-lettered", reason=settlement.outcome, error=error, **fields)
 
 

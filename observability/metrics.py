@@ -4,10 +4,10 @@ import platform
 from collections.abc import Sequence
 
 from opentelemetry import trace
+from opentelemetry.trace import SpanContext
 from prometheus_client import (
     CollectorRegistry,
     Gauge,
-    Histogram,
     disable_created_metrics,
     gc_collector,
     platform_collector,
@@ -17,6 +17,8 @@ from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from observability.series import Durations, Family, durations
 
 SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """The boundaries that the semantic conventions advise for durations of requests."""
@@ -41,12 +43,10 @@ def new_registry(*, service: str, version: str, environment: str) -> CollectorRe
     return registry
 
 
-def exemplar() -> dict[str, str] | None:
+def exemplar() -> SpanContext | None:
     """Return the sampled span at hand as an exemplar, which leads from a bucket of a histogram to a trace."""
     span = trace.get_current_span().get_span_context()
-    if not span.trace_flags.sampled:
-        return None
-    return {"trace_id": trace.format_trace_id(span.trace_id), "span_id": trace.format_span_id(span.span_id)}
+    return span if span.trace_flags.sampled else None
 
 
 def seconds(
@@ -55,9 +55,9 @@ def seconds(
     documentation: str,
     labels: Sequence[str] = (),
     buckets: Sequence[float] = SECONDS_BUCKETS,
-) -> Histogram:
+) -> Family[Durations]:
     """Register a histogram of durations in seconds."""
-    return Histogram(name, documentation, labels, registry=registry, buckets=buckets)
+    return durations(registry, name, documentation, labels, buckets)
 
 
 def metrics_route(registry: CollectorRegistry) -> Route:

@@ -6,10 +6,11 @@ from time import perf_counter
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from observability.messaging import SYSTEM, Out, OutgoingMessage, PublishBatch, destination, trace_context
 from observability.metrics import exemplar, seconds
+from observability.series import counter
 from observability.spans import error_type, failed
 
 
@@ -20,8 +21,8 @@ class PublisherMiddleware:
         """Register the metrics."""
         self._tracer = tracer
         labels = ["messaging_destination_name", "error_type"]
-        self._sent = Counter(
-            "messaging_client_sent_messages", "Messages that were to be sent.", labels, registry=registry
+        self._sent = counter(
+            registry, "messaging_client_sent_messages", "Messages that were to be sent.", labels
         )
         self._duration = seconds(
             registry,
@@ -81,5 +82,5 @@ class PublisherMiddleware:
         with trace.use_span(span, end_on_exit=True):
             if error is not None:
                 failed(span, error)
-            self._sent.labels(name, kind).inc()
-            self._duration.labels(name, kind).observe(elapsed, exemplar())
+            self._sent.at(name, kind).add()
+            self._duration.at(name, kind).observe(elapsed, exemplar())

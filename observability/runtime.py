@@ -33,11 +33,12 @@ def export_timer(registry: CollectorRegistry) -> Callable[[float], None]:
 
     Name: https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/.
     """
-    return seconds(
+    timer = seconds(
         registry,
         "otel_sdk_exporter_operation_duration_seconds",
         "Duration of exporting a batch of spans, retries included.",
-    ).observe
+    )
+    return timer.at().observe
 
 
 def outbox_gauges(registry: CollectorRegistry) -> Callable[[int, float], None]:

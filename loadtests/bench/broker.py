@@ -10,7 +10,7 @@ from aio_pika.abc import AbstractChannel, AbstractExchange
 
 from loadtests.bench.variants import Variant
 from services.kit.messages import Outgoing, to_amqp
-from services.kit.relay import publisher
+from services.kit.publishing import publisher
 from stack.errors import StackError
 from stack.servers import rabbitmq, users
 
@@ -62,8 +62,7 @@ class Queues:
         Raises:
             StackError: One was not confirmed.
         """
-        exchange = await self.channel.get_exchange(EXCHANGE, ensure=False)
-        publish = publisher(exchange, partial(to_amqp, app_id="bench"))
+        publish = publisher(self.channel, EXCHANGE, partial(to_amqp, app_id="bench"))
         for start in range(0, len(messages), BATCH):
             if any(errors := await publish(messages[start : start + BATCH])):
                 raise StackError(f"the queue could not be filled: {next(filter(None, errors))!r}")
