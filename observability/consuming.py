@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from time import perf_counter, time
 
 import structlog
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
@@ -22,6 +22,7 @@ from observability.messaging import (
     trace_context,
 )
 from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds
+from observability.propagation import extract, inject
 from observability.series import counter
 from observability.spans import failed, inside
 
@@ -73,7 +74,7 @@ class ConsumerMiddleware:
 
         async def observed(delivery: In) -> Settled:
             identifier = accept(delivery.correlation_id)
-            producer = propagate.extract(trace_context(delivery.headers), context=Context())
+            producer = extract(trace_context(delivery.headers))
             span = self._start(delivery, producer, identifier)
             began = perf_counter()
             with correlated(identifier), inside(span, producer):
@@ -83,7 +84,7 @@ class ConsumerMiddleware:
                     failed(span, error)
                     raise
                 self._finish(span, delivery, settlement, perf_counter() - began)
-                propagate.inject(settlement.context)
+                inject(settlement.context)
             return settlement
 
         return observed

@@ -9,8 +9,6 @@ from time import perf_counter
 from typing import Any
 
 import structlog
-from opentelemetry import propagate
-from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry, Gauge
@@ -18,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability.correlation import accept, correlated
 from observability.metrics import exemplar, seconds
+from observability.propagation import extract
 from observability.redaction import redact_text
 from observability.spans import failed, inside
 
@@ -71,7 +70,7 @@ class ServerMiddleware:
         self, scope: Scope, receive: Receive, exchange: "_Exchange", headers: Mapping[str, str]
     ) -> None:
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
-        parent = propagate.extract(headers, context=Context())
+        parent = extract(headers)
         span = self._tracer.start_span(
             method if method != "_OTHER" else "HTTP",
             context=parent,

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from time import perf_counter
 
-from opentelemetry import propagate, trace
-from opentelemetry.context import Context
+from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from prometheus_client import CollectorRegistry
 
 from observability.messaging import SYSTEM, Out, OutgoingMessage, PublishBatch, destination, trace_context
 from observability.metrics import exemplar, seconds
+from observability.propagation import extract, inject
 from observability.series import counter
 from observability.spans import error_type, failed
 
@@ -51,7 +51,7 @@ class PublisherMiddleware:
         return observed
 
     def _start(self, message: OutgoingMessage) -> Span:
-        parent = propagate.extract(trace_context(message.headers), context=Context())
+        parent = extract(trace_context(message.headers))
         name = destination(message.exchange, message.routing_key)
         # The request of an operator who replays a message, which is in a trace of its own.
         asked = trace.get_current_span().get_span_context()
@@ -72,7 +72,7 @@ class PublisherMiddleware:
             },
         )
         carrier: dict[str, str] = {}
-        propagate.inject(carrier, context=trace.set_span_in_context(span, parent))
+        inject(carrier, trace.set_span_in_context(span, parent))
         message.headers.update(carrier)
         return span
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+import structlog
 from opentelemetry import trace
 from opentelemetry.semconv.schemas import Schemas
 from opentelemetry.trace import NoOpTracer, SpanKind, Tracer
@@ -150,6 +151,7 @@ def setup(service: str, settings: TelemetrySettings, version: str, environment: 
     constant = {"service": service, "version": version, "environment": environment}
     # Per-request lines are of level INFO: what is left without telemetry is what went wrong.
     configure_logs(constant, settings.log_level if settings.telemetry == "on" else "WARNING")
+    structlog.configure(cache_logger_on_first_use=True)  # a process sets its logs up once
     registry = new_registry(service=service, version=version, environment=environment)
     telemetry = Telemetry(
         NoOpTracer(), registry, instance, settings.telemetry == "on", settings.trace_async == "link"

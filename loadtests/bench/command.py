@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return bench(Layout(given.run_dir.resolve()), options, progress_on())
     except (StackError, OSError, TimeoutError) as error:
         complaint = progress_on(sys.stderr)
-        complaint.write(complaint.paint(f"error: {error}", RED))
+        complaint.write(complaint.paint(f"error: {error if str(error) else repr(error)}", RED))
         return USAGE if isinstance(error, OptionError) else 1
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")

@@ -21,7 +21,7 @@ from services.api.browsers import for_browsers
 from services.api.cache import OrderCache
 from services.api.catalogue import CATALOGUE
 from services.api.dead_letters import dead_letters_router
-from services.api.dependencies import address_limit, operator, rate_limit
+from services.api.dependencies import RateLimit, address_limit, operator
 from services.api.follow import Followers
 from services.api.http import http_api
 from services.api.limits import RateLimiter
@@ -124,7 +124,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     decide = count_decisions(instruments, limiter.decide)
     return http_api(
         [
-            orders_router(orders, rate_limit(decide, settings.keys())),
+            orders_router(orders, RateLimit(decide, settings.keys())),
             dead_letters_router(letters, [address_limit(decide), operator(settings.operator_token)]),
         ],
         [*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()],

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from services.api.dead_letters import dead_letters_router
-from services.api.dependencies import address_limit, operator, rate_limit
+from services.api.dependencies import RateLimit, address_limit, operator
 from services.api.http import http_api
 from services.api.routes import Orders, orders_router
 from services.api.settings import Settings
@@ -20,7 +20,7 @@ def document() -> dict[str, Any]:
         place=nothing, load=nothing, load_status=nothing, page=nothing, followers=nothing, ending=nothing
     )
     routers = [
-        orders_router(orders, rate_limit(nothing, nothing)),
+        orders_router(orders, RateLimit(nothing, nothing)),
         dead_letters_router(nothing, [address_limit(nothing), operator("")]),
     ]
     return http_api(routers, [], version=VERSION, ids=dict).openapi()
