@@ -26,11 +26,12 @@ OPERATOR_TOKEN = HTTPBearer(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RateLimit:
     """The dependency that counts a request against its client's limit and returns the client's name.
 
-    Whoever has no name, or a key that is nobody's, counts as its address.
+    Whoever has no name, or a key that is nobody's, counts as its address. It is compared by identity: FastAPI
+    keeps dependencies in sets.
     """
 
     decide: Decide

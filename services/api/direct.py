@@ -61,7 +61,7 @@ class DirectAPI(FastAPI):
         """Find the routes that have one; their paths must have no parameters."""
         super().__init__(**options)
         direct = [route for route in routes if isinstance(route, DirectRoute) and route.direct]
-        self._direct = {(method, route.path): route for route in direct for method in route.methods}
+        self._direct = {(method, route.path): route for route in direct for method in route.methods or ()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
