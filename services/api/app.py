@@ -33,6 +33,7 @@ from services.api.store import OrderStore
 from services.kit.broker import Broker
 from services.kit.dead_letters import DeadLetters
 from services.kit.dependencies import watch_dependencies
+from services.kit.garbage import keep_what_is_there
 from services.kit.http import Ping, http_server, probe_routes
 from services.kit.ids import uuid7
 from services.kit.lifetime import Lifetime, until_signalled
@@ -79,6 +80,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
                 shutdown_timeout=settings.shutdown_timeout_seconds,
             )
         )
+        keep_what_is_there()
         await lifetime.wait()
 
 

@@ -13,6 +13,7 @@ from observability import Telemetry, TelemetrySettings, setup
 from services.kit.broker import Broker
 from services.kit.consumer import Consumer, consuming
 from services.kit.dependencies import watch_dependencies
+from services.kit.garbage import keep_what_is_there
 from services.kit.http import Ping, http_server, probe_routes
 from services.kit.lifetime import until_signalled
 from services.kit.messages import Process
@@ -51,6 +52,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         watch = watch_dependencies(pings, telemetry.dependency_gauge())
         await enter(lifetime.background(watch, "dependency watch"))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
+        keep_what_is_there()
         await lifetime.wait()
 
 
