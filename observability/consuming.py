@@ -107,9 +107,11 @@ class ConsumerMiddleware:
             span.set_attribute("error.type", settlement.outcome)
         name = destination(delivery.exchange, delivery.routing_key, delivery.queue)
         kind = settlement.outcome if settlement.error is not None else ""
-        self._duration.at(name, kind).observe(elapsed, exemplar())
+        self._duration.at(name, kind).observe(elapsed, exemplar(span))
         if delivery.attempt == 1 and (published := delivery.first_published_at) is not None:
-            self._waited.at(delivery.queue).observe(max(0.0, time() - elapsed - published / 1000), exemplar())
+            self._waited.at(delivery.queue).observe(
+                max(0.0, time() - elapsed - published / 1000), exemplar(span)
+            )
         self._count(delivery, settlement, elapsed)
 
     def _count(self, delivery: IncomingMessage, settlement: Settlement, elapsed: float) -> None:

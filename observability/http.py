@@ -105,7 +105,7 @@ class ServerMiddleware:
             if not exchange.raised:  # else the exception describes it
                 span.set_status(Status(StatusCode.ERROR))
         duration = exchange.seconds()
-        self._duration.at(method, route or UNROUTED, str(status)).observe(duration, exemplar())
+        self._duration.at(method, route or UNROUTED, str(status)).observe(duration, exemplar(span))
         log.info(
             "request",
             method=method,

@@ -4,7 +4,7 @@ import platform
 from collections.abc import Sequence
 
 from opentelemetry import trace
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import Span, SpanContext
 from prometheus_client import (
     CollectorRegistry,
     Gauge,
@@ -43,10 +43,13 @@ def new_registry(*, service: str, version: str, environment: str) -> CollectorRe
     return registry
 
 
-def exemplar() -> SpanContext | None:
-    """Return the sampled span at hand as an exemplar, which leads from a bucket of a histogram to a trace."""
-    span = trace.get_current_span().get_span_context()
-    return span if span.trace_flags.sampled else None
+def exemplar(span: Span | None = None) -> SpanContext | None:
+    """Return a span, by default the one at hand, as an exemplar, which leads from a bucket to a trace.
+
+    One that is not sampled leads nowhere, and is none.
+    """
+    context = (span or trace.get_current_span()).get_span_context()
+    return context if context.trace_flags.sampled else None
 
 
 def seconds(

@@ -79,8 +79,8 @@ class PublisherMiddleware:
     def _end(self, message: OutgoingMessage, span: Span, error: BaseException | None, elapsed: float) -> None:
         name = destination(message.exchange, message.routing_key)
         kind = "" if error is None else error_type(error)
-        with trace.use_span(span, end_on_exit=True):
-            if error is not None:
-                failed(span, error)
-            self._sent.at(name, kind).add()
-            self._duration.at(name, kind).observe(elapsed, exemplar())
+        if error is not None:
+            failed(span, error)
+        self._sent.at(name, kind).add()
+        self._duration.at(name, kind).observe(elapsed, exemplar(span))
+        span.end()
