@@ -17,7 +17,7 @@ from loadtests.bench.figures import Slice
 from loadtests.bench.seeds import accept, seeds
 from loadtests.bench.sink import Sink
 from loadtests.bench.system import System
-from loadtests.bench.variants import TRACED, Variant
+from loadtests.bench.variants import TRACED, Variant, sampled_share
 from stack import processes
 from stack.errors import StackError
 
@@ -79,7 +79,7 @@ class Bench:
         return Done(tally.ids, ended - began, max(lags, default=0.0), tally.latencies)
 
     async def _worker(self, seconds: float) -> "Done":
-        orders = seeds(self._orders_for(seconds))
+        orders = seeds(self._orders_for(seconds), sampled_share())
         await accept(self.redis, orders)
         # Frozen, so that the queue is full when its turn begins, and the broker has nothing else to do then.
         self._signal(signal.SIGSTOP)
@@ -161,7 +161,8 @@ class Bench:
 
     def _unseen(self, orders: Sequence[str], lines: list[dict[str, object]]) -> list[str]:
         if self.variant.name == "on":
-            return accounting.unseen(self.variant.kind, orders, lines, self.sink.traces)
+            traces = self.sink.traces if sampled_share() == 1 else None
+            return accounting.unseen(self.variant.kind, orders, lines, traces)
         if self.variant.name in TRACED:
             return list(orders[len(self.sink.traces) :])
         return []

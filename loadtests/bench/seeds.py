@@ -23,12 +23,12 @@ class Seed:
     message: Outgoing
 
 
-def seeds(count: int) -> list[Seed]:
-    """Return new orders, each in a sampled trace of its own."""
-    return [_seed() for _ in range(count)]
+def seeds(count: int, share: float = 1.0) -> list[Seed]:
+    """Return new orders, each in a trace of its own, of which this share is sampled."""
+    return [_seed(sampled=random.random() < share) for _ in range(count)]  # noqa: S311 - no secret
 
 
-def _seed() -> Seed:
+def _seed(*, sampled: bool) -> Seed:
     order_id, event_id, at = uuid7(), uuid7(), datetime.now(UTC).isoformat()
     trace_id = f"{random.getrandbits(128) | 1:032x}"
     event = {
@@ -46,7 +46,7 @@ def _seed() -> Seed:
     headers: dict[str, str | int] = {
         ATTEMPT: 1,
         FIRST_PUBLISHED_AT: now_ms(),
-        "traceparent": f"00-{trace_id}-{random.getrandbits(64) | 1:016x}-01",
+        "traceparent": f"00-{trace_id}-{random.getrandbits(64) | 1:016x}-0{sampled:d}",
     }
     body = json.dumps(event).encode()
     return Seed(

@@ -63,6 +63,13 @@ class Variant:
         return f"{redis.url(ports.redis).removesuffix('/0')}/{self.number}"
 
 
+def sampled_share() -> float:
+    """Return the share of traces that the environment has the services keep."""
+    if "traceidratio" in os.environ.get("OTEL_TRACES_SAMPLER", ""):
+        return float(os.environ["OTEL_TRACES_SAMPLER_ARG"])
+    return 1.0
+
+
 def variants(kinds: tuple[str, ...], names: tuple[str, ...], processes: int) -> list[Variant]:
     """Return all that are to be compared."""
     pairs = [(kind, name) for kind in kinds for name in names]

@@ -8,6 +8,7 @@ import pytest
 
 from loadtests.bench.accounting import SPANS, take_lines, unseen
 from loadtests.bench.client import REQUEST, place_orders
+from loadtests.bench.seeds import seeds
 from loadtests.bench.sink import Sink, listening
 from observability.otlp import encode
 from stack.errors import StackError
@@ -35,6 +36,22 @@ def test_an_order_needs_all_its_spans_and_lines(
 ) -> None:
     """In one trace, which its lines name."""
     assert unseen("api", ["a"], lines, traces) == missing
+
+
+def test_of_a_sample_only_the_lines_are_needed() -> None:
+    """Which traces are kept is for the services to decide."""
+    assert unseen("api", ["a", "b"], LINES, None) == ["b"]
+
+
+def test_seeds_are_sampled_as_asked() -> None:
+    """All, none, or about a share; each is in a trace of its own."""
+    flags = {
+        share: [str(one.message.headers["traceparent"])[-2:] for one in seeds(400, share)]
+        for share in (0, 0.5, 1)
+    }
+    assert (set(flags[0]), set(flags[1])) == ({"00"}, {"01"})
+    assert 100 < flags[0.5].count("01") < 300
+    assert len({one.trace_id for one in seeds(50)}) == 50
 
 
 def test_lines_are_taken_once(tmp_path: Path) -> None:
