@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test chaos drill drills scenario load soak fuzz check format contracts dashboards up down stack-up stack-down stack-status dead-letters audit licences lock clean
+.PHONY: help install demo test chaos drill drills scenario load soak bench fuzz check format contracts dashboards up down stack-up stack-down stack-status dead-letters audit licences lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ load: install ## Let users place orders, judge by thresholds; LOAD_RATE, LOAD_US
 
 soak: install ## Find the highest rate that is held, keep up 70 % of it for ten minutes; SOAK_SECONDS, SOAK_RATE
 	@$(BIN)/python -m stack soak
+
+bench: install ## Measure api and worker beside bare references, and what telemetry costs; BENCH_SECONDS, BENCH_ROUNDS
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r loadtests/bench/stock.lock
+	@$(BIN)/python -m loadtests.bench
 
 fuzz: install ## Fuzz the api by its OpenAPI document, at length, from a random seed; FUZZ_EXAMPLES=300
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(BIN)/python -m pytest --capture=no tests/e2e/test_fuzz.py $(ARGS)

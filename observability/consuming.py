@@ -4,11 +4,11 @@ from collections.abc import Collection, Sequence
 from time import perf_counter, time
 
 import structlog
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from observability.correlation import accept, correlated
 from observability.messaging import (
@@ -24,7 +24,9 @@ from observability.messaging import (
     destination,
     trace_context,
 )
-from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, kept, seconds
+from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds
+from observability.propagation import extract, inject
+from observability.series import counter
 from observability.spans import failed, inside
 
 log = structlog.get_logger("observability.messaging")
@@ -42,13 +44,12 @@ class ConsumerMiddleware:
         self._tracer = tracer
         self._keys = frozenset(routing_keys)
         self._linked = linked
-        duration = seconds(
+        self._duration = seconds(
             registry,
             "messaging_process_duration_seconds",
             "Duration of processing a delivery.",
             [*OPERATION_LABELS, "messaging_destination_name", "error_type"],
         )
-        self._duration = kept(duration, RABBITMQ, OPERATION)
         self._waited = seconds(
             registry,
             "messaging_time_in_queue_seconds",
@@ -56,33 +57,32 @@ class ConsumerMiddleware:
             ["queue"],
             LONG_SECONDS_BUCKETS,
         )
-        consumed = Counter(
+        self._consumed = counter(
+            registry,
             "messaging_client_consumed_messages",
             "Deliveries by what became of them.",
             [*OPERATION_LABELS, "queue", "outcome"],
-            registry=registry,
         )
-        self._consumed = kept(consumed, RABBITMQ, OPERATION)
-        self._retries = Counter(
-            "consumer_retries", "Deliveries put off to a retry queue.", ["queue", "reason"], registry=registry
+        self._retries = counter(
+            registry, "consumer_retries", "Deliveries put off to a retry queue.", ["queue", "reason"]
         )
-        self._dead = Counter(
-            "dead_letters", "Deliveries set aside for an operator.", ["queue", "reason"], registry=registry
+        self._dead = counter(
+            registry, "dead_letters", "Deliveries set aside for an operator.", ["queue", "reason"]
         )
 
     def expect(self, queue: str, retries: Sequence[str], dead_letters: Sequence[str]) -> None:
         """Have the series of these reasons exist before the first failure, which would have no rate else."""
         for reason in retries:
-            self._retries.labels(queue, reason)
+            self._retries.at(queue, reason)
         for reason in dead_letters:
-            self._dead.labels(queue, reason)
+            self._dead.at(queue, reason)
 
     def __call__(self, process: Process[In, Settled]) -> Process[In, Settled]:
         """Return the processing inside a span and the message's correlation id."""
 
         async def observed(delivery: In) -> Settled:
             identifier = accept(delivery.correlation_id)
-            producer = propagate.extract(trace_context(delivery.headers), context=Context())
+            producer = extract(trace_context(delivery.headers))
             span = self._start(delivery, producer, identifier)
             began = perf_counter()
             with correlated(identifier), inside(span, producer):
@@ -92,7 +92,7 @@ class ConsumerMiddleware:
                     failed(span, error)
                     raise
                 self._finish(span, delivery, settlement, perf_counter() - began)
-                propagate.inject(settlement.context)
+                inject(settlement.context)
             return settlement
 
         return observed
@@ -114,10 +114,11 @@ class ConsumerMiddleware:
             failed(span, settlement.error)
             span.set_attribute("error.type", settlement.outcome)
         kind = settlement.outcome if settlement.error is not None else ""
-        self._duration(self._destination(delivery), kind).observe(elapsed, exemplar())
+        series = self._duration.at(RABBITMQ, OPERATION, self._destination(delivery), kind)
+        series.observe(elapsed, exemplar(span))
         if delivery.attempt == 1 and (published := delivery.first_published_at) is not None:
-            self._waited.labels(delivery.queue).observe(
-                max(0.0, time() - elapsed - published / 1000), exemplar()
+            self._waited.at(delivery.queue).observe(
+                max(0.0, time() - elapsed - published / 1000), exemplar(span)
             )
         self._count(delivery, settlement, elapsed)
 
@@ -128,7 +129,7 @@ class ConsumerMiddleware:
         return destination(delivery.exchange, key if expected else UNEXPECTED, delivery.queue)
 
     def _count(self, delivery: IncomingMessage, settlement: Settlement, elapsed: float) -> None:
-        self._consumed(delivery.queue, settlement.outcome).inc()
+        self._consumed.at(RABBITMQ, OPERATION, delivery.queue, settlement.outcome).add()
         fields = {
             "queue": delivery.queue,
             "attempt": delivery.attempt,
@@ -139,10 +140,10 @@ class ConsumerMiddleware:
             return
         error = f"{type(settlement.error).__qualname__}: {settlement.error}"
         if settlement.action == "retry":
-            self._retries.labels(delivery.queue, settlement.outcome).inc()
+            self._retries.at(delivery.queue, settlement.outcome).add()
             log.warning("message will be retried", reason=settlement.outcome, error=error, **fields)
         else:
-            self._dead.labels(delivery.queue, settlement.outcome).inc()
+            self._dead.at(delivery.queue, settlement.outcome).add()
             log.error("message dead-lettered", reason=settlement.outcome, error=error, **fields)
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from opentelemetry import propagate, trace
-from opentelemetry.context import Context
+from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
 
 from observability.correlation import accept, correlated
 from observability.messaging import trace_context
+from observability.propagation import extract
 from observability.spans import failed, inside
 
 
@@ -28,7 +28,7 @@ def continued(
     to the request of the operator who asked for it.
     """
     identifier = accept(str(headers.get("correlation_id", "")))
-    parent = propagate.extract(trace_context(headers), context=Context())
+    parent = extract(trace_context(headers))
     asked = trace.get_current_span().get_span_context()
     span = tracer.start_span(
         name,

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from secrets import token_hex
 
-from opentelemetry import propagate, trace
+from opentelemetry import trace
+
+from observability.propagation import inject
 
 _current: ContextVar[str | None] = ContextVar("correlation_id", default=None)
 
@@ -43,7 +45,7 @@ def correlated(identifier: str) -> Iterator[None]:
 def context_headers() -> dict[str, str]:
     """Return the `correlation_id` and the W3C trace context of the work at hand, to be sent along with it."""
     headers: dict[str, str] = {"correlation_id": accept(_current.get())}
-    propagate.inject(headers)
+    inject(headers)
     return headers
 
 

@@ -9,15 +9,14 @@ from time import perf_counter
 from typing import Any
 
 import structlog
-from opentelemetry import propagate
-from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability.correlation import accept, correlated
-from observability.metrics import exemplar, kept, seconds
+from observability.metrics import exemplar, seconds
+from observability.propagation import extract
 from observability.redaction import redact_text
 from observability.spans import failed, inside
 
@@ -40,21 +39,17 @@ class ServerMiddleware:
         self._app = app
         self._tracer = tracer
         self._enabled = enabled
-        self._duration = kept(
-            seconds(
-                registry,
-                "http_server_request_duration_seconds",
-                "Duration of HTTP server requests; of a stream, until it began.",
-                ["url_scheme", "http_request_method", "http_route", "http_response_status_code"],
-            )
+        self._duration = seconds(
+            registry,
+            "http_server_request_duration_seconds",
+            "Duration of HTTP server requests; of a stream, until it began.",
+            ["url_scheme", "http_request_method", "http_route", "http_response_status_code"],
         )
-        self._active = kept(
-            Gauge(
-                "http_server_active_requests",
-                "HTTP server requests that are being served.",
-                ["url_scheme", "http_request_method"],
-                registry=registry,
-            )
+        self._active = Gauge(
+            "http_server_active_requests",
+            "HTTP server requests that are being served.",
+            ["url_scheme", "http_request_method"],
+            registry=registry,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,14 +70,14 @@ class ServerMiddleware:
         self, scope: Scope, receive: Receive, exchange: "_Exchange", headers: Mapping[str, str]
     ) -> None:
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
-        parent = propagate.extract(headers, context=Context())
+        parent = extract(headers)
         span = self._tracer.start_span(
             method if method != "_OTHER" else "HTTP",
             context=parent,
             kind=SpanKind.SERVER,
             attributes=request_attributes(scope, headers, method, exchange.correlation_id),
         )
-        active = self._active(scope.get("scheme", "http"), method)
+        active = self._active.labels(scope.get("scheme", "http"), method)
         active.inc()
         with inside(span, parent):
             try:
@@ -110,8 +105,8 @@ class ServerMiddleware:
             if not exchange.raised:  # else the exception describes it
                 span.set_status(Status(StatusCode.ERROR))
         duration = exchange.seconds()
-        series = self._duration(scope.get("scheme", "http"), method, route or UNROUTED, str(status))
-        series.observe(duration, exemplar())
+        series = self._duration.at(scope.get("scheme", "http"), method, route or UNROUTED, str(status))
+        series.observe(duration, exemplar(span))
         log.info(
             "request",
             method=method,

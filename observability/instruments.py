@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from observability.metrics import LONG_SECONDS_BUCKETS, SECONDS_BUCKETS, exemplar, seconds
+from observability.series import counter
 
 
 class Instruments:
@@ -21,12 +22,12 @@ class Instruments:
         """Return what adds one to the series of a label's value; `_total` is appended to the name."""
         if not self._enabled:
             return lambda _: None
-        counter = Counter(name, documentation, [label], registry=self._registry)
+        family = counter(self._registry, name, documentation, [label])
         for value in values:
-            counter.labels(value)
+            family.at(value)
 
         def count(value: str) -> None:
-            counter.labels(value).inc(1, exemplar())
+            family.at(value).add(1, exemplar())
 
         return count
 
@@ -39,9 +40,9 @@ class Instruments:
         buckets = LONG_SECONDS_BUCKETS if long else SECONDS_BUCKETS
         histogram = seconds(self._registry, name, documentation, [label], buckets)
         for value in values:
-            histogram.labels(value)
+            histogram.at(value)
 
         def observe(duration: float, value: str) -> None:
-            histogram.labels(value).observe(duration, exemplar())
+            histogram.at(value).observe(duration, exemplar())
 
         return observe

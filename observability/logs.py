@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import BinaryIO
 
 import orjson
@@ -34,9 +35,9 @@ def configure_logs(
         export: Is given each line, too, as it is written; must neither wait nor raise.
     """
     out = stream or sys.stdout.buffer
-    chain = [_context(constant), *_RENDERING, *([_handed_to(export)] if export else [])]
+    chain = [_line(constant), *([_handed_to(export)] if export else [])]
     structlog.configure(
-        processors=[structlog.processors.add_log_level, *chain],
+        processors=[*chain],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.BytesLoggerFactory(out),
         cache_logger_on_first_use=False,
@@ -71,7 +72,6 @@ class _Handler(logging.Handler):
         try:
             event: EventDict = {
                 "event": record.getMessage(),
-                "level": record.levelname.lower(),
                 "logger": record.name,
             }
             if record.exc_info:
@@ -85,27 +85,37 @@ class _Handler(logging.Handler):
             self.handleError(record)
 
 
-def _context(constant: Mapping[str, str]) -> Processor:
-    def add(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-        event.update(constant)
-        if "correlation_id" not in event and (identifier := correlation_id()) is not None:
-            event["correlation_id"] = identifier
-        span = trace.get_current_span().get_span_context()
-        if span.is_valid and "trace_id" not in event:
-            event["trace_id"] = trace.format_trace_id(span.trace_id)
-            event["span_id"] = trace.format_span_id(span.span_id)
-        return event
+def _line(constant: Mapping[str, str]) -> Processor:
+    """Return the only processor: from the event to the line in one pass, where several would copy."""
+    head = {name: value for name, value in constant.items() if name in _FIRST}
 
-    return add
+    def render(_: WrappedLogger, level: str, event: EventDict) -> bytes:
+        if "exc_info" in event:
+            event = _RENDER_EXCEPTION(None, level, event)
+        at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        name = _LEVELS.get(level, level)
+        line = {"timestamp": at, "level": name, **head, **_at_hand(event)}
+        line |= redact(None, level, event)
+        line |= {"timestamp": at, "level": name, **constant}  # no event may pretend to be another's
+        try:
+            return orjson.dumps(line, default=_text, option=orjson.OPT_NON_STR_KEYS)
+        except orjson.JSONEncodeError:  # lone surrogates, huge integers: no reason to fail whoever logs
+            return json.dumps(line, default=_text, skipkeys=True).encode()
+
+    return render
 
 
-def _render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
-    first = {name: event.pop(name) for name in _FIRST if name in event}
-    fields = {**first, **event}
-    try:
-        return orjson.dumps(fields, default=_text, option=orjson.OPT_NON_STR_KEYS)
-    except orjson.JSONEncodeError:  # lone surrogates, huge integers: no reason to fail whoever logs
-        return json.dumps(fields, default=_text, skipkeys=True).encode()
+def _at_hand(event: EventDict) -> dict[str, object]:
+    """Return the event's name and the ids of the work at hand, each unless the event has its own."""
+    ids: dict[str, object] = {"event": event.get("event")}
+    identifier = correlation_id()
+    if identifier is not None:
+        ids["correlation_id"] = identifier
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid and "trace_id" not in event:
+        ids["trace_id"] = f"{span.trace_id:032x}"
+        ids["span_id"] = f"{span.span_id:016x}"
+    return ids
 
 
 def _handed_to(export: Callable[[bytes], None]) -> Processor:
@@ -121,9 +131,8 @@ def _text(value: object) -> str:
     return redact_text(repr(value))
 
 
-_RENDERING: list[Processor] = [
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
-    redact,
-    _render,
-]
+_RENDER_EXCEPTION = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+_LEVELS = {"exception": "error", "warn": "warning"}
+"""Levels of methods that are called otherwise."""

@@ -1,16 +1,13 @@
 """Metrics: a registry a process, exemplars, and the exposition that Prometheus asks for."""
 
 import platform
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
-from typing import TypeVar
+from collections.abc import Sequence
 
 from opentelemetry import trace
+from opentelemetry.trace import Span, SpanContext
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     Gauge,
-    Histogram,
     disable_created_metrics,
     gc_collector,
     platform_collector,
@@ -21,13 +18,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from observability.series import Durations, Family, durations
+
 SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """The boundaries that the semantic conventions advise for durations of requests."""
 LONG_SECONDS_BUCKETS: Sequence[float] = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 """For what includes waiting in queues and for retries."""
-KEPT_SERIES = 1024
-
-Kind = TypeVar("Kind", Counter, Gauge, Histogram)
 
 
 def new_registry(*, service: str, version: str, environment: str) -> CollectorRegistry:
@@ -47,12 +43,13 @@ def new_registry(*, service: str, version: str, environment: str) -> CollectorRe
     return registry
 
 
-def exemplar() -> dict[str, str] | None:
-    """Return the sampled span at hand as an exemplar, which leads from a bucket of a histogram to a trace."""
-    span = trace.get_current_span().get_span_context()
-    if not span.trace_flags.sampled:
-        return None
-    return {"trace_id": trace.format_trace_id(span.trace_id), "span_id": trace.format_span_id(span.span_id)}
+def exemplar(span: Span | None = None) -> SpanContext | None:
+    """Return a span, by default the one at hand, as an exemplar, which leads from a bucket to a trace.
+
+    One that is not sampled leads nowhere, and is none.
+    """
+    context = (span or trace.get_current_span()).get_span_context()
+    return context if context.trace_flags.sampled else None
 
 
 def seconds(
@@ -61,17 +58,9 @@ def seconds(
     documentation: str,
     labels: Sequence[str] = (),
     buckets: Sequence[float] = SECONDS_BUCKETS,
-) -> Histogram:
+) -> Family[Durations]:
     """Register a histogram of durations in seconds."""
-    return Histogram(name, documentation, labels, registry=registry, buckets=buckets, unit="seconds")
-
-
-def kept(metric: Kind, *first: str) -> Callable[..., Kind]:
-    """Return what finds a series by its labels' values and remembers it: a look-up costs as much as counting.
-
-    `first` are the values of the first labels, where they never change.
-    """
-    return lru_cache(KEPT_SERIES)(partial(metric.labels, *first))
+    return durations(registry, name, documentation, labels, buckets)
 
 
 def metrics_route(registry: CollectorRegistry) -> Route:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from time import perf_counter
 
-from opentelemetry import propagate, trace
-from opentelemetry.context import Context
+from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from observability.messaging import (
     OPERATION_LABELS,
@@ -18,7 +17,9 @@ from observability.messaging import (
     destination,
     trace_context,
 )
-from observability.metrics import exemplar, kept, seconds
+from observability.metrics import exemplar, seconds
+from observability.propagation import extract, inject
+from observability.series import counter
 from observability.spans import error_type, failed
 
 OPERATION = "publish"
@@ -31,17 +32,15 @@ class PublisherMiddleware:
         """Register the metrics."""
         self._tracer = tracer
         labels = [*OPERATION_LABELS, "messaging_destination_name", "error_type"]
-        sent = Counter(
-            "messaging_client_sent_messages", "Messages that were to be sent.", labels, registry=registry
+        self._sent = counter(
+            registry, "messaging_client_sent_messages", "Messages that were to be sent.", labels
         )
-        duration = seconds(
+        self._duration = seconds(
             registry,
             "messaging_client_operation_duration_seconds",
             "Duration of publishing a batch, for each of its messages, until the last confirm.",
             labels,
         )
-        self._sent = kept(sent, RABBITMQ, OPERATION)
-        self._duration = kept(duration, RABBITMQ, OPERATION)
 
     def __call__(self, publish: PublishBatch[Out]) -> PublishBatch[Out]:
         """Return the function with a span, child of what the message tells of, around each message."""
@@ -63,7 +62,7 @@ class PublisherMiddleware:
         return observed
 
     def _start(self, message: OutgoingMessage) -> Span:
-        parent = propagate.extract(trace_context(message.headers), context=Context())
+        parent = extract(trace_context(message.headers))
         name = destination(message.exchange, message.routing_key)
         # The request of an operator who replays a message, which is in a trace of its own.
         asked = trace.get_current_span().get_span_context()
@@ -84,15 +83,15 @@ class PublisherMiddleware:
             },
         )
         carrier: dict[str, str] = {}
-        propagate.inject(carrier, context=trace.set_span_in_context(span, parent))
+        inject(carrier, trace.set_span_in_context(span, parent))
         message.headers.update(carrier)
         return span
 
     def _end(self, message: OutgoingMessage, span: Span, error: BaseException | None, elapsed: float) -> None:
         name = destination(message.exchange, message.routing_key)
         kind = "" if error is None else error_type(error)
-        with trace.use_span(span, end_on_exit=True):
-            if error is not None:
-                failed(span, error)
-            self._sent(name, kind).inc()
-            self._duration(name, kind).observe(elapsed, exemplar())
+        if error is not None:
+            failed(span, error)
+        self._sent.at(RABBITMQ, OPERATION, name, kind).add()
+        self._duration.at(RABBITMQ, OPERATION, name, kind).observe(elapsed, exemplar(span))
+        span.end()

@@ -49,7 +49,7 @@ def export_timers(registry: CollectorRegistry) -> Callable[[str], Callable[[floa
     )
 
     def timer(signal: str) -> Callable[[float], None]:
-        return durations.labels(f"otlp_http_{signal}_exporter").observe
+        return durations.at(f"otlp_http_{signal}_exporter").observe
 
     return timer
 

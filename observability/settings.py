@@ -23,6 +23,8 @@ class TelemetrySettings(BaseSettings):
     """`off` turns tracing, metrics and per-request logs off, so that their cost can be measured."""
     trace_async: Literal["child", "link"] = "child"
     """Whether processing a message continues its producer's trace or starts one that links to it."""
+    tracer_provider: Literal["lean", "sdk"] = "lean"
+    """`lean`: the provider of this project; `sdk`: the one of opentelemetry-python."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     otel_sdk_disabled: bool = False
     otel_traces_exporter: Literal["otlp", "otlp_stock", "none"] = "otlp"
@@ -38,6 +40,11 @@ class TelemetrySettings(BaseSettings):
     """How long log lines wait for a batch to fill, in ms."""
     otel_blrp_max_queue_size: int = Field(default=8192, ge=1)
     otel_blrp_max_export_batch_size: int = Field(default=512, ge=1)
+
+    @property
+    def lean(self) -> bool:
+        """Whether spans are made by this project's provider; the stock exporter takes only the SDK's."""
+        return self.tracer_provider == "lean" and self.otel_traces_exporter != "otlp_stock"
 
     @property
     def traces(self) -> bool:

@@ -49,14 +49,16 @@ def traced(
         @wraps(function)
         async def run(*args: P.args, **kwargs: P.kwargs) -> R:
             span = tracer.start_span(name, kind=kind, attributes=attributes)
-            with trace.use_span(
-                span, end_on_exit=True, record_exception=False, set_status_on_exception=False
-            ):
-                try:
-                    return await function(*args, **kwargs)
-                except BaseException as error:
-                    failed(span, error)
-                    raise
+            # What `trace.use_span` does, without a generator.
+            token = attach(trace.set_span_in_context(span))
+            try:
+                return await function(*args, **kwargs)
+            except BaseException as error:
+                failed(span, error)
+                raise
+            finally:
+                detach(token)
+                span.end()
 
         return run
 

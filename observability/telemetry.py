@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+import structlog
 from opentelemetry import trace
 from opentelemetry.semconv.schemas import Schemas
 from opentelemetry.trace import NoOpTracer, SpanKind, Tracer
@@ -162,18 +163,23 @@ def setup(service: str, settings: TelemetrySettings, version: str, environment: 
     telemetry = Telemetry(NoOpTracer(), registry, instance, enabled, settings.trace_async == "link")
     if not enabled:
         # Per-request lines are of level INFO: what is left without telemetry is what went wrong.
-        configure_logs(constant, "WARNING")
+        _configure_logs(constant, "WARNING")
         return telemetry
     who = resource(service, version=version, environment=environment, instance=instance)
     timer = export_timers(registry)
     lines = log_export(settings, who, log_record_counter(registry), timer)
-    configure_logs(constant, settings.log_level, export=lines.write if lines else None)
+    _configure_logs(constant, settings.log_level, lines)
     if not settings.traces:
         return telemetry
     provider = tracer_provider(settings, who, span_counter(registry), timer("span"))
     trace.set_tracer_provider(provider)
     tracer = provider.get_tracer("orderscope", version, schema_url=SCHEMA_URL)
     return replace(telemetry, tracer=tracer, shutdown=_both(provider.shutdown, lines))
+
+
+def _configure_logs(constant: Mapping[str, str], level: str, lines: LogExport | None = None) -> None:
+    configure_logs(constant, level, export=lines.write if lines else None)
+    structlog.configure(cache_logger_on_first_use=True)  # a process sets its logs up once
 
 
 def _both(spans: Callable[[], None], lines: LogExport | None) -> Callable[[], None]:

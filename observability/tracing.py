@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as StockSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -9,9 +10,12 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from observability.batch import Batches, BatchProcessor, Limits
+from observability.lean import LeanSpan, LeanTracerProvider, sampling
 from observability.otlp import OtlpSpanExporter, options, otlp_settings
+from observability.otlp.spans import EncodedSpan, encode_span
 from observability.settings import TelemetrySettings
 
+Provider: TypeAlias = TracerProvider | LeanTracerProvider
 OnResult = Callable[[int, str], None]
 OnExport = Callable[[float], None]
 
@@ -31,7 +35,7 @@ def resource(service: str, *, version: str, environment: str, instance: str) -> 
 
 def tracer_provider(
     settings: TelemetrySettings, who: Resource, on_result: OnResult, on_export: OnExport
-) -> TracerProvider:
+) -> Provider:
     """Return a provider that exports what is sampled.
 
     Args:
@@ -40,23 +44,46 @@ def tracer_provider(
         on_result: Hears what became of how many spans.
         on_export: Hears how long each export took, in seconds.
     """
-    provider = TracerProvider(resource=who)
     exporter = span_exporter(settings, on_result)
-    if exporter is not None:
-        limits = Limits(
-            delay_seconds=settings.otel_bsp_schedule_delay / 1000,
-            queue_size=settings.otel_bsp_max_queue_size,
-            batch_size=settings.otel_bsp_max_export_batch_size,
+    if exporter is None:
+        return _without_export(settings, who)
+    limits = Limits(
+        delay_seconds=settings.otel_bsp_schedule_delay / 1000,
+        queue_size=settings.otel_bsp_max_queue_size,
+        batch_size=settings.otel_bsp_max_export_batch_size,
+    )
+    batches = Batches(
+        "span",
+        exporter,
+        limits,
+        on_drop=lambda count: on_result(count, "queue_full"),
+        on_export=on_export,
+    )
+    if settings.lean:
+        return LeanTracerProvider(
+            who, encoding(batches.put), sampling=sampling(os.environ), shutdown=batches.shutdown
         )
-        batches = Batches(
-            "span",
-            exporter,
-            limits,
-            on_drop=lambda count: on_result(count, "queue_full"),
-            on_export=on_export,
-        )
-        provider.add_span_processor(BatchProcessor(batches))
+    provider = TracerProvider(resource=who)
+    provider.add_span_processor(BatchProcessor(batches))
     return provider
+
+
+def _without_export(settings: TelemetrySettings, who: Resource) -> Provider:
+    if settings.lean:
+        return LeanTracerProvider(who, lambda _: None, sampling=sampling(os.environ))
+    return TracerProvider(resource=who)
+
+
+def encoding(put: Callable[[Any], None]) -> Callable[[LeanSpan], None]:
+    """Return what encodes a span as it ends, and hands on the bytes instead of all that it held."""
+
+    def on_end(span: LeanSpan) -> None:
+        try:
+            put(EncodedSpan(encode_span(span), span.resource, span.instrumentation_scope))
+        except Exception:  # noqa: BLE001 - what OTLP cannot carry is counted by who exports it
+            put(span)
+
+    return on_end
 
 
 class CountingExporter(SpanExporter):

@@ -6,12 +6,18 @@ order of their numbers, and what has proto3's default is left out, as by protobu
 
 from functools import lru_cache
 from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, Status
 
 from observability.otlp.values import attributes
 from observability.otlp.wire import DELIMITED, FIXED32, FIXED64, VARINT, count, delimited, string, tag
+
+if TYPE_CHECKING:
+    from observability.lean.span import LeanSpan
 
 # Of `Span`, and the first three of `Span.Link` too. Identifiers have a fixed length, which follows their tag.
 _TRACE_ID = tag(1, DELIMITED) + bytes((16,))
@@ -50,7 +56,15 @@ _event_time = Struct("<cQ").pack
 _name = lru_cache(maxsize=1024)(string)
 
 
-def encode_span(span: ReadableSpan) -> bytes:
+class EncodedSpan(NamedTuple):
+    """A span that was encoded as it ended; what it was made of can be forgotten."""
+
+    content: bytes
+    resource: Resource
+    instrumentation_scope: InstrumentationScope | None
+
+
+def encode_span(span: "ReadableSpan | LeanSpan | EncodedSpan") -> bytes:
     """Return the content of a `Span` message.
 
     Raises:
@@ -58,6 +72,8 @@ def encode_span(span: ReadableSpan) -> bytes:
         OverflowError: An identifier does not fit its field.
         struct.error: A time is no unsigned 64-bit number of nanoseconds.
     """
+    if isinstance(span, EncodedSpan):
+        return span.content
     context, parent = span.get_span_context(), span.parent
     if context is None:
         raise ValueError(f"span {span.name!r} has no context")

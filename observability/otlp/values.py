@@ -21,6 +21,7 @@ _ARRAY, _MAP, _BYTES = tag(5, DELIMITED), tag(6, DELIMITED), tag(7, DELIMITED)
 # Of `ArrayValue` and `KeyValueList`.
 _ITEM = tag(1, DELIMITED)
 
+_SHORT = 31  # characters: shorter than an identifier in hex
 _UINT64_MASK = 2**64 - 1
 _DECIMAL_BITS = 4096  # well below the size from which str() refuses to convert an integer
 _double = Struct("<cd").pack
@@ -32,6 +33,9 @@ def attributes(field_tag: bytes, mapping: Attributes) -> bytes:
         return b""
     parts: list[bytes] = []
     for name, value in _snapshot(mapping).items():
+        if type(value) is str and len(value) <= _SHORT:
+            parts.append(_short(field_tag, name, value))
+            continue
         key = _cached_key(name)
         content = _ENCODERS.get(type(value), _other)(value)
         # Most of a span's time goes here: where both lengths fit a byte, nothing is copied twice.
@@ -61,6 +65,12 @@ def _snapshot(mapping: Mapping[str, AnyValue]) -> Mapping[str, AnyValue]:
 def _key(key: str) -> bytes:
     # Ends with the tag of the value, which always follows.
     return delimited(_KEY, utf8(str(key))) + _VALUE
+
+
+@lru_cache(maxsize=4096)
+def _short(field_tag: bytes, name: str, value: str) -> bytes:
+    """Return a whole field: short strings are mostly names of things, the same in span after span."""
+    return delimited(field_tag, delimited(_cached_key(name), _string(value)))
 
 
 # Programs have few attribute keys. Keys of nested maps may come from data, so they stay out of the cache.

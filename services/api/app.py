@@ -23,7 +23,7 @@ from services.api.browsers import for_browsers
 from services.api.cache import OrderCache
 from services.api.catalogue import CATALOGUE
 from services.api.dead_letters import dead_letters_router
-from services.api.dependencies import address_limit, operator, rate_limit
+from services.api.dependencies import RateLimit, address_limit, operator
 from services.api.faults import BROKER_DOWN, MEMORY_LEAK, SPIKE, Leak, blocking, disturbed, spike, stampede
 from services.api.follow import Followers
 from services.api.http import http_api
@@ -37,6 +37,7 @@ from services.api.store import OrderStore
 from services.kit.broker import Broker
 from services.kit.dead_letters import DeadLetters
 from services.kit.dependencies import watch_dependencies
+from services.kit.garbage import keep_what_is_there
 from services.kit.http import Ping, http_server, probe_routes
 from services.kit.ids import uuid7
 from services.kit.lifetime import Lifetime, until_signalled
@@ -94,6 +95,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
                 shutdown_timeout=settings.shutdown_timeout_seconds,
             )
         )
+        keep_what_is_there()
         await lifetime.wait()
 
 
@@ -153,7 +155,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     operators_only = [address_limit(counted(limiter.decide)), operator(settings.operator_token)]
     return http_api(
         [
-            orders_router(orders, rate_limit(decide, settings.keys())),
+            orders_router(orders, RateLimit(decide, settings.keys())),
             dead_letters_router(letters, operators_only),
             scenarios_router(Switches(redis), operators_only),
         ],

@@ -4,7 +4,6 @@ import asyncio
 
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from starlette.requests import ClientDisconnect
 
 from services.api.problems import InvalidField, ProblemError
 from services.api.schemas import NewOrder
@@ -41,19 +40,23 @@ async def new_order(request: Request) -> NewOrder:
 
 async def _limited(request: Request) -> bytes:
     """Read the body, and stop as soon as it is too large, whatever its Content-Length says."""
-    body = bytearray()
+    body, more = bytearray(), True
     try:
         async with asyncio.timeout(READ_TIMEOUT_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
+            while more:  # as `request.stream` does, which costs as much as the rest of this
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ProblemError(
+                        400, "incomplete-body", "the client hung up before the end of the body"
+                    )
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
                 if len(body) > MAX_BODY_BYTES:
                     raise ProblemError(
                         413, "content-too-large", f"an order has at most {MAX_BODY_BYTES} bytes"
                     )
     except TimeoutError:
         raise ProblemError(408, "request-timeout", "the body did not arrive in time") from None
-    except ClientDisconnect:
-        raise ProblemError(400, "incomplete-body", "the client hung up before the end of the body") from None
     return bytes(body)
 
 

@@ -3,6 +3,7 @@
 import hmac
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Response, Security
@@ -25,24 +26,37 @@ OPERATOR_TOKEN = HTTPBearer(
 )
 
 
-def rate_limit(decide: Decide, keys: ApiKeys) -> Callable[..., Awaitable[str | None]]:
-    """Return the dependency that counts a request against its client's limit and returns the client's name.
+@dataclass(frozen=True, slots=True, eq=False)
+class RateLimit:
+    """The dependency that counts a request against its client's limit and returns the client's name.
 
-    Whoever has no name, or a key that is nobody's, counts as its address.
+    Whoever has no name, or a key that is nobody's, counts as its address. It is compared by identity: FastAPI
+    keeps dependencies in sets.
     """
 
-    async def limited(
-        request: Request, response: Response, key: Annotated[str | None, Security(API_KEY)]
+    decide: Decide
+    keys: ApiKeys
+
+    async def __call__(
+        self, request: Request, response: Response, key: Annotated[str | None, Security(API_KEY)]
     ) -> str | None:
-        client, known = _client(keys, key)
-        headers = await _passed(decide, f"key:{client}" if client else _address(request))
-        if not known:
-            headers["WWW-Authenticate"] = "ApiKey"
-            raise ProblemError(401, "unauthorized", "a valid X-API-Key is needed", headers=headers)
+        """Count a request; the answer tells what is left."""
+        client, headers = await self.count(request, key)
         response.headers.update(headers)
         return client
 
-    return limited
+    async def count(self, request: Request, key: str | None) -> tuple[str | None, dict[str, str]]:
+        """Count a request and return its client's name, and the headers that tell what is left.
+
+        Raises:
+            ProblemError: 429 past the limit, 401 without a key where one is needed.
+        """
+        client, known = _client(self.keys, key)
+        headers = await _passed(self.decide, f"key:{client}" if client else _address(request))
+        if not known:
+            headers["WWW-Authenticate"] = "ApiKey"
+            raise ProblemError(401, "unauthorized", "a valid X-API-Key is needed", headers=headers)
+        return client, headers
 
 
 def _client(keys: ApiKeys, key: str | None) -> tuple[str | None, bool]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
+from services.api.direct import DirectAPI
 from services.api.docs import docs_route
 from services.api.errors import handle_errors
 from services.api.problems import Ids, Problem, documented_header
@@ -28,7 +29,8 @@ def http_api(
     ids: Ids,
 ) -> FastAPI:
     """Return the application with its probes and metrics."""
-    app = FastAPI(
+    app = DirectAPI(
+        [route for router in routers for route in router.routes],
         title="Orderscope",
         version=version,
         description=DESCRIPTION,

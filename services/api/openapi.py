@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from services.api.dead_letters import dead_letters_router
-from services.api.dependencies import address_limit, operator, rate_limit
+from services.api.dependencies import RateLimit, address_limit, operator
 from services.api.http import http_api
 from services.api.routes import Orders, orders_router
 from services.api.scenarios import scenarios_router
@@ -22,7 +22,7 @@ def document() -> dict[str, Any]:
     )
     operators_only = [address_limit(nothing), operator("")]
     routers = [
-        orders_router(orders, rate_limit(nothing, nothing)),
+        orders_router(orders, RateLimit(nothing, nothing)),
         dead_letters_router(nothing, operators_only),
         scenarios_router(nothing, operators_only),
     ]

@@ -10,9 +10,19 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.api.body import new_order, request_body
 from services.api.cache import SETTLED
+from services.api.dependencies import RateLimit
+from services.api.direct import DirectRoute, answered_by
 from services.api.errors import NothingMoreError
 from services.api.follow import Followers, TooManyFollowersError, changes
-from services.api.orders import Placed
+from services.api.placing import (
+    IDEMPOTENCY_KEY,
+    MAX_IDEMPOTENCY_KEY,
+    Place,
+    pending,
+    placing,
+    scoped,
+    told,
+)
 from services.api.problems import ProblemError, documented
 from services.api.schemas import NewOrder, Order, OrderId, OrderPage, OrderStatus
 
@@ -23,12 +33,12 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
+        max_length=MAX_IDEMPOTENCY_KEY,
+        pattern=IDEMPOTENCY_KEY,
         description="Makes repeating the request safe: the same key and order give the same answer.",
     ),
 ]
-RateLimit = Callable[..., Awaitable[str | None]]
+Limit = Callable[..., Awaitable[str | None]]
 """The dependency that returns the client's name, when it has one."""
 
 
@@ -36,7 +46,7 @@ RateLimit = Callable[..., Awaitable[str | None]]
 class Orders:
     """What the routes need, put together by `app.py`."""
 
-    place: Callable[[NewOrder, str | None], Awaitable[Placed]]
+    place: Place
     load: Load
     load_status: LoadStatus
     page: Callable[[int, str | None], Awaitable[OrderPage]]
@@ -44,11 +54,12 @@ class Orders:
     ending: Callable[[], bool]
 
 
-def orders_router(orders: Orders, rate_limit: RateLimit) -> APIRouter:
+def orders_router(orders: Orders, rate_limit: Limit) -> APIRouter:
     """Return the routes, each behind the API key and the rate limit."""
     # The prefix belongs to the router itself: given to include_router it is missing from the span's route.
     router = APIRouter(
         prefix="/v1/orders",
+        route_class=DirectRoute,
         tags=["orders"],
         dependencies=[Depends(rate_limit)],
         responses=documented(401, 429, 500, 503),
@@ -59,7 +70,10 @@ def orders_router(orders: Orders, rate_limit: RateLimit) -> APIRouter:
     return router
 
 
-def _writing(router: APIRouter, orders: Orders, rate_limit: RateLimit) -> None:
+def _writing(router: APIRouter, orders: Orders, rate_limit: Limit) -> None:
+    # Another kind of limit may ask for what only FastAPI can find.
+    direct = placing(orders.place, rate_limit) if isinstance(rate_limit, RateLimit) else None
+
     @router.post(
         "",
         status_code=202,
@@ -67,6 +81,7 @@ def _writing(router: APIRouter, orders: Orders, rate_limit: RateLimit) -> None:
         openapi_extra=request_body(NewOrder),
         response_model_exclude_none=True,
     )
+    @answered_by(direct)
     async def place_order(
         new: Annotated[NewOrder, Depends(new_order)],
         response: Response,
@@ -74,13 +89,9 @@ def _writing(router: APIRouter, orders: Orders, rate_limit: RateLimit) -> None:
         idempotency_key: IdempotencyKey = None,
     ) -> Order:
         """Accept an order: from here on it will be settled, whatever fails meanwhile."""
-        # A key is its client's own, as far as the client says who it is.
-        key = idempotency_key and f"{client or ''} {idempotency_key}"
-        placed = await orders.place(new, key)
-        response.headers["Location"] = f"/v1/orders/{placed.order.id}"
-        if placed.replayed:
-            response.headers["Idempotency-Replayed"] = "true"
-        return Order(**dict(placed.order), status="pending")
+        placed = await orders.place(new, scoped(idempotency_key, client))
+        response.headers.update(told(placed))
+        return pending(placed)
 
 
 def _reading(router: APIRouter, orders: Orders) -> None:

@@ -2,8 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, EmailStr, FailFast, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints
 from pydantic.config import JsonDict
+
+from services.api.addresses import EmailAddress
 
 MAX_ITEMS = 50
 MAX_QUANTITY = 100
@@ -39,7 +41,7 @@ class Customer(Input):
     name: Name
     # Mail servers differ in what they take of internationalised addresses; this one can be written to by all.
     # And none with `=?`, which begins an encoded word: mail software would decode it to another address.
-    email: Annotated[EmailStr, Field(pattern=ADDRESS, max_length=254)]
+    email: Annotated[str, EmailAddress(), Field(pattern=ADDRESS, max_length=254)]
 
 
 class Item(Input):

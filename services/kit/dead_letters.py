@@ -17,7 +17,7 @@ from services.kit.broker import BROKER_ERRORS, Broker
 from services.kit.errors import describe
 from services.kit.letters import DeadLetter, dead_letter, replay_of
 from services.kit.messages import PublishBatch, copy_of, trace_fields
-from services.kit.relay import publisher
+from services.kit.publishing import publisher
 from services.kit.topology import waiting_messages
 
 log = structlog.get_logger(__name__)
@@ -140,8 +140,7 @@ class DeadLetters:
     async def _send(
         self, channel: AbstractChannel, message: AbstractIncomingMessage, letter: DeadLetter
     ) -> None:
-        exchange = await channel.get_exchange(letter.origin, ensure=False)
-        publish = publisher(exchange, lambda replay: copy_of(message, replay.headers))
+        publish = publisher(channel, letter.origin, lambda replay: copy_of(message, replay.headers))
         [error] = await self.instrument(publish)([replay_of(letter)])
         if error is not None:
             raise error

@@ -14,6 +14,7 @@ from redis.exceptions import ConnectionError, RedisError  # noqa: A004 - it is R
 
 from services.kit.errors import describe
 from services.kit.lifetime import Lifetime
+from services.kit.scripts import Scripts
 
 log = structlog.get_logger(__name__)
 
@@ -95,9 +96,4 @@ async def retrying(work: Callable[[], Awaitable[None]], lifetime: Lifetime) -> N
 
 def load_scripts(client: Redis, directory: Path) -> RunScript:
     """Return a runner for the `*.lua` files in a directory; a script unknown to the server is sent again."""
-    scripts = {path.stem: client.register_script(path.read_text()) for path in directory.glob("*.lua")}
-
-    async def run(name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - see RunScript
-        return await scripts[name](keys=keys, args=args)
-
-    return run
+    return Scripts(client, {path.stem: path.read_text() for path in directory.glob("*.lua")})

@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-import aio_pika
 import structlog
-from aio_pika.abc import AbstractExchange
+from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import DeliveryError
 from redis.exceptions import RedisError
 
@@ -17,39 +16,16 @@ from services.kit.errors import describe
 from services.kit.lifetime import Lifetime
 from services.kit.messages import Outgoing, PublishBatch, to_amqp, trace_fields
 from services.kit.outbox import Outbox
+from services.kit.publishing import publisher
 from services.kit.topology import events_exchange
 
 log = structlog.get_logger(__name__)
 
 BATCH = 100
 BLOCK_MS = 1_000
-PUBLISH_TIMEOUT_SECONDS = 5.0
 PAUSE_SECONDS = 0.5
 CHECK_UNFINISHED_SECONDS = 2.0
 DRAIN_SECONDS = 5.0
-
-
-def publisher(exchange: AbstractExchange, to_amqp: Callable[[Outgoing], aio_pika.Message]) -> PublishBatch:
-    """Return a function that publishes messages side by side on one channel and awaits their confirms."""
-
-    async def publish(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
-        # gather keeps a CancelledError that aio-pika raises for a dead connection apart from our own
-        # cancellation: the former is a result, the latter interrupts the gather itself.
-        results = await asyncio.gather(
-            *(
-                exchange.publish(
-                    to_amqp(message),
-                    message.routing_key,
-                    mandatory=True,
-                    timeout=PUBLISH_TIMEOUT_SECONDS,
-                )
-                for message in messages
-            ),
-            return_exceptions=True,
-        )
-        return [result if isinstance(result, BaseException) else None for result in results]
-
-    return publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +47,7 @@ class Relay:
             try:
                 await self.outbox.prepare()
                 async with self.broker.channel() as channel:
-                    exchange = await events_exchange(channel)
-                    await self._relay(self._publisher(exchange))
+                    await self._relay(await self._publisher(channel))
             except (*BROKER_ERRORS, RedisError) as error:
                 log.warning("outbox relay interrupted", error=describe(error))
             await asyncio.sleep(PAUSE_SECONDS)
@@ -83,7 +58,7 @@ class Relay:
             return
         try:
             async with asyncio.timeout(DRAIN_SECONDS), self.broker.channel() as channel:
-                publish = self._publisher(await events_exchange(channel))
+                publish = await self._publisher(channel)
                 await self._send(publish, await self.outbox.take_back(self.instance, count=BATCH))
                 while messages := await self.outbox.take(self.instance, count=BATCH, block_ms=1):
                     await self._send(publish, messages)
@@ -91,8 +66,9 @@ class Relay:
         except (*BROKER_ERRORS, RedisError) as error:
             log.warning("outbox not drained", error=describe(error))
 
-    def _publisher(self, exchange: AbstractExchange) -> PublishBatch:
-        return self.instrument(publisher(exchange, partial(to_amqp, app_id=self.app_id)))
+    async def _publisher(self, channel: AbstractChannel) -> PublishBatch:
+        exchange = await events_exchange(channel)
+        return self.instrument(publisher(channel, exchange.name, partial(to_amqp, app_id=self.app_id)))
 
     async def _relay(self, publish: PublishBatch) -> None:
         # What this relay had in hand when it last lost its channel goes first.

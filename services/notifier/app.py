@@ -14,6 +14,7 @@ from observability.flags import FlagHook, scenario_requests
 from services.kit.broker import Broker
 from services.kit.consumer import Consumer, consuming
 from services.kit.dependencies import watch_dependencies
+from services.kit.garbage import keep_what_is_there
 from services.kit.http import Ping, http_server, probe_routes
 from services.kit.lifetime import until_signalled
 from services.kit.messages import Process
@@ -58,6 +59,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         scenarios.applies(lambda: broker.refuse(refused=scenarios.everywhere(BROKER_DOWN)))
         await enter(lifetime.background(scenarios.watch(redis), "scenarios"))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
+        keep_what_is_there()
         await lifetime.wait()
 
 

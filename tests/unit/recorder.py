@@ -3,14 +3,31 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
+from opentelemetry.sdk.trace import TracerProvider as StandardProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import Span, Tracer
+from opentelemetry.trace import Span, Tracer, TracerProvider
 from prometheus_client import CollectorRegistry
+
+from observability.lean import LeanTracerProvider
+
+PROVIDER = "lean"
+"""Who makes the spans: `lean` or `sdk`; the fixture `provider` has a test see both."""
+
+
+def provider(name: str, exporter: SpanExporter, limits: SpanLimits | None = None) -> TracerProvider:
+    """Return a tracer provider whose spans go to an exporter as they end."""
+    processor, nobody = SimpleSpanProcessor(exporter), Resource({})
+    if name == "lean":
+        return LeanTracerProvider(nobody, cast("Any", processor.on_end), limits=limits)
+    sdk = StandardProvider(resource=nobody, shutdown_on_exit=False, span_limits=limits)
+    sdk.add_span_processor(processor)
+    return sdk
 
 
 @dataclass
@@ -18,12 +35,12 @@ class Recorder:
     """A tracer and a registry of one test's own."""
 
     exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
-    provider: TracerProvider = field(default_factory=TracerProvider)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    provider: TracerProvider = field(init=False)
 
     def __post_init__(self) -> None:
         """Have ended spans recorded."""
-        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.provider = provider(PROVIDER, self.exporter)
 
     @property
     def tracer(self) -> Tracer:

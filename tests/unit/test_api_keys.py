@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from services.api.dependencies import rate_limit
+from services.api.dependencies import RateLimit
 from services.api.keys import ApiKeys, UnknownKeyError, key_hash, main
 from services.api.limits import Decision
 from services.api.orders import Placed
@@ -72,7 +72,7 @@ async def ordered(key: str | None, *, required: bool, **parts: Any) -> Answer:  
 
     headers = [("content-type", "application/json"), ("idempotency-key", "same")]
     headers += [("x-api-key", key)] if key else []
-    limited = app(rate_limit(decide, ApiKeys(HASHES, required)), **parts)
+    limited = app(RateLimit(decide, ApiKeys(HASHES, required)), **parts)
     return await call(limited, http_scope("POST", "/v1/orders", headers), json.dumps(EXAMPLE).encode())
 
 

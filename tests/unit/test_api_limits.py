@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from fastapi import Request, Response
 
-from services.api.dependencies import API_KEY, address_limit, rate_limit
+from services.api.dependencies import API_KEY, RateLimit, address_limit
 from services.api.keys import ApiKeys, key_hash
 from services.api.limits import Decision, RateLimiter
 from services.api.problems import ProblemError
@@ -127,7 +127,7 @@ def limit(decision: Decision, keys: ApiKeys = KEYS, counted: list[str] | None = 
             counted.append(client)
         return decision
 
-    return rate_limit(decide, keys)
+    return RateLimit(decide, keys)
 
 
 async def asked(dependency: Dependency, request: Request, response: Response | None = None) -> str | None:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -11,14 +10,12 @@ from aio_pika.exceptions import DeliveryError
 from pamqp.commands import Basic
 from structlog.testing import capture_logs
 
-from services.kit.messages import Outgoing, to_amqp
+from services.kit.messages import Outgoing
 from services.kit.outbox import Outbox
-from services.kit.relay import Relay, publisher
+from services.kit.relay import Relay
 from tests.unit.fakes import TRACEPARENT, Channel, Stream
 
 if TYPE_CHECKING:
-    from aio_pika.abc import AbstractExchange
-
     from services.kit.broker import Broker
 
 UNROUTABLE = DeliveryError(None, Basic.Nack())
@@ -136,16 +133,3 @@ async def test_a_lost_broker_ends_the_round() -> None:
     outbox, logs = await drained(None, ConnectionError("gone"), None, None)
     assert (outbox.removed, outbox.forgotten) == (["0", "2"], False)
     assert logs == ["publish failed", "outbox not drained"]
-
-
-async def test_messages_of_a_batch_fail_one_by_one() -> None:
-    """The publisher answers for each message, in their order."""
-    channel = Channel()
-    publish = publisher(cast("AbstractExchange", channel), partial(to_amqp, app_id="api"))
-    assert await publish([message("0"), message("1")]) == [None, None]
-    assert [(key, sent.message_id) for key, sent in channel.published] == [
-        ("order.created.v1", "id-0"),
-        ("order.created.v1", "id-1"),
-    ]
-    channel.failure = UNROUTABLE
-    assert await publish([message("2")]) == [UNROUTABLE]

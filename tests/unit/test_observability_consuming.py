@@ -17,6 +17,9 @@ from services.kit.messages import Delivery, Settlement
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT, delivery
 from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
 
+pytestmark = pytest.mark.usefixtures("provider")
+
+
 QUEUE = "worker.order-created"
 DESTINATION = f"orders:order.created.v1:{QUEUE}"
 PROCESS = {"messaging_system": "rabbitmq", "messaging_operation_name": "process"}

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from observability.correlation import accept, context_headers, correlated, correlation_id, current_ids
 from tests.unit.recorder import Recorder, span_id, trace_id
 
+pytestmark = pytest.mark.usefixtures("provider")
+
+
 WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 

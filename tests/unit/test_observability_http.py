@@ -10,6 +10,8 @@ from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT
 from tests.unit.recorder import parent_id, trace_id
 from tests.unit.served import ACTIVE, asked, count
 
+pytestmark = pytest.mark.usefixtures("provider")
+
 
 @pytest.mark.parametrize(
     ("status", "code"), [(200, StatusCode.UNSET), (404, StatusCode.UNSET), (503, StatusCode.ERROR)]

@@ -1,5 +1,6 @@
 """Streams, exceptions, and what is no HTTP: how a request ends, and what is told of it."""
 
+import pytest
 from opentelemetry.trace import StatusCode
 from starlette.types import Receive, Scope, Send
 
@@ -7,6 +8,8 @@ from observability.http import ServerMiddleware
 from tests.unit.asgi import call
 from tests.unit.recorder import Recorder
 from tests.unit.served import ACTIVE, asked, count
+
+pytestmark = pytest.mark.usefixtures("provider")
 
 
 async def test_a_stream_is_timed_until_it_begins() -> None:

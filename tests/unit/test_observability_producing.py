@@ -12,6 +12,9 @@ from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT
 from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
 
 SENT, DURATION = "messaging_client_sent_messages_total", "messaging_client_operation_duration_seconds"
+pytestmark = pytest.mark.usefixtures("provider")
+
+
 DESTINATION = "orders:order.created.v1"
 PUBLISH = {
     "messaging_system": "rabbitmq",

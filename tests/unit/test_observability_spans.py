@@ -11,6 +11,8 @@ from observability.spans import failed, redis_command, traced, traced_scripts
 from tests.unit.fakes import Scripts
 from tests.unit.recorder import Recorder, parent_id, span_id
 
+pytestmark = pytest.mark.usefixtures("provider")
+
 
 async def test_a_function_runs_inside_its_span() -> None:
     """A child of what called it, with its name, kind and attributes; the result passes through."""

@@ -14,6 +14,9 @@ from observability.http import ServerMiddleware
 from tests.unit.asgi import call, http_scope
 from tests.unit.recorder import Recorder
 
+pytestmark = pytest.mark.usefixtures("provider")
+
+
 REQUESTS = [
     ("GET", "/items/1"),
     ("POST", "/items/1"),

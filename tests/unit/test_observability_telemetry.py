@@ -22,6 +22,9 @@ from tests.unit.fakes import TRACEPARENT, Scripts, delivery
 from tests.unit.recorder import Recorder
 from tests.unit.test_observability_producing import message
 
+pytestmark = pytest.mark.usefixtures("provider")
+
+
 SPANS = ["redis: accept", "work", "GET", "process worker.order-created", "publish orders:order.created.v1"]
 
 

@@ -1,0 +1,1 @@
+"""What the services can do on one core, side by side with bare references, and what telemetry costs."""

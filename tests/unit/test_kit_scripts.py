@@ -1,0 +1,177 @@
+"""Calls of scripts, sent together: each gets its own answer, and nobody waits for ever."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha1
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as LostError
+from redis.exceptions import NoScriptError, ResponseError
+
+from services.kit import scripts as scripts_module
+from services.kit.scripts import Scripts
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+
+def _commands(payload: bytes) -> Iterator[list[str]]:
+    """Yield the commands in what was sent: arrays of bulk strings."""
+    parts = payload.decode().split("\r\n")
+    while parts[0]:
+        count = int(parts.pop(0)[1:])
+        yield parts[1 : 2 * count : 2]
+        del parts[: 2 * count]
+
+
+SOURCES = {"add": "return ARGV[1]", "fail": "return error"}
+NAMES = {sha1(text.encode()).hexdigest(): name for name, text in SOURCES.items()}  # noqa: S324 - as Redis names them
+
+
+@dataclass
+class Server:
+    """Stands for a Redis client, its connections and the server: remembers what went together."""
+
+    batches: list[list[str]] = field(default_factory=list)
+    known: set[str] = field(default_factory=lambda: {"add", "fail"})
+    error: BaseException | None = None
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    replies: list[Any] = field(default_factory=list)
+    held: int = 0
+    """Connections that were taken and not given back."""
+
+    def __post_init__(self) -> None:
+        """Answer at once, unless told otherwise; stand for pool and connection, too."""
+        self.open.set()
+        self.connection_pool = self
+        self.retry = Retry(NoBackoff(), 1, (LostError,))
+
+    async def get_connection(self) -> "Server":
+        """Return itself as a connection."""
+        self.held += 1
+        return self
+
+    async def release(self, _: object) -> None:
+        """Take the connection back."""
+        self.held -= 1
+
+    async def disconnect(self) -> None:
+        """Forget what was not read."""
+        self.replies.clear()
+
+    async def send_packed_command(self, payload: bytes) -> None:
+        """Run what is sent."""
+        commands = list(_commands(payload))
+        self.batches.append([NAMES[digest] for _, digest, *_ in commands])
+        await self.open.wait()
+        if self.error is not None:
+            raise self.error
+        self.replies = [self._run(NAMES[digest], args) for _, digest, _, *args in commands]
+
+    async def read_response(self) -> Any:  # noqa: ANN401 - a reply
+        """Return the next reply, or raise it."""
+        reply = self.replies.pop(0)
+        if isinstance(reply, BaseException):
+            raise reply
+        return reply
+
+    def _run(self, name: str, args: Sequence[Any]) -> Any:  # noqa: ANN401 - a reply
+        if name not in self.known:
+            return NoScriptError("NOSCRIPT")
+        return ResponseError("no") if name == "fail" else args
+
+    async def script_load(self, source: str) -> None:
+        """Learn a script."""
+        self.known.add(next(name for name, text in SOURCES.items() if text == source))
+
+    def scripts(self) -> Scripts:
+        """Return what is to be tested."""
+        return Scripts(cast("Redis", self), SOURCES)
+
+
+async def test_calls_of_one_turn_go_together() -> None:
+    """And each gets the answer to its own."""
+    server = Server()
+    run = server.scripts()
+    assert await asyncio.gather(*(run("add", ["k"], [n]) for n in range(3))) == [
+        ["k", "0"],
+        ["k", "1"],
+        ["k", "2"],
+    ]
+    assert (server.batches, server.held) == ([["add"] * 3], 0)
+
+
+async def test_what_comes_meanwhile_goes_next() -> None:
+    """One batch at a time, and none of them longer than its bound."""
+    server = Server()
+    server.open.clear()
+    run = server.scripts()
+    first = asyncio.create_task(run("add", [], [1]))
+    await asyncio.sleep(0.01)
+    others = [asyncio.create_task(run("add", [], [n])) for n in range(scripts_module.MOST + 1)]
+    await asyncio.sleep(0.01)
+    server.open.set()
+    assert await first == ["1"]
+    assert await asyncio.gather(*others) == [[str(n)] for n in range(scripts_module.MOST + 1)]
+    assert [len(batch) for batch in server.batches] == [1, scripts_module.MOST, 1]
+
+
+async def test_errors_are_each_calls_own() -> None:
+    """A script that fails fails nobody else."""
+    run = Server().scripts()
+    results = await asyncio.gather(run("fail", [], []), run("add", [], [1]), return_exceptions=True)
+    assert [type(results[0]), results[1]] == [ResponseError, ["1"]]
+
+
+async def test_a_script_that_the_server_forgot_is_sent_again() -> None:
+    """After a restart it knows none; those that it knows are not run twice."""
+    server = Server(known={"fail"})
+    run = server.scripts()
+    results = await asyncio.gather(run("add", [], [1]), run("fail", [], []), return_exceptions=True)
+    assert [results[0], type(results[1])] == [["1"], ResponseError]
+    assert server.batches == [["add", "fail"], ["add"]]
+
+
+async def test_a_lost_server_is_told_to_all_who_wait() -> None:
+    """Those of the batch hear of it; the next call tries anew."""
+    server = Server(error=LostError("gone"))
+    run = server.scripts()
+    results = await asyncio.gather(run("add", [], [1]), run("add", [], [2]), return_exceptions=True)
+    assert [type(result) for result in results] == [LostError, LostError]
+    assert (
+        server.batches == [["add", "add"]] * 2
+    )  # once more, as the connection may just have been an old one
+    server.error = None
+    assert await run("add", [], [3]) == ["3"]
+
+
+async def test_a_bug_leaves_nobody_waiting() -> None:
+    """Whatever ends the sending is told to all, also to those whose turn had not come."""
+    server = Server(error=ZeroDivisionError())
+    server.open.clear()
+    run = server.scripts()
+    first = asyncio.create_task(run("add", [], [1]))
+    await asyncio.sleep(0.01)
+    second = asyncio.create_task(run("add", [], [2]))
+    await asyncio.sleep(0.01)
+    server.open.set()
+    results = await asyncio.wait_for(asyncio.gather(first, second, return_exceptions=True), 5)
+    assert [type(result) for result in results] == [ZeroDivisionError, ZeroDivisionError]
+
+
+async def test_who_gave_up_waiting_disturbs_nobody() -> None:
+    """A caller that was cancelled has no use for its answer; the others get theirs."""
+    server = Server()
+    server.open.clear()
+    run = server.scripts()
+    first, second = (asyncio.create_task(run("add", [], [n])) for n in (1, 2))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    server.open.set()
+    assert await second == ["2"]
+    with pytest.raises(asyncio.CancelledError):
+        await first
