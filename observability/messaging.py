@@ -4,6 +4,7 @@ Names: https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from opentelemetry.util.types import AttributeValue
@@ -76,6 +77,7 @@ UNEXPECTED = "_other"
 """Stands in labels for a routing key that nobody declared."""
 
 
+@lru_cache(maxsize=1024)  # few by nature; the bound is for keys that strangers make up
 def destination(exchange: str, routing_key: str, queue: str = "") -> str:
     """Return `messaging.destination.name`: exchange, key and queue, each if set and not said before."""
     return ":".join(dict.fromkeys(part for part in (exchange, routing_key, queue) if part))

@@ -108,6 +108,8 @@ class LeanSpan(Span):
         kept, bounds = self.attributes, self.origin.bounds
         if type(kept) is dict and not bounds.are_plain(len(kept) + (key not in kept), (key,), (value,)):
             kept = self.attributes = bounds.attributes(kept)
+        elif key in kept:
+            del kept[key]  # it becomes the newest: the oldest go first when there are too many
         kept[key] = value
 
     def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:

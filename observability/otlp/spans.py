@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, Status
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status
 
 from observability.otlp.values import attributes
 from observability.otlp.wire import DELIMITED, FIXED32, FIXED64, VARINT, count, delimited, string, tag
@@ -42,7 +42,7 @@ _LINK_FLAGS = tag(6, FIXED32)
 _STATUS_MESSAGE, _STATUS_CODE = tag(2, DELIMITED), tag(3, VARINT)
 
 # OTLP's span kinds begin at 1, because 0 is "unspecified"; the API's begin at 0.
-_KINDS = tuple(_KIND + bytes((number + 1,)) for number in range(5))
+_KINDS = {kind: _KIND + bytes((kind.value + 1,)) for kind in SpanKind}
 
 # `SpanFlags`: 0x100 says that it is known whether the context came from another process, 0x200 that it did.
 # The bits of W3C's trace flags stay zero, as in the SDK's own encoder.
@@ -82,16 +82,25 @@ def encode_span(span: "ReadableSpan | LeanSpan | EncodedSpan") -> bytes:
             _identity(context),
             _PARENT_SPAN_ID + parent.span_id.to_bytes(8, "big") if parent else b"",
             _name(_NAME, span.name),
-            _KINDS[span.kind.value],
+            _KINDS[span.kind],
             _start_and_end(_START, span.start_time or 0, _END, span.end_time or 0),
             attributes(_ATTRIBUTES, span.attributes),
+            # A plain dict has dropped nothing: see `observability.lean`.
+            b"" if type(span.attributes) is dict and not (span.events or span.links) else _lists(span),
+            delimited(_STATUS, _status(span.status)),
+            _FLAGS + (_REMOTE if parent and parent.is_remote else _LOCAL),
+        )
+    )
+
+
+def _lists(span: "ReadableSpan | LeanSpan") -> bytes:
+    return b"".join(
+        (
             count(_DROPPED_ATTRIBUTES, span.dropped_attributes),
             b"".join([delimited(_EVENTS, _event(event)) for event in span.events]),
             count(_DROPPED_EVENTS, span.dropped_events),
             b"".join([delimited(_LINKS, _link(link)) for link in span.links]),
             count(_DROPPED_LINKS, span.dropped_links),
-            delimited(_STATUS, _status(span.status)),
-            _FLAGS + (_REMOTE if parent and parent.is_remote else _LOCAL),
         )
     )
 

@@ -39,6 +39,7 @@ FEW = SpanLimits(
     max_link_attributes=1,
     max_attribute_length=5,
 )
+COUNTED = SpanLimits(max_span_attributes=3)
 ELSEWHERE = SpanContext(7, 8, is_remote=True, trace_flags=TraceFlags(1), trace_state=TraceState([("a", "b")]))
 NOWHERE = SpanContext(0, 0, is_remote=False)
 STRANGE: Mapping[Any, Any] = {
@@ -144,7 +145,17 @@ def families(tracer: Tracer) -> None:
     span.end()
 
 
+def plain_attributes(tracer: Tracer) -> None:
+    """Set plain attributes only, more than some limits allow, at the start and later."""
+    span = tracer.start_span("s", attributes={"a": 1, "b": "2", "c": 3.0})
+    span.set_attribute("a", "again")
+    span.set_attribute("d", True)  # noqa: FBT003 - a value
+    span.end()
+    tracer.start_span("s", attributes=dict.fromkeys("abcde", "x")).end()
+
+
 USES: list[Use] = [
+    plain_attributes,
     attributes_at_the_start,
     attributes_one_by_one,
     events,
@@ -189,7 +200,7 @@ def comparable(span: ReadableSpan) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("limits", [None, FEW], ids=["usual limits", "narrow limits"])
+@pytest.mark.parametrize("limits", [None, COUNTED, FEW], ids=["usual", "few attributes", "narrow"])
 @pytest.mark.parametrize("use", USES)
 def test_both_providers_record_the_same(use: Use, limits: SpanLimits | None) -> None:
     """Whatever is done with a span, and whatever the limits."""
