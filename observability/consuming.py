@@ -71,7 +71,7 @@ class ConsumerMiddleware:
         )
 
     def expect(
-        self, queue: str, outcomes: Sequence[str], retries: Sequence[str], dead_letters: Sequence[str]
+        self, queue: str, retries: Sequence[str], dead_letters: Sequence[str], outcomes: Sequence[str] = ()
     ) -> None:
         """Have these series exist before what they count happens first, which would have no rate else."""
         for outcome in outcomes:

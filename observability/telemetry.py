@@ -72,7 +72,7 @@ class Telemetry:
         """Make each request visible."""
         return ServerMiddleware(app, self.tracer, self.registry, enabled=self.enabled)
 
-    def consumer(
+    def consumer(  # noqa: PLR0913 - what is known of a queue
         self,
         process: Process[In, Settled],
         queue: str,
@@ -89,7 +89,7 @@ class Telemetry:
         if not self.enabled:
             return partial(_correlated, process)
         middleware = ConsumerMiddleware(self.tracer, self.registry, routing_keys, linked=self.linked)
-        middleware.expect(queue, outcomes, retries, dead_letters)
+        middleware.expect(queue, retries, dead_letters, outcomes)
         return middleware(process)
 
     def publisher(self) -> Callable[[PublishBatch[Out]], PublishBatch[Out]]:
