@@ -15,6 +15,7 @@ LONGEST_FIRST = ("tests/e2e", "tests/chaos/test_chaos.py", *OWN_SERVERS, "tests/
 """Groups that take minutes: what is left for the end is short, and keeps both processes busy."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep in one process what shares servers; other files go wherever there is room."""
     for item in items:
