@@ -24,7 +24,7 @@ demo: install ## Start everything, place orders, show what can be seen
 	@$(BIN)/python -m stack demo
 
 test: install ## Run all tests, on real servers of their own
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: install ## Break what can break under load, account for every order; CHAOS_ORDERS, CHAOS_SEED, CHAOS_FAULTS, CHAOS_RATE, CLUSTER=3
 	@$(BIN)/python -m stack chaos

@@ -70,8 +70,12 @@ class ConsumerMiddleware:
             registry, "dead_letters", "Deliveries set aside for an operator.", ["queue", "reason"]
         )
 
-    def expect(self, queue: str, retries: Sequence[str], dead_letters: Sequence[str]) -> None:
-        """Have the series of these reasons exist before the first failure, which would have no rate else."""
+    def expect(
+        self, queue: str, retries: Sequence[str], dead_letters: Sequence[str], outcomes: Sequence[str] = ()
+    ) -> None:
+        """Have these series exist before what they count happens first, which would have no rate else."""
+        for outcome in outcomes:
+            self._consumed(queue, outcome)
         for reason in retries:
             self._retries.at(queue, reason)
         for reason in dead_letters:

@@ -45,6 +45,7 @@ def configure_logs(
     root = logging.getLogger()
     root.handlers = [_Handler(chain, out.write, out.flush)]
     root.setLevel(level)
+    logging.captureWarnings(capture=True)  # as "py.warnings"; else Python writes them beside our lines
     for name in list(logging.root.manager.loggerDict):
         library = logging.getLogger(name)
         library.handlers, library.propagate = [], True

@@ -73,23 +73,24 @@ class Telemetry:
         """Make each request visible."""
         return ServerMiddleware(app, self.tracer, self.registry, enabled=self.enabled)
 
-    def consumer(
+    def consumer(  # noqa: PLR0913 - what is known of a queue
         self,
         process: Process[In, Settled],
         queue: str,
         *,
         routing_keys: Sequence[str] = (),
+        outcomes: Sequence[str] = (),
         retries: Sequence[str] = (),
         dead_letters: Sequence[str] = (),
     ) -> Process[In, Settled]:
-        """Make each delivery visible; series of a queue's known reasons of failure exist from the start.
+        """Make each delivery visible; series of a queue's known outcomes and failures exist from the start.
 
         Of routing keys, these alone become labels.
         """
         if not self.enabled:
             return partial(_correlated, process)
         middleware = ConsumerMiddleware(self.tracer, self.registry, routing_keys, linked=self.linked)
-        middleware.expect(queue, retries, dead_letters)
+        middleware.expect(queue, retries, dead_letters, outcomes)
         return middleware(process)
 
     def publisher(self) -> Callable[[PublishBatch[Out]], PublishBatch[Out]]:

@@ -75,7 +75,9 @@ def _parser() -> ArgumentParser:
     scenarios.add_arguments(add("scenario", _scenario, "Switch named faults on and off."))
     loading = "Let simulated users place orders and follow them, and judge by thresholds."
     add_load_options(add("load", _load, loading))
-    soaking = "Find the highest rate that is held, keep up 70 % of it, and see whether anything tires."
+    soaking = (
+        "Find the highest rate that is held, keep up seven tenths of it, and see whether anything tires."
+    )
     add_soak_options(add("soak", _soak, soaking))
     restarting = add("restart", _restart, "Start one component anew, on the same ports.")
     restarting.add_argument("name", choices=BUILDERS, metavar="NAME")

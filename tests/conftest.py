@@ -1,22 +1,19 @@
-"""Which tests run beside which: two processes share the work (`make test`), and servers are started once."""
+"""In which order tests run: two processes share the work file by file (`make test`)."""
 
 import pytest
 
-OWN_SERVERS = {
-    "tests/e2e/test_dashboards.py",
-    "tests/e2e/test_alerts.py",
-    "tests/integration/test_alert_rules.py",
-    "tests/integration/test_rabbitmq_cluster.py",
-    "tests/integration/test_stack_servers.py",
-    "tests/chaos/test_chaos.py",
-}
-"""Files whose tests start what they need themselves; others of a folder share what its conftest starts."""
+LONGEST_FIRST = ("chaos/", "e2e/", "integration/")
+"""Folders whose files take long: what is left for the end is short, and keeps both processes busy."""
+LAST_OF_ITS_FOLDER = ("test_signals.py", "test_telemetry.py")
+"""They also look at what the tests before them set off."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep in one process what shares servers; other files go wherever there is room."""
-    for item in items:
-        path = item.path.relative_to(item.config.rootpath).as_posix()
-        folder = path.rsplit("/", 1)[0]
-        shared = folder in {"tests/e2e", "tests/integration"} and path not in OWN_SERVERS
-        item.add_marker(pytest.mark.xdist_group(folder if shared else path))
+    """Begin with what takes longest."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> tuple[int, bool]:
+    folder = f"{item.path.parent.name}/"
+    place = LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+    return place, item.path.name in LAST_OF_ITS_FOLDER

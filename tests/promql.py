@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _GROUPING = re.compile(r"\b(?:by|on)\s*\(([^)]*)\)")
 _SELECTOR = re.compile(r"([A-Za-z_:][\w:]*)?\s*\{([^}]*)\}")
+_MADE = re.compile(r'\)\s*,\s*"(\w+)"\s*,')
+"""The label that `label_replace` makes."""
 _RANGE = re.compile(r"\[[^\]]*\]")
 _NAME = re.compile(r"(?<![\w:.$])([A-Za-z_:][\w:]*)(?!\s*\(|[\w:])")
 _LABEL = re.compile(r"\w+(?=\s*(?:=~|!~|!=|=))")
@@ -54,4 +56,5 @@ def names(expression: str) -> Named:
     for name in _NAME.findall(rest):
         if name not in _WORDS:
             found.selected.setdefault(name, set())
+    found.grouped -= set(_MADE.findall(expression))
     return found

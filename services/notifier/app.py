@@ -98,6 +98,7 @@ def build(settings: Settings, telemetry: Telemetry, redis: Redis, scenarios: Sce
         process,
         OUTCOMES.queue,
         routing_keys=OUTCOMES.routing_keys,
+        outcomes=("sent", "duplicate"),
         retries=(*RETRY_REASONS, "being_sent"),
         dead_letters=(*DEAD_LETTER_REASONS, "recipient_refused"),
     )

@@ -144,6 +144,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         process,
         ORDERS.queue,
         routing_keys=ORDERS.routing_keys,
+        outcomes=("done", "failed", "duplicate"),
         retries=(*RETRY_REASONS, "payment_unavailable"),
         dead_letters=(*DEAD_LETTER_REASONS, "unknown_order"),
     )

@@ -112,6 +112,8 @@ class Paths(Senders):
             await self.api.request(method, "/v1/scenarios/cache-stampede", headers=OPERATOR)
             await asyncio.sleep(2 * WATCH_SECONDS)  # every service sees it
         await self.api.delete("/v1/scenarios", headers=OPERATOR)
+        for name, token in (("smtp-down", "tok_visa"), ("payment-errors", "tok_visa")):
+            await self.place(token, headers={"baggage": f"scenario={name}"})
 
     async def swept(self) -> None:
         """Orders that nobody settles: told again; failed by a message that nobody can use; gone."""

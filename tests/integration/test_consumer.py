@@ -185,8 +185,7 @@ async def test_after_a_loss_it_is_soon_as_fast_as_before(broker: Broker, channel
         await eventually(lambda: _consuming(consumer))
         assert broker._connection is not None  # noqa: SLF001 - the test cuts it
         await broker._connection.close()  # noqa: SLF001
-        for _ in range(40):
-            await publish(channel, "test.queue", message())
+        await asyncio.gather(*(publish(channel, "test.queue", message()) for _ in range(40)))
         await eventually(all_at_once)
 
 
