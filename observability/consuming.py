@@ -75,7 +75,7 @@ class ConsumerMiddleware:
     ) -> None:
         """Have these series exist before what they count happens first, which would have no rate else."""
         for outcome in outcomes:
-            self._consumed(queue, outcome)
+            self._consumed.at(RABBITMQ, OPERATION, queue, outcome)
         for reason in retries:
             self._retries.at(queue, reason)
         for reason in dead_letters:

@@ -13,6 +13,7 @@ from stack.chaos.orders import NewOrder
 PATIENCE_SECONDS = 300.0
 """How long one order is tried again, before the client gives it up."""
 REQUEST_TIMEOUT_SECONDS = 5.0
+KEEP_ALIVE_SECONDS = 2.0
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 0.2, 3.0
 AT_ONCE = 100
 """Requests on the way at the same time."""
@@ -34,7 +35,10 @@ class Answers:
 
 async def place_all(api: str, orders: Sequence[NewOrder], seconds: float, answers: Answers) -> None:
     """Place orders, spread evenly over so many seconds, and wait until each is answered for good."""
-    limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+    # Given up before the api does (5 s): used while it closes, a connection brings no answer.
+    limits = httpx2.Limits(
+        max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=KEEP_ALIVE_SECONDS
+    )
     clock = asyncio.get_running_loop().time
     began, slots = clock(), asyncio.Semaphore(AT_ONCE)
     async with (

@@ -99,7 +99,7 @@ def environment(node: Node, environ: Mapping[str, str]) -> dict[str, str]:
         "RABBITMQ_UPGRADE_LOG": "/dev/null",
         "RABBITMQ_CONFIG_FILE": str(CONFIG / "rabbitmq.conf"),
         "RABBITMQ_CONFIG_FILES": str(node.directory / "conf.d" / "*.conf"),
-        "RABBITMQ_ADVANCED_CONFIG_FILE": str(node.directory / "advanced.config"),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(CONFIG / "advanced.config"),
         "RABBITMQ_CONF_ENV_FILE": str(node.directory / "rabbitmq-env.conf"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(CONFIG / "enabled_plugins"),
     }
