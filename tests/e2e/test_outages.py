@@ -71,7 +71,7 @@ async def ready(api: httpx2.AsyncClient) -> bool:
     return bool((await api.get("/ready")).json()["status"] == "ready")
 
 
-async def test_a_frozen_redis_is_a_503_within_a_second(
+async def test_a_frozen_redis_is_a_503_within_three_seconds(
     api: httpx2.AsyncClient, layout: Layout, order: dict[str, Any]
 ) -> None:
     """The client is told when to come back, readiness names Redis, and all is well afterwards."""
@@ -82,7 +82,7 @@ async def test_a_frozen_redis_is_a_503_within_a_second(
         readiness = await api.get("/ready")
     assert_problem(refused, 503)
     assert int(refused.headers["retry-after"]) >= 1
-    assert elapsed < 1
+    assert elapsed < 3
     assert readiness.status_code == 503
     assert readiness.json()["checks"]["redis"] != "ok"
     await eventually(lambda: ready(api), seconds=20)
