@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import httpx2
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractExchange
 
 from loadtests.bench.variants import Variant
-from services.kit.messages import Outgoing, to_amqp
+from services.kit.frames import event
+from services.kit.messages import Outgoing
 from services.kit.publishing import publisher
 from stack.errors import StackError
 from stack.servers import rabbitmq, users
@@ -62,7 +62,7 @@ class Queues:
         Raises:
             StackError: One was not confirmed.
         """
-        publish = publisher(self.channel, EXCHANGE, partial(to_amqp, app_id="bench"))
+        publish = publisher(self.channel, EXCHANGE, event("bench"))
         for start in range(0, len(messages), BATCH):
             if any(errors := await publish(messages[start : start + BATCH])):
                 raise StackError(f"the queue could not be filled: {next(filter(None, errors))!r}")

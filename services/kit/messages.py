@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import aio_pika
-from aio_pika.abc import AbstractIncomingMessage, HeadersType
+from aio_pika.abc import AbstractIncomingMessage
 from pamqp.encode import encode_table_value
 
 ATTEMPT = "x-attempt"
@@ -96,22 +96,6 @@ class Settlement:
 Process: TypeAlias = Callable[[Delivery], Awaitable[Settlement]]
 PublishBatch: TypeAlias = Callable[[Sequence[Outgoing]], Awaitable[Sequence[BaseException | None]]]
 """Sends messages and returns, in their order, None for a confirmed one and the error of any other."""
-
-
-def to_amqp(message: Outgoing, app_id: str) -> aio_pika.Message:
-    """Return the persistent AMQP message with the properties that `contracts/asyncapi.yaml` names."""
-    headers: HeadersType = {**message.headers}
-    return aio_pika.Message(
-        message.body,
-        headers=headers,
-        content_type="application/json",
-        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        correlation_id=message.correlation_id,
-        message_id=message.message_id,
-        timestamp=now_ms() // 1000,
-        type=message.routing_key,
-        app_id=app_id,
-    )
 
 
 def copy_of(message: AbstractIncomingMessage, headers: Mapping[str, object]) -> aio_pika.Message:

@@ -5,20 +5,16 @@ the channel's lock while the socket drains. Here a batch takes the lock once; a 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any, cast
 
-import aio_pika
 from aio_pika.abc import AbstractChannel
-from aiormq.abc import ChannelFrame, FrameType
+from aiormq.abc import ChannelFrame
 from aiormq.channel import Channel
-from pamqp import frame
-from pamqp.body import ContentBody
-from pamqp.commands import Basic
-from pamqp.header import ContentHeader
 
+from services.kit.frames import Encode, frames
 from services.kit.messages import Outgoing, PublishBatch
 
 PUBLISH_TIMEOUT_SECONDS = 5.0
@@ -45,14 +41,12 @@ class Sending:
         return self.confirm.exception()
 
 
-def publisher(
-    channel: AbstractChannel, exchange: str, to_amqp: Callable[[Outgoing], aio_pika.Message]
-) -> PublishBatch:
+def publisher(channel: AbstractChannel, exchange: str, encode: Encode) -> PublishBatch:
     """Return a function that publishes messages to an exchange, mandatory and with confirms."""
 
     async def publish(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
         underlay = cast("Channel", await channel.get_underlay_channel())
-        sendings = [_marshalled(underlay, exchange, to_amqp, message) for message in messages]
+        sendings = [_encoded(underlay, exchange, encode, message) for message in messages]
         await _write(underlay, [one for one in sendings if one.error is None])
         try:
             if confirms := [one.confirm for one in sendings if one.confirm is not None]:
@@ -65,27 +59,16 @@ def publisher(
     return publish
 
 
-def _marshalled(
-    channel: Channel, exchange: str, to_amqp: Callable[[Outgoing], aio_pika.Message], outgoing: Outgoing
-) -> Sending:
-    sending = Sending(outgoing.message_id or token_hex(16))  # by it a returned message is known again
+def _encoded(channel: Channel, exchange: str, encode: Encode, message: Outgoing) -> Sending:
+    if not message.message_id:
+        message = replace(message, message_id=token_hex(16))  # by it a returned message is known again
+    sending = Sending(message.message_id)
     try:
-        message = to_amqp(outgoing)
-        message.message_id = sending.message_id
-        frames = _frames(channel, exchange, message, outgoing.routing_key)
-        sending.payload = b"".join([frame.marshal(one, channel.number) for one in frames])
+        address = exchange, message.routing_key
+        sending.payload = frames(channel.number, address, encode(message), channel.max_content_size)
     except Exception as error:  # noqa: BLE001 - what cannot be encoded must not hold up the others
         sending.error = error
     return sending
-
-
-def _frames(
-    channel: Channel, exchange: str, message: aio_pika.Message, routing_key: str
-) -> Iterator[FrameType | ContentBody]:
-    yield Basic.Publish(exchange=exchange, routing_key=routing_key, mandatory=True)
-    yield ContentHeader(properties=message.properties, body_size=len(message.body))
-    for start in range(0, len(message.body), channel.max_content_size):
-        yield ContentBody(message.body[start : start + channel.max_content_size])
 
 
 async def _write(channel: Channel, sendings: Sequence[Sending]) -> None:

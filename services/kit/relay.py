@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 from aio_pika.abc import AbstractChannel
@@ -13,8 +12,9 @@ from redis.exceptions import RedisError
 
 from services.kit.broker import BROKER_ERRORS, Broker
 from services.kit.errors import describe
+from services.kit.frames import event
 from services.kit.lifetime import Lifetime
-from services.kit.messages import Outgoing, PublishBatch, to_amqp, trace_fields
+from services.kit.messages import Outgoing, PublishBatch, trace_fields
 from services.kit.outbox import Outbox
 from services.kit.publishing import publisher
 from services.kit.topology import events_exchange
@@ -68,7 +68,7 @@ class Relay:
 
     async def _publisher(self, channel: AbstractChannel) -> PublishBatch:
         exchange = await events_exchange(channel)
-        return self.instrument(publisher(channel, exchange.name, partial(to_amqp, app_id=self.app_id)))
+        return self.instrument(publisher(channel, exchange.name, event(self.app_id)))
 
     async def _relay(self, publish: PublishBatch) -> None:
         # What this relay had in hand when it last lost its channel goes first.

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -13,7 +12,8 @@ from pamqp.commands import Basic
 from pamqp.frame import unmarshal
 
 from services.kit import publishing
-from services.kit.messages import Outgoing, PublishBatch, to_amqp
+from services.kit.frames import event
+from services.kit.messages import Outgoing, PublishBatch
 from services.kit.publishing import publisher
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Underlay:
     def publisher(self) -> PublishBatch:
         """Return the function to be tested."""
         channel = cast("AbstractChannel", self)
-        return publisher(channel, "orders", partial(to_amqp, app_id="api"))
+        return publisher(channel, "orders", event("api"))
 
 
 def message(number: int, **fields: Any) -> Outgoing:  # noqa: ANN401 - any field
