@@ -1,11 +1,21 @@
-"""In which order tests run: two processes share the work file by file (`make test`)."""
+"""In which order tests run (two processes share the work file by file: `make test`), and how errors look there."""
 
 import pytest
+import structlog
 
 LONGEST_FIRST = ("chaos/", "e2e/", "integration/")
 """Folders whose files take long: what is left for the end is short, and keeps both processes busy."""
 LAST_OF_ITS_FOLDER = ("test_signals.py", "test_telemetry.py")
 """They also look at what the tests before them set off."""
+
+# By default rich draws every frame with its variables: five seconds for one error of an application.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,7 @@
 """An alert about a real fault really arrives as an email, and so does the news that it is over."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +62,21 @@ async def test_a_killed_service_is_an_email_and_its_return_another(
     assert "docs/runbooks/ServiceDown.md" in mail["HTML"]
     restart(Path(layout.run_dir), "notifier")
     await told(watched["mail"], "[RESOLVED] ServiceDown (page)", what)
+
+
+async def test_a_queue_that_recovers_is_told_though_the_next_one_grows(watched: Endpoints) -> None:
+    """Its backlog moves on to the queue behind it, whose alert is still firing."""
+
+    def alert(queue: str, ends: datetime) -> dict[str, Any]:
+        labels = {"alertname": "BacklogGrowing", "severity": "page", "queue": queue}
+        return {"labels": labels, "annotations": {"summary": f"{queue} grows"}, "endsAt": ends.isoformat()}
+
+    now, later = datetime.now(UTC), datetime.now(UTC) + timedelta(minutes=5)
+    async with httpx2.AsyncClient(base_url=watched["alertmanager"], timeout=10, trust_env=False) as client:
+        both = [alert("first", later), alert("second", later)]
+        (await client.post("/api/v2/alerts", json=both)).raise_for_status()
+        for queue in ("first", "second"):
+            await told(watched["mail"], "[FIRING] BacklogGrowing (page)", f"{queue} grows")
+        over = [alert("first", now), alert("second", later)]
+        (await client.post("/api/v2/alerts", json=over)).raise_for_status()
+        await told(watched["mail"], "[RESOLVED] BacklogGrowing (page)", "first grows")

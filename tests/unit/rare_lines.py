@@ -110,17 +110,10 @@ async def background_work_that_ends() -> None:
         await asyncio.sleep(1)
 
 
-async def export_by_a_stranger() -> None:
-    """Export through an exporter that raises."""
-    batches: Batches[str] = Batches("span", Raising(), Limits(60, 9, 1), on_drop=print)
-    batches.put("a span")
-    await asyncio.to_thread(batches.shutdown)
-
-
-async def export_of_a_line() -> None:
-    """Export a log line through an exporter that raises."""
-    batches: Batches[str] = Batches("log", Raising(), Limits(60, 9, 1), on_drop=print)
-    batches.put("a line")
+async def export_in_vain(what: str) -> None:
+    """Export one of what there is through an exporter that raises."""
+    batches: Batches[str] = Batches(what, Raising(), Limits(60, 9, 1), on_drop=print)
+    batches.put(f"a {what}")
     await asyncio.to_thread(batches.shutdown)
 
 
@@ -151,6 +144,6 @@ RARE: dict[str, Emit] = {
         failing(RedisError("gone")), 60, name="looking", errors=(RedisError,)
     ),
     "background task failed": background_work_that_ends,
-    "span export failed": export_by_a_stranger,
-    "log export failed": export_of_a_line,
+    "span export failed": lambda: export_in_vain("span"),
+    "log export failed": lambda: export_in_vain("log"),
 }
