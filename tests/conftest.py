@@ -1,4 +1,4 @@
-"""In which order tests run (two processes share the work file by file: `make test`), and how errors look there."""
+"""In which order tests run, for two processes share them file by file; and how errors look there."""
 
 import pytest
 import structlog

@@ -15,9 +15,9 @@ from aiormq.exceptions import ChannelLockedResource, ChannelNotFoundEntity
 
 from services.kit.broker import BROKER_ERRORS, Broker
 from services.kit.errors import describe
-from services.kit.frames import Content, content
+from services.kit.frames import content
 from services.kit.letters import DeadLetter, dead_letter, replay_of
-from services.kit.messages import Outgoing, PublishBatch, copy_of, trace_fields
+from services.kit.messages import PublishBatch, copy_of, trace_fields
 from services.kit.publishing import publisher
 from services.kit.topology import waiting_messages
 
@@ -141,12 +141,11 @@ class DeadLetters:
     async def _send(
         self, channel: AbstractChannel, message: AbstractIncomingMessage, letter: DeadLetter
     ) -> None:
-        def copied(replay: Outgoing) -> Content:
-            copy = copy_of(message, replay.headers)
-            copy.message_id = replay.message_id
-            return content(copy)
-
-        publish = publisher(channel, letter.origin, copied)
+        publish = publisher(
+            channel,
+            letter.origin,
+            lambda sent: content(copy_of(message, sent.headers, sent.message_id)),
+        )
         [error] = await self.instrument(publish)([replay_of(letter)])
         if error is not None:
             raise error

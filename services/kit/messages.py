@@ -98,8 +98,10 @@ PublishBatch: TypeAlias = Callable[[Sequence[Outgoing]], Awaitable[Sequence[Base
 """Sends messages and returns, in their order, None for a confirmed one and the error of any other."""
 
 
-def copy_of(message: AbstractIncomingMessage, headers: Mapping[str, object]) -> aio_pika.Message:
-    """Return a persistent copy of a message, with these headers instead of its own."""
+def copy_of(
+    message: AbstractIncomingMessage, headers: Mapping[str, object], message_id: str | None = None
+) -> aio_pika.Message:
+    """Return a persistent copy of a message with these headers instead of its own; with this id if it has none."""
     # RabbitMQ sends further copies to what CC and BCC name (https://www.rabbitmq.com/docs/sender-selected).
     kept = {name: _sent(value) for name, value in headers.items() if name.upper() not in {"CC", "BCC"}}
     return aio_pika.Message(
@@ -109,7 +111,7 @@ def copy_of(message: AbstractIncomingMessage, headers: Mapping[str, object]) -> 
         content_encoding=message.content_encoding,
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         correlation_id=message.correlation_id,
-        message_id=message.message_id,
+        message_id=message.message_id or message_id,
         timestamp=message.timestamp,
         type=message.type,
         app_id=message.app_id,
