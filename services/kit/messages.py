@@ -101,7 +101,7 @@ PublishBatch: TypeAlias = Callable[[Sequence[Outgoing]], Awaitable[Sequence[Base
 def copy_of(
     message: AbstractIncomingMessage, headers: Mapping[str, object], message_id: str | None = None
 ) -> aio_pika.Message:
-    """Return a persistent copy of a message with these headers instead of its own; with this id if it has none."""
+    """Return a persistent copy of a message, with these headers; with this id where it has none."""
     # RabbitMQ sends further copies to what CC and BCC name (https://www.rabbitmq.com/docs/sender-selected).
     kept = {name: _sent(value) for name, value in headers.items() if name.upper() not in {"CC", "BCC"}}
     return aio_pika.Message(
