@@ -183,7 +183,7 @@ async def test_after_a_loss_it_is_soon_as_fast_as_before(broker: Broker, channel
         return Settlement("ack", "done")
 
     async def all_at_once() -> bool:
-        return most >= 10  # one more, where a delivery was still under way to the consumer that took one by one
+        return most >= 10  # one more, if it was under way to the consumer that took one by one
 
     async with consuming(broker, channel, process) as consumer:
         await eventually(lambda: _consuming(consumer))
