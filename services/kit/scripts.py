@@ -6,6 +6,7 @@ its answer is there go next.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextvars import Context
@@ -16,6 +17,7 @@ from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 MOST = 100
 """Calls that go together: their answers come after the last one was run."""
@@ -115,13 +117,18 @@ class Scripts:
 async def _exchange(connection: AbstractConnection, payload: bytes, replies: int) -> list[object]:
     """Send commands and return their replies, errors of single commands among them.
 
-    This is what redis-py's pipeline does, without packing each command in Python.
+    This is what redis-py's pipeline does, without packing each command in Python, and with one deadline for
+    all replies: a timer for each takes longer than the reply.
     """
     await connection.send_packed_command(payload)
     found: list[object] = []
-    for _ in range(replies):
-        try:
-            found.append(await connection.read_response())
-        except ResponseError as error:
-            found.append(error)
+    try:
+        async with asyncio.timeout(connection.socket_timeout):
+            for _ in range(replies):
+                try:
+                    found.append(await connection.read_response(timeout=math.inf))
+                except ResponseError as error:
+                    found.append(error)
+    except TimeoutError as error:  # redis-py has closed the connection, as whenever reading is given up
+        raise RedisTimeoutError(f"{len(found)} of {replies} answers came in time") from error
     return found

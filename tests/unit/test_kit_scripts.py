@@ -1,6 +1,7 @@
 """Calls of scripts, sent together: each gets its own answer, and nobody waits for ever."""
 
 import asyncio
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
@@ -11,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostError
 from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import TimeoutError as LateError
 
 from services.kit import scripts as scripts_module
 from services.kit.scripts import Scripts
@@ -43,6 +45,9 @@ class Server:
     replies: list[Any] = field(default_factory=list)
     held: int = 0
     """Connections that were taken and not given back."""
+    socket_timeout: float = 5.0
+    silent_at: int | None = None
+    """When so many replies are left, they do not come."""
 
     def __post_init__(self) -> None:
         """Answer at once, unless told otherwise; stand for pool and connection, too."""
@@ -72,8 +77,10 @@ class Server:
             raise self.error
         self.replies = [self._run(NAMES[digest], args) for _, digest, _, *args in commands]
 
-    async def read_response(self) -> Any:  # noqa: ANN401 - a reply
-        """Return the next reply, or raise it."""
+    async def read_response(self, *, timeout: float) -> Any:  # noqa: ANN401, ASYNC109 - a reply; redis-py's own
+        """Return the next reply, or raise it; once silent, wait for one as long as it is asked to."""
+        if len(self.replies) == self.silent_at:
+            await asyncio.wait_for(asyncio.Event().wait(), None if timeout == math.inf else timeout)
         reply = self.replies.pop(0)
         if isinstance(reply, BaseException):
             raise reply
@@ -147,6 +154,16 @@ async def test_a_lost_server_is_told_to_all_who_wait() -> None:
     )  # once more, as the connection may just have been an old one
     server.error = None
     assert await run("add", [], [3]) == ["3"]
+
+
+async def test_answers_that_stop_coming_are_given_up() -> None:
+    """All of the batch hear of it, and it is not sent again: some of it was carried out."""
+    server = Server(socket_timeout=0.05, silent_at=1)
+    run = server.scripts()
+    results = await asyncio.gather(run("add", [], [1]), run("add", [], [2]), return_exceptions=True)
+    assert [type(result) for result in results] == [LateError, LateError]
+    assert server.batches == [["add", "add"]]
+    assert server.held == 0
 
 
 async def test_a_bug_leaves_nobody_waiting() -> None:
