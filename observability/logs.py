@@ -10,9 +10,10 @@ from typing import BinaryIO
 import orjson
 import structlog
 from opentelemetry import trace
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, WrappedLogger
 
 from observability.correlation import correlation_id
+from observability.lines import Entry, Lines
 from observability.redaction import redact, redact_text
 
 _FIRST = ("timestamp", "level", "service", "event", "correlation_id", "trace_id", "span_id")
@@ -25,25 +26,32 @@ def configure_logs(
     level: str,
     stream: BinaryIO | None = None,
     export: Callable[[bytes], None] | None = None,
-) -> None:
-    """Send structlog and stdlib logging through the same processors.
+    delay_seconds: float = 0.0,
+) -> Lines:
+    """Send structlog and stdlib logging the same way, and return what writes the lines.
 
     Args:
         constant: Fields that every line carries: service, version, environment.
         level: The lowest level that is written, of `logging`'s names.
         stream: Where to write instead of stdout.
         export: Is given each line, too, as it is written; must neither wait nor raise.
+        delay_seconds: How long lines below WARNING may wait for others, see `observability.lines`.
     """
     out = stream or sys.stdout.buffer
-    chain = [_line(constant), *([_handed_to(export)] if export else [])]
+
+    def write(lines: bytes) -> None:
+        out.write(lines)
+        out.flush()
+
+    lines = Lines(_line(constant, export), write, delay_seconds=delay_seconds)
     structlog.configure(
-        processors=[*chain],
+        processors=[_noted],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.BytesLoggerFactory(out),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
-    root.handlers = [_Handler(chain, out.write, out.flush)]
+    root.handlers = [_Handler(lines)]
     root.setLevel(level)
     logging.captureWarnings(capture=True)  # as "py.warnings"; else Python writes them beside our lines
     for name in list(logging.root.manager.loggerDict):
@@ -56,18 +64,15 @@ def configure_logs(
     # These warn of malformed headers by repeating them, whatever a stranger put there.
     for name in ("opentelemetry.baggage.propagation", "opentelemetry.trace.span"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    return lines
 
 
 class _Handler(logging.Handler):
     """Writes a library's log record as a line of ours."""
 
-    def __init__(
-        self, chain: list[Processor], write: Callable[[bytes], object], flush: Callable[[], None]
-    ) -> None:
+    def __init__(self, lines: Lines) -> None:
         super().__init__()
-        self._chain = chain
-        self._write = write
-        self._flush_stream = flush
+        self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -77,55 +82,56 @@ class _Handler(logging.Handler):
             }
             if record.exc_info:
                 event["exc_info"] = record.exc_info
-            line: object = event
-            for process in self._chain:
-                line = process(None, record.levelname.lower(), line)  # type: ignore[arg-type]
-            self._write(line + b"\n" if isinstance(line, bytes) else b"")
-            self._flush_stream()
+            self._lines.take(_entry(record.levelname.lower(), event))
         except Exception:  # noqa: BLE001 - what logging itself prescribes for a handler
             self.handleError(record)
 
 
-def _line(constant: Mapping[str, str]) -> Processor:
-    """Return the only processor: from the event to the line in one pass, where several would copy."""
+def _noted(_: WrappedLogger, level: str, event: EventDict) -> tuple[tuple[Entry], dict[str, object]]:
+    """Return the arguments that structlog, whose only processor this is, calls a method of `Lines` with."""
+    return (_entry(_LEVELS.get(level, level), event),), {}
+
+
+def _entry(level: str, event: EventDict) -> Entry:
+    span = trace.get_current_span().get_span_context()
+    return Entry(level, event, datetime.now(UTC), correlation_id(), span)
+
+
+def _line(constant: Mapping[str, str], export: Callable[[bytes], None] | None) -> Callable[[Entry], bytes]:
+    """Return what makes a line of an entry, in one pass where several processors would copy."""
     head = {name: value for name, value in constant.items() if name in _FIRST}
 
-    def render(_: WrappedLogger, level: str, event: EventDict) -> bytes:
+    def render(entry: Entry) -> bytes:
+        level, event = entry.level, entry.event
         if "exc_info" in event:
             event = _RENDER_EXCEPTION(None, level, event)
-        at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        name = _LEVELS.get(level, level)
-        line = {"timestamp": at, "level": name, **head, **_at_hand(event)}
-        line |= redact(None, level, event)
-        line |= {"timestamp": at, "level": name, **constant}  # no event may pretend to be another's
-        try:
-            return orjson.dumps(line, default=_text, option=orjson.OPT_NON_STR_KEYS)
-        except orjson.JSONEncodeError:  # lone surrogates, huge integers: no reason to fail whoever logs
-            return json.dumps(line, default=_text, skipkeys=True).encode()
+        always = {"timestamp": entry.at.isoformat().replace("+00:00", "Z"), "level": level}
+        line = {**always, **head, **_at_hand(entry), **redact(None, level, event)}
+        line |= {**always, **constant}  # no event may pretend to be another's
+        text = _json(line)
+        if export is not None:
+            export(text)
+        return text + b"\n"
 
     return render
 
 
-def _at_hand(event: EventDict) -> dict[str, object]:
+def _json(line: Mapping[str, object]) -> bytes:
+    try:
+        return orjson.dumps(line, default=_text, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:  # lone surrogates, huge integers: no reason to fail whoever logs
+        return json.dumps(line, default=_text, skipkeys=True).encode()
+
+
+def _at_hand(entry: Entry) -> dict[str, object]:
     """Return the event's name and the ids of the work at hand, each unless the event has its own."""
-    ids: dict[str, object] = {"event": event.get("event")}
-    identifier = correlation_id()
-    if identifier is not None:
-        ids["correlation_id"] = identifier
-    span = trace.get_current_span().get_span_context()
-    if span.is_valid and "trace_id" not in event:
-        ids["trace_id"] = f"{span.trace_id:032x}"
-        ids["span_id"] = f"{span.span_id:016x}"
+    ids: dict[str, object] = {"event": entry.event.get("event")}
+    if entry.correlation_id is not None:
+        ids["correlation_id"] = entry.correlation_id
+    if entry.span.is_valid and "trace_id" not in entry.event:
+        ids["trace_id"] = f"{entry.span.trace_id:032x}"
+        ids["span_id"] = f"{entry.span.span_id:016x}"
     return ids
-
-
-def _handed_to(export: Callable[[bytes], None]) -> Processor:
-    def hand_over(_: WrappedLogger, __: str, line: EventDict) -> bytes:
-        rendered: bytes = line  # type: ignore[assignment]  # what the processor before this one made of it
-        export(rendered)
-        return rendered
-
-    return hand_over
 
 
 def _text(value: object) -> str:

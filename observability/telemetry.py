@@ -23,6 +23,7 @@ from observability.continuing import continued
 from observability.correlation import accept, correlated
 from observability.http import ServerMiddleware
 from observability.instruments import Instruments
+from observability.lines import DELAY_SECONDS, Lines
 from observability.log_export import LogExport, log_export
 from observability.logs import configure_logs
 from observability.messaging import In, Out, Process, PublishBatch, Settled
@@ -168,27 +169,26 @@ def setup(service: str, settings: TelemetrySettings, version: str, environment: 
         return telemetry
     who = resource(service, version=version, environment=environment, instance=instance)
     timer = export_timers(registry)
-    lines = log_export(settings, who, log_record_counter(registry), timer)
-    _configure_logs(constant, settings.log_level, lines)
+    export = log_export(settings, who, log_record_counter(registry), timer)
+    lines = _configure_logs(constant, settings.log_level, export)
     if not settings.traces:
-        return telemetry
+        return replace(telemetry, shutdown=lines.close)
     provider = tracer_provider(settings, who, span_counter(registry), timer("span"))
     trace.set_tracer_provider(provider)
     tracer = provider.get_tracer("orderscope", version, schema_url=SCHEMA_URL)
-    return replace(telemetry, tracer=tracer, shutdown=_both(provider.shutdown, lines))
+    # Log lines go last, as what they tell may be about spans.
+    ends = [provider.shutdown, lines.close, *([export.shutdown] if export else [])]
+    return replace(telemetry, tracer=tracer, shutdown=partial(_all, ends))
 
 
-def _configure_logs(constant: Mapping[str, str], level: str, lines: LogExport | None = None) -> None:
-    configure_logs(constant, level, export=lines.write if lines else None)
+def _configure_logs(constant: Mapping[str, str], level: str, export: LogExport | None = None) -> Lines:
+    lines = configure_logs(
+        constant, level, export=export.write if export else None, delay_seconds=DELAY_SECONDS
+    )
     structlog.configure(cache_logger_on_first_use=True)  # a process sets its logs up once
+    return lines
 
 
-def _both(spans: Callable[[], None], lines: LogExport | None) -> Callable[[], None]:
-    """Return what shuts both exports down: log lines last, as what they tell may be about spans."""
-
-    def shutdown() -> None:
-        spans()
-        if lines is not None:
-            lines.shutdown()
-
-    return shutdown
+def _all(steps: Sequence[Callable[[], None]]) -> None:
+    for step in steps:
+        step()

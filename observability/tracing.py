@@ -10,9 +10,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from observability.batch import Batches, BatchProcessor, Limits
-from observability.lean import LeanSpan, LeanTracerProvider, sampling
+from observability.lean import LeanTracerProvider, sampling
 from observability.otlp import OtlpSpanExporter, options, otlp_settings
-from observability.otlp.spans import EncodedSpan, encode_span
 from observability.settings import TelemetrySettings
 
 Provider: TypeAlias = TracerProvider | LeanTracerProvider
@@ -52,7 +51,8 @@ def tracer_provider(
         queue_size=settings.otel_bsp_max_queue_size,
         batch_size=settings.otel_bsp_max_export_batch_size,
     )
-    batches = Batches(
+    # Spans of either provider: the exporter reads both.
+    batches: Batches[Any] = Batches(
         "span",
         exporter,
         limits,
@@ -60,9 +60,7 @@ def tracer_provider(
         on_export=on_export,
     )
     if settings.lean:
-        return LeanTracerProvider(
-            who, encoding(batches.put), sampling=sampling(os.environ), shutdown=batches.shutdown
-        )
+        return LeanTracerProvider(who, batches.put, sampling=sampling(os.environ), shutdown=batches.shutdown)
     provider = TracerProvider(resource=who)
     provider.add_span_processor(BatchProcessor(batches))
     return provider
@@ -72,18 +70,6 @@ def _without_export(settings: TelemetrySettings, who: Resource) -> Provider:
     if settings.lean:
         return LeanTracerProvider(who, lambda _: None, sampling=sampling(os.environ))
     return TracerProvider(resource=who)
-
-
-def encoding(put: Callable[[Any], None]) -> Callable[[LeanSpan], None]:
-    """Return what encodes a span as it ends, and hands on the bytes instead of all that it held."""
-
-    def on_end(span: LeanSpan) -> None:
-        try:
-            put(EncodedSpan(encode_span(span), span.resource, span.instrumentation_scope))
-        except Exception:  # noqa: BLE001 - what OTLP cannot carry is counted by who exports it
-            put(span)
-
-    return on_end
 
 
 class CountingExporter(SpanExporter):

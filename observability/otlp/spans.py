@@ -6,11 +6,9 @@ order of their numbers, and what has proto3's default is left out, as by protobu
 
 from functools import lru_cache
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status
 
 from observability.otlp.values import attributes
@@ -56,15 +54,7 @@ _event_time = Struct("<cQ").pack
 _name = lru_cache(maxsize=1024)(string)
 
 
-class EncodedSpan(NamedTuple):
-    """A span that was encoded as it ended; what it was made of can be forgotten."""
-
-    content: bytes
-    resource: Resource
-    instrumentation_scope: InstrumentationScope | None
-
-
-def encode_span(span: "ReadableSpan | LeanSpan | EncodedSpan") -> bytes:
+def encode_span(span: "ReadableSpan | LeanSpan") -> bytes:
     """Return the content of a `Span` message.
 
     Raises:
@@ -72,8 +62,6 @@ def encode_span(span: "ReadableSpan | LeanSpan | EncodedSpan") -> bytes:
         OverflowError: An identifier does not fit its field.
         struct.error: A time is no unsigned 64-bit number of nanoseconds.
     """
-    if isinstance(span, EncodedSpan):
-        return span.content
     context, parent = span.get_span_context(), span.parent
     if context is None:
         raise ValueError(f"span {span.name!r} has no context")
