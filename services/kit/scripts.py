@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextvars import Context
 from hashlib import sha1
-from typing import Any
+from typing import Any, cast
 
 from hiredis import pack_command
 from redis.asyncio import Redis
@@ -21,6 +21,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 MOST = 100
 """Calls that go together: their answers come after the last one was run."""
+PROGRESS = 10
+"""So many answers show that Redis is at work."""
 
 Argument = str | bytes | float
 
@@ -91,8 +93,10 @@ class Scripts:
                 for call in await self._execute(unknown):
                     call.settle(NoScriptError(f"Redis forgot the script {call.name} at once"))
         except RedisError as error:
-            for call in batch:
+            # Who came meanwhile has waited as long: each batch in turn, many would wait for many deadlines.
+            for call in (*batch, *self._waiting):
                 call.settle(error)
+            self._waiting.clear()
 
     async def _execute(self, batch: Sequence[Call]) -> list[Call]:
         """Run a batch and settle its calls; return those whose script the server does not know."""
@@ -117,18 +121,35 @@ class Scripts:
 async def _exchange(connection: AbstractConnection, payload: bytes, replies: int) -> list[object]:
     """Send commands and return their replies, errors of single commands among them.
 
-    This is what redis-py's pipeline does, without packing each command in Python, and with one deadline for
-    all replies: a timer for each takes longer than the reply.
+    This is what redis-py's pipeline does, without packing each command in Python, and with one timer: one for
+    each reply takes longer than the reply. It is put off as replies come, so that it is about a server that
+    has nothing to say, not about one that is slow.
     """
     await connection.send_packed_command(payload)
     found: list[object] = []
+    clock, patience = asyncio.get_running_loop().time, cast("float", connection.socket_timeout)
     try:
-        async with asyncio.timeout(connection.socket_timeout):
-            for _ in range(replies):
-                try:
-                    found.append(await connection.read_response(timeout=math.inf))
-                except ResponseError as error:
-                    found.append(error)
-    except TimeoutError as error:  # redis-py has closed the connection, as whenever reading is given up
+        async with asyncio.timeout_at(clock() + patience) as deadline:
+            while len(found) < replies:
+                found.append(await _reply(connection))
+                if len(found) % PROGRESS == 0:
+                    deadline.reschedule(clock() + patience)
+    except TimeoutError as error:
+        await connection.disconnect(nowait=True)
         raise RedisTimeoutError(f"{len(found)} of {replies} answers came in time") from error
     return found
+
+
+async def _reply(connection: AbstractConnection) -> object:
+    """Return a reply, or a command's error.
+
+    Raises:
+        TimeoutError: The system gave the connection up, which redis-py says by None; no script returns that.
+    """
+    try:
+        reply: object = await connection.read_response(timeout=math.inf)
+    except ResponseError as error:
+        return error
+    if reply is None:
+        raise TimeoutError
+    return reply

@@ -48,6 +48,11 @@ class Server:
     socket_timeout: float = 5.0
     silent_at: int | None = None
     """When so many replies are left, they do not come."""
+    pace: float = 0.0
+    """Seconds that each reply takes."""
+    given_up: bool = False
+    """Whether the system has lost the connection while a reply was awaited."""
+    disconnected: int = 0
 
     def __post_init__(self) -> None:
         """Answer at once, unless told otherwise; stand for pool and connection, too."""
@@ -64,8 +69,9 @@ class Server:
         """Take the connection back."""
         self.held -= 1
 
-    async def disconnect(self) -> None:
+    async def disconnect(self, **_: bool) -> None:
         """Forget what was not read."""
+        self.disconnected += 1
         self.replies.clear()
 
     async def send_packed_command(self, payload: bytes) -> None:
@@ -81,7 +87,9 @@ class Server:
         """Return the next reply, or raise it; once silent, wait for one as long as it is asked to."""
         if len(self.replies) == self.silent_at:
             await asyncio.wait_for(asyncio.Event().wait(), None if timeout == math.inf else timeout)
-        reply = self.replies.pop(0)
+        if self.pace:
+            await asyncio.sleep(self.pace)
+        reply = None if self.given_up else self.replies.pop(0)
         if isinstance(reply, BaseException):
             raise reply
         return reply
@@ -164,6 +172,38 @@ async def test_answers_that_stop_coming_are_given_up() -> None:
     assert [type(result) for result in results] == [LateError, LateError]
     assert server.batches == [["add", "add"]]
     assert server.held == 0
+    assert server.disconnected == 1
+
+
+async def test_answers_that_go_on_coming_are_waited_for() -> None:
+    """A disk that is slow to write makes a batch take longer than one answer may."""
+    server = Server(socket_timeout=0.2, pace=0.01)
+    run = server.scripts()
+    results = await asyncio.gather(*(run("add", [], [n]) for n in range(60)))
+    assert results == [[str(n)] for n in range(60)]
+
+
+async def test_a_connection_that_the_system_gave_up_has_no_answers() -> None:
+    """redis-py says None then, which must not pass for what a script decided."""
+    server = Server(given_up=True)
+    run = server.scripts()
+    with pytest.raises(LateError):
+        await run("add", [], [1])
+    assert server.disconnected == 1
+
+
+async def test_nobody_waits_for_more_than_one_deadline_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those whose batch has not gone out yet hear of a silent server with the batch before theirs."""
+    monkeypatch.setattr(scripts_module, "MOST", 2)
+    server = Server(socket_timeout=0.05, silent_at=2)
+    run = server.scripts()
+    began = asyncio.get_running_loop().time()
+    results = await asyncio.gather(*(run("add", [], [n]) for n in range(20)), return_exceptions=True)
+    assert {type(result) for result in results} == {LateError}
+    assert len(server.batches) == 1
+    assert asyncio.get_running_loop().time() - began < 0.5  # ten deadlines
+    server.silent_at = None
+    assert await run("add", [], [3]) == ["3"]
 
 
 async def test_a_bug_leaves_nobody_waiting() -> None:
