@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
@@ -15,11 +16,14 @@ from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Outgoing, now_ms
 from services.kit.periodic import periodically
 from services.kit.topology import EXCHANGE
 
+log = structlog.get_logger(__name__)
+
 GROUP = "relay"
 WATCH_SECONDS = 1.0
 FORGET_AFTER_MS = 3_600_000
 CLAIM_AFTER_MS = 10_000
-"""Entries that a relay holds for longer go to another; longer than any publish may take."""
+"""Entries that a relay holds for longer go to another; longer than a publish takes, unless the broker hangs:
+then an event may be told twice, which all who read it expect."""
 
 ENVELOPE = frozenset({"type", "message_id", "correlation_id", "body"})
 """The fields of an entry that are not headers of the message."""
@@ -126,7 +130,13 @@ def _entries(reply: Any) -> list[tuple[str, dict[str, str]]]:  # noqa: ANN401 - 
 
 
 def _outgoing(entries: Sequence[tuple[str, dict[str, str] | None]]) -> list[Outgoing]:
-    return [_message(entry, fields) for entry, fields in entries if fields]
+    found = []
+    for entry, fields in entries:
+        try:
+            found += [_message(entry, fields)] if fields else []
+        except KeyError as error:  # not ours; it stays, is seen in the outbox's age, and holds up no other
+            log.error("outbox entry unusable", entry=entry, missing=str(error.args[0]))  # noqa: TRY400 - no bug
+    return found
 
 
 def _message(entry: str, fields: Mapping[str, str]) -> Outgoing:

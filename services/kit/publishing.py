@@ -5,7 +5,7 @@ the channel's lock while the socket drains. Here a batch takes the lock once; a 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any, cast
@@ -45,6 +45,9 @@ def publisher(channel: AbstractChannel, exchange: str, encode: Encode) -> Publis
     """Return a function that publishes messages to an exchange, mandatory and with confirms."""
 
     async def publish(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
+        return [outcome for some in _apart(messages) for outcome in await together(some)]
+
+    async def together(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
         underlay = cast("Channel", await channel.get_underlay_channel())
         sendings = [_encoded(underlay, exchange, encode, message) for message in messages]
         await _write(underlay, [one for one in sendings if one.error is None])
@@ -57,6 +60,17 @@ def publisher(channel: AbstractChannel, exchange: str, encode: Encode) -> Publis
         return [one.outcome() for one in sendings]
 
     return publish
+
+
+def _apart(messages: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
+    """Yield the messages, in parts of which none has an id twice: by it the channel knows a returned one."""
+    start, ids = 0, set[str]()
+    for at, message in enumerate(messages):
+        if message.message_id in ids:
+            yield messages[start:at]
+            start, ids = at, set()
+        ids.add(message.message_id)
+    yield messages[start:]
 
 
 def _encoded(channel: Channel, exchange: str, encode: Encode, message: Outgoing) -> Sending:

@@ -98,12 +98,17 @@ class Relay:
         failed = [(m, error) for m, error in zip(messages, errors, strict=True) if error is not None]
         for message, error in failed:
             _warn(message, error)
-        if any(not isinstance(error, DeliveryError) for _, error in failed):
+        if any(_is_lost(error) for _, error in failed):
             raise ConnectionError(f"{len(failed)} of {len(messages)} messages were not confirmed")
         if failed:
-            # Unroutable, or the queue is full: the entry stays, is seen in the outbox's age, and is
-            # tried again with the next take-over; the others must not wait for it.
+            # Unroutable, not to be encoded, or the queue is full: the entry stays, is seen in the outbox's
+            # age, and is tried again with the next take-over; the others must not wait for it.
             await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Return whether it is about the channel, not about one message."""
+    return isinstance(error, BROKER_ERRORS) and not isinstance(error, DeliveryError)
 
 
 @asynccontextmanager

@@ -6,13 +6,13 @@ idempotent.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
 import structlog
 
-from services.worker.handlers import STUCK
+from services.worker.handlers import STUCK, UnknownOrderError
 from services.worker.messages import OrderReference
 
 log = structlog.get_logger(__name__)
@@ -20,6 +20,13 @@ log = structlog.get_logger(__name__)
 Swept = Literal["not_due", "settled", "unknown", "told_again", "exhausted", "failed"]
 """What became of an open order; `unknown` when Redis has forgotten its status, `exhausted` when telling its
 event again did not help, `failed` when a sweeper failed it and its payment may not be given back."""
+
+
+class DamagedOrderError(Exception):
+    """What Redis keeps of an order is not of its kind."""
+
+
+DAMAGED = (DamagedOrderError, UnknownOrderError, ValueError)
 BATCH = 100
 BACKLOG = 100
 """With more messages than this in the queue, orders wait for their turn: they are slow, not lost."""
@@ -59,11 +66,17 @@ async def sweep_orders(ports: SweeperPorts) -> None:
         log.warning("sweep put off: orders wait for their turn", messages=waiting)
         return
     for order in await ports.due(BATCH):
-        try:
-            with ports.continued("sweep order", order.event):
-                await _sweep(order, ports)
-        except ValueError as error:  # not even its id is right: the next one must not wait for it
-            log.error("order cannot be swept", order_id=order.order_id, error=type(error).__name__)  # noqa: TRY400
+        # The next one must not wait for an order whose id, document or status is not what it should be.
+        with suppress(*DAMAGED), ports.continued("sweep order", order.event):
+            await _looked_after(order, ports)
+
+
+async def _looked_after(order: OpenOrder, ports: SweeperPorts) -> None:
+    try:
+        await _sweep(order, ports)
+    except DAMAGED as error:
+        log.error("order cannot be swept", order_id=order.order_id, error=type(error).__name__)  # noqa: TRY400
+        raise
 
 
 async def _sweep(order: OpenOrder, ports: SweeperPorts) -> None:

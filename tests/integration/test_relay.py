@@ -87,6 +87,21 @@ async def test_what_cannot_be_routed_waits_and_does_not_hold_up_the_rest(
     assert ids == {"m-1", "m-2"}
 
 
+async def test_what_cannot_be_sent_at_all_does_not_hold_up_the_rest(
+    redis: Redis, channel: AbstractChannel, broker: Broker
+) -> None:
+    """Entries that somebody else wrote, one too long for AMQP and one without an id, stay where they are."""
+    await declare_subscription(channel, SUBSCRIPTION)
+    outbox = outbox_of(redis)
+    await redis.xadd(outbox.stream, {"type": "t" * 300, "message_id": "m-1", "body": "{}"})
+    await redis.xadd(outbox.stream, {"type": "test.happened.v1", "body": "{}"})
+    async with relaying(Relay(outbox, broker, "test", "relay-1")):
+        for number in (2, 3):  # a second one, as the relay might begin anew with what it had in hand
+            await add(redis, outbox, f"m-{number}")
+            assert (await message_in(channel, "test.queue")).message_id == f"m-{number}"
+    assert (await outbox.backlog()).entries == 2
+
+
 async def test_entries_of_a_relay_that_died_are_taken_over(
     redis: Redis, channel: AbstractChannel, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

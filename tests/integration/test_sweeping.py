@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 import services.api
@@ -17,8 +18,8 @@ from services.kit.ids import uuid7
 from services.kit.outbox import Outbox
 from services.kit.redis import load_scripts
 from services.worker.open_orders import MOST_SWEEPS, OpenOrders
-from services.worker.store import OPEN, FulfilmentStore
-from services.worker.sweeper import Swept
+from services.worker.store import OPEN, FulfilmentStore, order_key, status_key
+from services.worker.sweeper import DamagedOrderError, OpenOrder, Swept
 from tests.servers import entries
 
 API, WORKER = (Path(str(package.__file__)).parent / "lua" for package in (services.api, services.worker))
@@ -116,6 +117,20 @@ async def test_a_damaged_event_holds_up_no_other(redis: Redis) -> None:
     await redis.delete(f"order:{first.order.id}:event")
     await redis.set(f"order:{first.order.id}:event", "no hash")
     assert sorted(await world.sweep()) == ["exhausted", "told_again"]
+
+
+async def test_a_key_of_another_type_is_a_damaged_order(redis: Redis) -> None:
+    """Whoever overwrote it: its order cannot be swept, and is named as such."""
+    world = World(redis)
+    placed = await world.place(NEW, None)
+    await redis.set(status_key(placed.order.id), "what?")
+    [order] = await world.open.due(10)
+    with pytest.raises(DamagedOrderError):
+        await world.open.sweep(order)
+    await redis.delete(order_key(placed.order.id))
+    await redis.hset(order_key(placed.order.id), "what", "?")
+    with pytest.raises(DamagedOrderError):
+        await world.open.reference(OpenOrder(placed.order.id, {}))
 
 
 async def test_two_sweepers_tell_an_order_once(redis: Redis) -> None:

@@ -19,6 +19,7 @@ from services.kit.broker import Broker
 from services.kit.dead_letters import DeadLetters
 from services.kit.ids import uuid7
 from services.kit.lifetime import Lifetime
+from services.kit.outbox import Outbox
 from services.kit.periodic import periodically
 from services.kit.recovery import recoverable
 from services.kit.redis import retrying
@@ -97,6 +98,16 @@ async def sweeping_what_is_no_order() -> None:
     await sweep_orders(replace(World("exhausted").ports(), reference=failing(ValueError("no id"))))
 
 
+async def taking_what_is_no_event() -> None:
+    """Take an entry of the outbox that lacks what every event has."""
+
+    async def xreadgroup(*_: object, **__: object) -> object:
+        return [["outbox:api", [("1-0", {"body": "{}"})]]]
+
+    outbox = Outbox(cast("Any", SimpleNamespace(xreadgroup=xreadgroup)), "api", context=dict)
+    await outbox.take("relay", count=1, block_ms=1)
+
+
 async def giving_up_in_vain() -> None:
     """Process a message that cannot be read, and whose order cannot be failed."""
     give_up = failing(RedisError("gone"))
@@ -138,6 +149,7 @@ RARE: dict[str, Emit] = {
     "order stuck for good, giving it up": sweeping_for_the_last_time,
     "order cannot be swept": sweeping_what_is_no_order,
     "sweep put off: orders wait for their turn": sweeping_put_off,
+    "outbox entry unusable": taking_what_is_no_event,
     "giving up failed, trying again": giving_up_in_vain,
     "redis not ready": lambda: retrying(failing(RedisError("gone")), Lifetime()),
     "periodic work failed": lambda: periodically(

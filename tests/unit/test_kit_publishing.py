@@ -117,6 +117,21 @@ async def test_messages_of_a_batch_fail_one_by_one() -> None:
     assert (first, second, type(third)) == (None, REFUSED, ConnectionError)
 
 
+async def test_the_same_id_again_goes_by_itself() -> None:
+    """A returned message is known by its id: of two on their way only one could be told from the other."""
+    underlay = Underlay()
+    task = await published(underlay, message(1), message(2), message(1), message(3))
+    assert underlay.message_id_delivery_tag == {"id-1": 1, "id-2": 2}
+    underlay.write_queue.get_nowait()
+    underlay.confirmations[1].set_exception(REFUSED)
+    underlay.confirmations[2].set_result(Basic.Ack())
+    await asyncio.wait_for(underlay.write_queue.get(), 5)
+    assert underlay.message_id_delivery_tag == {"id-1": 3, "id-3": 4}
+    underlay.confirmations[3].set_result(Basic.Ack())
+    underlay.confirmations[4].set_result(Basic.Ack())
+    assert await task == [REFUSED, None, None, None]
+
+
 async def test_what_cannot_be_encoded_holds_up_nothing() -> None:
     """AMQP's short strings have 255 bytes; the next message takes the number that it would have had."""
     underlay = Underlay()

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
+from services.worker.handlers import UnknownOrderError
 from services.worker.messages import OrderReference
-from services.worker.sweeper import BACKLOG, OpenOrder, SweeperPorts, Swept, sweep_orders
+from services.worker.sweeper import BACKLOG, DamagedOrderError, OpenOrder, SweeperPorts, Swept, sweep_orders
 
 ORDER = OpenOrder("o-1", {"correlation_id": "c-1"})
 
@@ -18,6 +20,7 @@ class World:
 
     swept: Swept
     waiting: int = 0
+    broken: Exception | None = None
     steps: list[str] = field(default_factory=list)
 
     async def backlog(self) -> int:
@@ -25,11 +28,13 @@ class World:
         return self.waiting
 
     async def due(self, _limit: int) -> Sequence[OpenOrder]:
-        """Return the one order."""
-        return [ORDER]
+        """Return the one order, and one more where it is broken."""
+        return [ORDER, OpenOrder("o-2", {"correlation_id": "c-2"})] if self.broken else [ORDER]
 
     async def sweep(self, order: OpenOrder) -> Swept:
         """Answer as told."""
+        if self.broken and order is ORDER:
+            raise self.broken
         self.steps.append(f"sweep {order.order_id}")
         return self.swept
 
@@ -53,7 +58,11 @@ class World:
     def continued(self, name: str, headers: Mapping[str, str]) -> Iterator[None]:
         """Note the context that work is done in."""
         self.steps.append(f"{name} of {headers['correlation_id']}")
-        yield
+        try:
+            yield
+        except Exception:
+            self.steps.append("left")
+            raise
 
     def ports(self) -> SweeperPorts:
         """Return the ports to this world."""
@@ -86,6 +95,25 @@ async def test_each_finding_has_its_consequence(swept: Swept, after: list[str]) 
     world = World(swept)
     await sweep_orders(world.ports())
     assert world.steps == ["sweep order of c-1", "sweep o-1", *after]
+
+
+@pytest.mark.parametrize(
+    "error", [DamagedOrderError("no hash"), UnknownOrderError("o-1"), ValueError("no id")]
+)
+async def test_an_order_that_cannot_be_swept_holds_up_no_other(error: Exception) -> None:
+    """It is told of in its own trace, and the next one has its turn."""
+    world = World("told_again", broken=error)
+    with capture_logs() as logs:
+        await sweep_orders(world.ports())
+    assert world.steps == [
+        "sweep order of c-1",
+        "left",
+        "sweep order of c-2",
+        "sweep o-2",
+        "count told_again",
+    ]
+    [line] = [one for one in logs if one["event"] == "order cannot be swept"]
+    assert (line["order_id"], line["error"]) == ("o-1", type(error).__name__)
 
 
 async def test_orders_that_wait_for_their_turn_are_left_alone() -> None:
