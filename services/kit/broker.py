@@ -58,14 +58,15 @@ class Broker:
         self._urls = addresses(urls)
         self._name = name
         self._connection: AbstractConnection | None = None
-        self._up = asyncio.Event()
+        self.up = asyncio.Event()
+        """Set while a connection is open."""
         self._lost = asyncio.Event()
         self._refused = False
 
     @property
     def connected(self) -> bool:
         """Whether a connection is open at this moment."""
-        return self._up.is_set()
+        return self.up.is_set()
 
     def refuse(self, *, refused: bool) -> None:
         """Give the connection up and make no other, as if the broker were away; or go on."""
@@ -85,7 +86,7 @@ class Broker:
         Raises:
             AMQPError, ConnectionError, TimeoutError: The broker went away or does not answer.
         """
-        await self._up.wait()
+        await self.up.wait()
         if self._connection is None:
             raise ConnectionError("not connected to RabbitMQ")
         channel = self._connection.channel(publisher_confirms=True, on_return_raises=True)
@@ -135,12 +136,12 @@ class Broker:
         )
         connection.close_callbacks.add(lambda *_: lost.set())
         self._connection = connection
-        self._up.set()
+        self.up.set()
         log.info("rabbitmq connected", node=_node(url))
         try:
             await lost.wait()
         finally:
-            self._up.clear()
+            self.up.clear()
             self._connection = None
             with suppress(*BROKER_ERRORS), cancelled_means_lost():
                 await asyncio.wait_for(connection.close(), CONNECT_TIMEOUT_SECONDS)

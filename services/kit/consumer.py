@@ -58,6 +58,9 @@ class Consumer:
             if self._paused.is_set():
                 await _first(self._resumed, self._stopping)
                 continue
+            await _first(self.broker.up, self._stopping)
+            if self._stopping.is_set():
+                break
             try:
                 async with self.broker.channel() as channel:
                     await self._consume(channel)

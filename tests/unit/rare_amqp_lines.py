@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import aio_pika
@@ -34,6 +34,11 @@ class Away:
 
     error: Exception | None = GONE
     connected: bool = True
+    up: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """Seem to be there."""
+        self.up.set()
 
     async def ping(self) -> None:
         """Find nothing wrong."""
