@@ -4,9 +4,9 @@ Attributes and metric names: https://opentelemetry.io/docs/specs/semconv/http/. 
 stock instrumentation costs several times as much; a test holds both to the same spans.
 """
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
@@ -27,6 +27,8 @@ UNTRACED = frozenset({"/health", "/ready", "/metrics"})
 METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 UNROUTED = "unmatched"
 """`http_route` of a request that no route took: a hostile path must not become a label."""
+Expected: TypeAlias = tuple[str, str, Sequence[int]]
+"""A method, a route, and the statuses that it may be answered with."""
 SERVER_ERROR = 500
 MAX_PATH_LENGTH = 512
 
@@ -34,8 +36,19 @@ MAX_PATH_LENGTH = 512
 class ServerMiddleware:
     """Makes a request visible; with telemetry off it only hands out the correlation id."""
 
-    def __init__(self, app: ASGIApp, tracer: Tracer, registry: CollectorRegistry, *, enabled: bool) -> None:
-        """Register the metrics and wrap the app."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        tracer: Tracer,
+        registry: CollectorRegistry,
+        *,
+        enabled: bool,
+        expected: Iterable[Expected] = (),
+    ) -> None:
+        """Register the metrics and wrap the app; series of what is expected exist before they are needed.
+
+        One that appears with the failures that it counts shows no rate: a short outage would go unseen.
+        """
         self._app = app
         self._tracer = tracer
         self._enabled = enabled
@@ -45,6 +58,9 @@ class ServerMiddleware:
             "Duration of HTTP server requests; of a stream, until it began.",
             ["url_scheme", "http_request_method", "http_route", "http_response_status_code"],
         )
+        for method, route, statuses in expected if enabled else ():
+            for status in statuses:
+                self._duration.at("http", method, route, str(status))
         self._active = Gauge(
             "http_server_active_requests",
             "HTTP server requests that are being served.",
@@ -144,8 +160,15 @@ class _Exchange:
 
 
 def request_headers(scope: Scope) -> dict[str, str]:
-    """Return the request's headers by lower-case name."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    """Return the request's headers by lower-case name; of a repeated one the last, but for `tracestate`.
+
+    https://www.w3.org/TR/trace-context/#combined-header-value
+    """
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    if "tracestate" in headers:
+        states = [value.decode("latin-1") for name, value in scope["headers"] if name == b"tracestate"]
+        headers["tracestate"] = ",".join(states)
+    return headers
 
 
 def request_attributes(

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from observability.consuming import ConsumerMiddleware
 from observability.continuing import continued
 from observability.correlation import accept, correlated
-from observability.http import ServerMiddleware
+from observability.http import Expected, ServerMiddleware
 from observability.instruments import Instruments
 from observability.lines import DELAY_SECONDS, Lines
 from observability.log_export import LogExport, log_export
@@ -70,9 +70,9 @@ class Telemetry:
                 watch.cancel()
             await asyncio.to_thread(self.shutdown)
 
-    def http(self, app: ASGIApp) -> ASGIApp:
-        """Make each request visible."""
-        return ServerMiddleware(app, self.tracer, self.registry, enabled=self.enabled)
+    def http(self, app: ASGIApp, expected: Iterable[Expected] = ()) -> ASGIApp:
+        """Make each request visible; series of what is expected exist from the start."""
+        return ServerMiddleware(app, self.tracer, self.registry, enabled=self.enabled, expected=expected)
 
     def consumer(  # noqa: PLR0913 - what is known of a queue
         self,

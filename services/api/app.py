@@ -47,6 +47,8 @@ from services.kit.relay import Relay, relaying
 from services.kit.scenarios import Scenarios, Switches
 
 LUA = Path(__file__).parent / "lua"
+PROMISED = [("POST", "/v1/orders", (202, 500, 503))]
+"""What the objective of availability is about."""
 
 
 async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None:
@@ -89,7 +91,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         app = build(settings, telemetry, redis, outbox, followers, letters, pings, lifetime, scenarios, leak)
         await enter(
             http_server(
-                telemetry.http(for_browsers(app, settings.cors_origins)),
+                telemetry.http(for_browsers(app, settings.cors_origins), PROMISED),
                 host=settings.http_host,
                 port=settings.http_port,
                 shutdown_timeout=settings.shutdown_timeout_seconds,

@@ -6,9 +6,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 from starlette.types import Receive, Scope, Send
 
 from observability.correlation import correlation_id
+from observability.http import ServerMiddleware
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT
-from tests.unit.recorder import parent_id, trace_id
-from tests.unit.served import ACTIVE, asked, count
+from tests.unit.recorder import Recorder, parent_id, trace_id
+from tests.unit.served import ACTIVE, APP, asked, count
 
 pytestmark = pytest.mark.usefixtures("provider")
 
@@ -118,3 +119,19 @@ async def test_baggage_goes_along() -> None:
 
     await asked("GET", "/s/200", ("baggage", "tenant=shop"), app=app)
     assert seen == ["shop"]
+
+
+async def test_what_is_promised_has_its_series_from_the_start() -> None:
+    """One that appears with the failures it counts has no rate, and a short outage would cost no budget."""
+    recorder, promised = Recorder(), [("POST", "/v1/orders", (202, 503))]
+    ServerMiddleware(APP, recorder.tracer, recorder.registry, enabled=True, expected=promised)
+    assert [count(recorder, "POST", "/v1/orders", status) for status in ("202", "503", "200")] == [0, 0, None]
+
+
+async def test_a_trace_state_in_several_lines_is_one() -> None:
+    """As the specification has it; a proxy may add its own line."""
+    states = [("tracestate", "a=1"), ("tracestate", "b=2")]
+    _, recorder, _ = await asked("GET", "/s/200", ("traceparent", TRACEPARENT), *states)
+    context = recorder.span().get_span_context()
+    assert context is not None
+    assert context.trace_state.to_header() == "a=1,b=2"
