@@ -1,9 +1,11 @@
 """`python -m stack demo`: starts what does not run, demonstrates, and leaves things as they were."""
 
 import json
+import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 
 from stack import state
 from stack.demo.run import demo
@@ -15,12 +17,24 @@ from stack.locking import interruptible, uninterrupted
 from stack.progress import Progress
 from stack.up import up
 
+SILENT = {
+    "TELEMETRY": {"off"},
+    "OTEL_SDK_DISABLED": {"true"},
+    "OTEL_TRACES_EXPORTER": {"none"},
+    "LOG_LEVEL": {"WARNING", "ERROR", "CRITICAL"},
+}
+"""Settings with which there is nothing to show."""
+
 
 def command(layout: Layout, progress: Progress) -> int:
     """Return 0 when everything was shown as it should be, 1 otherwise.
 
     At a terminal the stack goes on serving until Ctrl-C. A stack that ran before is left running.
+
+    Raises:
+        StackError: The environment has the services keep to themselves what is to be shown.
     """
+    refuse_silence(os.environ)
     started = time.monotonic()
     before = state.load(layout)
     was_running = bool(before and before.running())
@@ -41,6 +55,17 @@ def command(layout: Layout, progress: Progress) -> int:
                 down(layout, progress)
     progress.write(f"demo: failed: {failure}" if failure else "demo: ok")
     return 1 if failure else 0
+
+
+def refuse_silence(environ: Mapping[str, str]) -> None:
+    """See that the services will tell what is to be shown.
+
+    Raises:
+        StackError: They would not, the environment says.
+    """
+    for name, values in SILENT.items():
+        if (value := environ.get(name, "")) in values:
+            raise StackError(f"the demo shows traces and log lines, which {name}={value} turns off")
 
 
 def _addresses(layout: Layout, progress: Progress) -> None:

@@ -35,6 +35,17 @@ def poison(amqp: str) -> Letter:
     return asyncio.run(_poison(amqp, f"demo-{uuid4().hex[:8]}"))
 
 
+def discard(amqp: str, letter: Letter) -> None:
+    """Throw a letter away: what was only shown must keep no alert up, and stand in nobody's way."""
+    asyncio.run(_discard(amqp, letter.correlation_id))
+
+
+async def _discard(amqp: str, correlation_id: str) -> None:
+    async with asyncio.timeout(TIMEOUT_SECONDS), await aio_pika.connect(amqp) as connection:
+        queue = await (await connection.channel()).get_queue(f"{QUEUE}.dlq", ensure=False)
+        await _find(queue, correlation_id, keep=False)
+
+
 async def _poison(amqp: str, correlation_id: str) -> Letter:
     async with asyncio.timeout(TIMEOUT_SECONDS), await aio_pika.connect(amqp) as connection:
         channel = await connection.channel()
@@ -53,14 +64,19 @@ async def _poison(amqp: str, correlation_id: str) -> Letter:
 HEADERS: dict[str, aio_pika.abc.FieldValue] = {"x-attempt": 1, "x-first-published-at": 1}
 
 
-async def _find(queue: aio_pika.abc.AbstractQueue, correlation_id: str) -> Letter | None:
-    """Look through what lies there and put everything back."""
+async def _find(
+    queue: aio_pika.abc.AbstractQueue, correlation_id: str, *, keep: bool = True
+) -> Letter | None:
+    """Look through what lies there and put everything back, but for what was looked for unless it is kept."""
     seen: list[AbstractIncomingMessage] = []
     try:
         while (message := await queue.get(fail=False)) is not None:
             seen.append(message)
             if message.correlation_id == correlation_id:
-                return _letter(message, len(seen))
+                found = _letter(message, len(seen))
+                if not keep:
+                    await seen.pop().ack()
+                return found
         return None
     finally:
         for message in seen:

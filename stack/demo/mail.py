@@ -13,11 +13,15 @@ def email_about(mail: str, order_id: str) -> dict[str, Any]:
     """Return the email about an order, with its text."""
 
     def look() -> dict[str, Any] | None:
-        found = httpx2.get(f"{mail}/api/v1/search", params={"query": f'"{order_id}"'}, timeout=5).json()
+        found = httpx2.get(
+            f"{mail}/api/v1/search", params={"query": f'"{order_id}"'}, timeout=5, trust_env=False
+        ).json()
         if not found["messages"]:
             return None
         identifier = found["messages"][0]["ID"]
-        message: dict[str, Any] = httpx2.get(f"{mail}/api/v1/message/{identifier}", timeout=5).json()
+        message: dict[str, Any] = httpx2.get(
+            f"{mail}/api/v1/message/{identifier}", timeout=5, trust_env=False
+        ).json()
         return message
 
     return wait_for(f"the email about order {order_id}", look)

@@ -80,7 +80,9 @@ def _instance(address: str) -> str:
 
 
 def _query(prometheus: str, expression: str) -> dict[str, float]:
-    response = httpx2.get(f"{prometheus}/api/v1/query", params={"query": expression}, timeout=5)
+    response = httpx2.get(
+        f"{prometheus}/api/v1/query", params={"query": expression}, timeout=5, trust_env=False
+    )
     response.raise_for_status()
     result = response.json()["data"]["result"]
     return {item["metric"].get("queue", ""): float(item["value"][1]) for item in result}

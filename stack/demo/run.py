@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +19,18 @@ Endpoints = dict[str, str]
 PLAIN = STORIES[0]
 
 
-def show(endpoints: Endpoints, logs_directory: Path, console: Console, started: float) -> None:
-    """Place the orders and show everything that can be seen of them.
+def show(
+    endpoints: Endpoints, logs_directory: Path, console: Console, started: float, end: ExitStack
+) -> None:
+    """Place the orders and show everything that can be seen of them; `end` takes what is to be done after.
 
     Raises:
         RuntimeError, TimeoutError: Something was not as it should be; the message says what.
     """
-    with httpx2.Client(base_url=endpoints["api"], timeout=10) as api, ThreadPoolExecutor(8) as threads:
+    with (
+        httpx2.Client(base_url=endpoints["api"], timeout=10, trust_env=False) as api,
+        ThreadPoolExecutor(8) as threads,
+    ):
         first = place(api, PLAIN)
         rest = [place(api, story) for story in STORIES[1:]]
         settled(api, first)
@@ -39,6 +45,7 @@ def show(endpoints: Endpoints, logs_directory: Path, console: Console, started: 
         console.print(logs.table(lines))
         rush = list(threads.map(partial(place, api), [PLAIN] * RUSH))
         letter = letters.poison(endpoints["amqp"])
+        end.callback(letters.discard, endpoints["amqp"], letter)
         ended = list(threads.map(partial(settled, api), [first, *rest, *rush]))
     _show_orders(console, ended)
     _show_retry(console, endpoints, logs_directory, rest[0])
@@ -54,7 +61,8 @@ def demo(endpoints: Endpoints, logs_directory: Path, started: float) -> str | No
     """Run the demonstration on a running stack and return what was not as it should be, if anything."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     try:
-        show(endpoints, logs_directory, console, started)
+        with ExitStack() as end:
+            show(endpoints, logs_directory, console, started, end)
     except (RuntimeError, TimeoutError, httpx2.HTTPError, OSError) as error:
         return f"{error or type(error).__name__}; the logs are in {logs_directory}"
     return None

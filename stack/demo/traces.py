@@ -34,7 +34,7 @@ def trace_with(traces: str, trace_id: str, last: str) -> list[Span]:
     """
 
     def look() -> list[Span] | None:
-        response = httpx2.get(f"{traces}/api/v3/traces/{trace_id}", timeout=5)
+        response = httpx2.get(f"{traces}/api/v3/traces/{trace_id}", timeout=5, trust_env=False)
         if response.status_code != httpx2.codes.OK:
             return None
         spans = parse(response.json()["result"])

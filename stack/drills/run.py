@@ -90,14 +90,20 @@ async def run(drill: Drill, bench: Bench) -> Result:
         async with driving(bench.client, bench.places.api, load, bench.headers) as clients:
             try:
                 result = await _drill(drill, bench, result)
-            except BaseException:
+            except BaseException as error:
+                bench.progress.say(drill.name, f"broken off: {_text(error)}", RED)
                 await _clean(drill, bench, since)
                 raise
         return replace(result, accepted=clients.accepted)
-    except (TimeoutError, StackError, httpx2.HTTPError, KeyError, ValueError) as error:
-        text = str(error) or type(error).__name__
-        bench.progress.say(drill.name, f"failed: {text}", RED)
-        return replace(result, failure=text)
+    except (TimeoutError, StackError, httpx2.HTTPError, KeyError, ValueError, ExceptionGroup) as error:
+        bench.progress.say(drill.name, f"failed: {_text(error)}", RED)
+        return replace(result, failure=_text(error))
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(map(_text, error.exceptions))
+    return str(error) or type(error).__name__
 
 
 async def _begin(drill: Drill, bench: Bench) -> None:
@@ -105,6 +111,9 @@ async def _begin(drill: Drill, bench: Bench) -> None:
     on = [str(one["name"]) for one in (await bench.ask("GET", "scenarios"))["items"] if one["on"]]
     if on:
         raise StackError(f"{', '.join(on)} is on already: make scenario ARGS=off")
+    for one in (await bench.ask("GET", letters.LETTERS))["items"]:
+        if one["count"] and drill.alert.labels == f'queue="{one["queue"]}"':
+            raise StackError(f"letters lie in {one['queue']} already: make dead-letters")
     client, prometheus_url = bench.client, bench.places.prometheus
 
     async def silent() -> bool:
