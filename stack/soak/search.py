@@ -1,13 +1,16 @@
 """The highest rate that is held: step by step until something piles up."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loadtests.options import parse
 from stack.soak.samples import Sample
 
 RATES = (10.0, 25.0, 40.0, 60.0, 90.0, 130.0, 190.0, 270.0, 390.0, 550.0)
 STEP_SECONDS = 12
+"""How long a step keeps up its rate, once all users are there."""
 SETTLED_IN = 5.0
 """Seconds after which a step's samples count: Prometheus scrapes every five."""
 MAX_OUTBOX_AGE = 1.0
@@ -32,6 +35,11 @@ class Step:
     def held(self) -> bool:
         """Whether nothing piled up."""
         return not self.reasons
+
+
+def step_seconds(rate: float) -> int:
+    """Return how long the load test of a step takes: users come first, at high rates for seconds."""
+    return STEP_SECONDS + math.ceil(parse({"LOAD_RATE": f"{rate:g}"}).spawn_seconds)
 
 
 def step(rate: float, found: dict[str, Any], samples: Sequence[Sample]) -> Step:

@@ -12,7 +12,7 @@ from stack.progress import Progress
 from stack.soak.judge import MIB, judge, memory, p99, queues, warm_up
 from stack.soak.report import Soaked, document, line, show
 from stack.soak.samples import Sample, sampling
-from stack.soak.search import RATES, Step, highest, search, step
+from stack.soak.search import RATES, Step, highest, search, step, step_seconds
 
 Sizes = Callable[[float], float]
 
@@ -146,6 +146,11 @@ def test_the_search_goes_up_until_something_piles_up(limit: float, tried: list[f
     steps = attempted(limit)
     assert [one.rate for one in steps] == tried
     assert highest(steps) == held
+
+
+def test_a_step_begins_when_all_users_are_there() -> None:
+    """Twelve seconds of the rate itself: a thousand users take ten to come."""
+    assert [step_seconds(rate) for rate in (10, 50, 60, 550)] == [12, 12, 13, 22]
 
 
 def test_looking_goes_on_until_the_block_ends() -> None:
