@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from stack.layout import ROOT
+from stack.load import locust
+from stack.processes import MARK
 from tests.unit.stack_commands import FakeStack, fake_stack, kill
+from tests.unit.stack_fakes import SLEEPER, until
 
 
 @pytest.fixture
@@ -44,6 +47,24 @@ def test_down_without_a_run_directory_makes_none(stack: FakeStack) -> None:
     """Nothing to stop is no error, and leaves no trace."""
     assert stack("down") == 0
     assert not stack.layout.run_dir.exists()
+
+
+@pytest.mark.parametrize("runs", ["nothing", "redis", "no run directory"])
+def test_down_ends_a_load_test_that_was_left_behind(stack: FakeStack, runs: str) -> None:
+    """Its harness was killed; the stack that it was for may be gone, too, or was another's."""
+    if runs == "redis":
+        stack("up", "--only", "redis")
+    elif runs == "nothing":
+        stack.layout.run_dir.mkdir()
+    command = [sys.executable, "-c", SLEEPER]
+    left = subprocess.Popen(command, env={**os.environ, MARK: locust.mark(stack.layout)})  # noqa: S603 - fixed
+    try:
+        until(lambda: left.pid in stack.left_over())
+        assert stack("down") == 0
+        assert left.poll() == -signal.SIGKILL
+    finally:
+        left.kill()
+        left.wait()
 
 
 def test_restart_gives_a_component_its_port_again(stack: FakeStack) -> None:
