@@ -40,7 +40,7 @@ class Operator:
                 method, address, params=parameters, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False
             )
             body = answer.json()
-        except (httpx2.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
             raise StackError(f"no answer from the api at {self.api}: {error!r}") from error
         if answer.status_code >= ERROR:
             raise StackError(complaint(body))
