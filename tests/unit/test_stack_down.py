@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from stack import processes, state
 from stack.layout import ROOT
 from stack.load import locust
+from stack.ports import Ports
 from stack.processes import MARK
 from tests.unit.stack_commands import FakeStack, fake_stack, kill
-from tests.unit.stack_fakes import SLEEPER, until
+from tests.unit.stack_fakes import SLEEPER, program, until
 
 
 @pytest.fixture
@@ -118,6 +120,19 @@ def test_status_as_json_can_be_read_by_programs(stack: FakeStack, capsys: pytest
     assert row["pid"] == stack.running()["redis"].pid
     assert 0 <= row["uptime"] < 60
     assert row["memory"] > 1_000_000
+
+
+def test_status_shows_what_is_no_component_of_a_stack(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A node of a cluster, or a variant of a benchmark: it runs, and nobody can say how it is."""
+    node = processes.start(program(stack.layout.run_dir, SLEEPER, name="rabbitmq-1"), stack.layout.run_dir)
+    state.save(stack.layout, Ports(), [node])
+    assert stack("status") == 1
+    _, row, _ = capsys.readouterr().out.splitlines()
+    assert row.split()[:4] == ["rabbitmq-1", "running", "unknown", str(node.pid)]
+    kill(node)
+    assert stack("status") == 3
 
 
 def test_the_command_line_can_be_asked_for_help() -> None:
