@@ -59,6 +59,11 @@ class Options:
         """Users that come in a second."""
         return min(SPAWNED_A_SECOND, float(self.users))
 
+    @property
+    def spawn_seconds(self) -> float:
+        """How long it takes until all users are there: those of a second come together, the first at once."""
+        return self.users / self.spawn_rate - 1
+
 
 def parse(environ: Mapping[str, str]) -> Options:
     """Return what the environment says; an empty variable is none.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loadtests.run import Run
-from loadtests.verdict import Result, broken, rate_held
+from loadtests.verdict import Result, broken, orders_per_second, rate_held
 
 MAX_LOST = 50
 
@@ -34,7 +34,7 @@ def document(run: Run, result: Result, errors: Sequence[Mapping[str, Any]]) -> d
             "promised": result.promised,
             "settled": result.settled,
             "lost": len(result.lost),
-            "per_second": round(result.orders_per_second, 1),
+            "per_second": round(orders_per_second(options, result), 1),
             **{status: run.ledger.ends[status] for status in ("done", "failed")},
         },
         "lost": [_found_under(run, order_id) for order_id in result.lost[:MAX_LOST]],

@@ -28,7 +28,7 @@ class Run:
     rng: random.Random = field(default_factory=random.Random)
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
-    """When the last user had stopped."""
+    """When users were told to stop: what they finish then is no time of the run."""
 
     def __post_init__(self) -> None:
         """Choose the windows by the length of the run."""

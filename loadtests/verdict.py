@@ -10,6 +10,8 @@ ORDER = "ORDER"
 """The method of entries that are no requests."""
 HELD = 0.9
 """The share of the rate that was asked for at which it counts as held."""
+STEADY = frozenset({"steady", "soak"})
+"""The shapes with all users all the time, once they have come."""
 
 
 def title(method: str, name: str) -> str:
@@ -62,11 +64,6 @@ class Result:
         """Failures of each request."""
         return self.failures / self.requests if self.requests else 0.0
 
-    @property
-    def orders_per_second(self) -> float:
-        """Orders that were accepted."""
-        return self.promised / self.seconds if self.seconds > 0 else 0.0
-
 
 def broken(options: Options, result: Result) -> list[str]:
     """Return what is over its threshold, and by how much; nothing when all is well."""
@@ -88,7 +85,17 @@ def broken(options: Options, result: Result) -> list[str]:
     return [*slow, *late, *wrong, *lost, *idle]
 
 
+def orders_per_second(options: Options, result: Result) -> float:
+    """Return the orders that were accepted in a second.
+
+    Where all users are to be there all the time, the time in which they come counts half: half of them are
+    there on average. When not all came, it counts as any other.
+    """
+    came = options.spawn_seconds if options.shape in STEADY else 0.0
+    seconds = result.seconds - came / 2 if result.seconds > came else result.seconds
+    return result.promised / seconds if seconds > 0 else 0.0
+
+
 def rate_held(options: Options, result: Result) -> bool:
     """Whether users placed as many orders as they were to; if not, the api or this machine was too slow."""
-    steady = options.shape in {"steady", "soak"}
-    return not steady or result.orders_per_second >= HELD * options.rate
+    return options.shape not in STEADY or orders_per_second(options, result) >= HELD * options.rate

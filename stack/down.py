@@ -2,23 +2,26 @@
 
 import shutil
 
-from stack import processes, state
+from stack import processes, procfs, state
 from stack.layout import Layout
+from stack.load import locust
 from stack.locking import interruptible, locked
 from stack.progress import GREEN, YELLOW, Progress
 from stack.selection import stop_order
 
 
 def down(layout: Layout, progress: Progress, *, purge: bool = False) -> None:
-    """Stop the stack; data and logs stay, unless `purge`.
+    """Stop the stack, and a load test that was left behind; data and logs stay, unless `purge`.
 
     Raises:
         StackError: Another command is at work, or a process cannot be ended.
     """
-    if not layout.run_dir.exists():
+    if not layout.run_dir.exists():  # a load test of another address makes one only at its end
+        _stop_load(layout, progress)
         progress.write(f"Nothing runs in {layout.run_dir}")
         return
     with locked(layout), interruptible():
+        _stop_load(layout, progress)
         current = state.load(layout)
         if current is None:
             progress.write(f"Nothing runs in {layout.run_dir}")
@@ -30,6 +33,13 @@ def down(layout: Layout, progress: Progress, *, purge: bool = False) -> None:
             shutil.rmtree(layout.run_dir / "data", ignore_errors=True)
             shutil.rmtree(layout.logs, ignore_errors=True)
             progress.write("Data and logs are deleted")
+
+
+def _stop_load(layout: Layout, progress: Progress) -> None:
+    marks = (locust.mark(layout),)
+    if procfs.with_variable(processes.MARK, marks):
+        processes.sweep(marks)
+        progress.say("load", "stopped", GREEN)
 
 
 def _stop(current: state.State, progress: Progress, *, kill: bool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,13 @@ TIMEOUT_SECONDS = 40.0
 DEVELOPMENT_TOKEN = "orderscope"  # noqa: S105 - public on purpose, refused in production
 COMPOSE_API = "http://127.0.0.1:8000"
 ERROR = 400
+
+
+def add_operator_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments that every operator's command has: how it answers, and whom it asks."""
+    parser.add_argument("--json", action="store_true", help="what the api answers, as it is")
+    default = f"the api's address (default: the native stack's, or {COMPOSE_API})"
+    parser.add_argument("--api", metavar="URL", help=default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Operator:
                 method, address, params=parameters, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False
             )
             body = answer.json()
-        except (httpx2.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
             raise StackError(f"no answer from the api at {self.api}: {error!r}") from error
         if answer.status_code >= ERROR:
             raise StackError(complaint(body))

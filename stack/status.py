@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 from stack import components, processes, procfs, state
-from stack.components import Plan
+from stack.components import BUILDERS, Plan
 from stack.errors import StackError
 from stack.layout import Layout
 from stack.processes import Process
@@ -13,7 +13,7 @@ from stack.progress import GREEN, RED, YELLOW, Progress, columns
 
 ALL_RUNS, SOME_RUN, NOTHING_RUNS = 0, 1, 3  # LSB: 3 is "not running"
 MEBIBYTE = 1024 * 1024
-COLOURS = {"ready": GREEN, "not ready": YELLOW, "-": RED}
+COLOURS = {"ready": GREEN, "not ready": YELLOW, "unknown": YELLOW, "-": RED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,8 @@ def _row(plan: Plan, process: Process) -> Row:
 
 
 def _health(plan: Plan, process: Process) -> str:
+    if process.name not in BUILDERS:  # of a cluster or a benchmark: what it is asked is not known here
+        return "unknown"
     try:
         return "ready" if components.spec(plan, process.name).ready() else "not ready"
     except StackError:  # its program has been removed under it: nobody can say

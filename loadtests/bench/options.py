@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.bench.variants import KINDS, NAMES
+from loadtests.bench.variants import KINDS, NAMES, SHARE, sampled_share
 from stack.errors import StackError
 from stack.layout import DEFAULT_RUN_DIR, ROOT
 
@@ -57,11 +57,15 @@ def parser() -> ArgumentParser:
 
 
 def parse(given: Namespace) -> Options:
-    """Return what was given, checked.
+    """Return what was given, checked, as is what the services find in the environment.
 
     Raises:
         OptionError: Something makes no sense.
     """
+    try:
+        sampled_share()
+    except ValueError as error:
+        raise OptionError(f"{SHARE}: {os.environ[SHARE]!r} is no number from 0 to 1") from error
     return Options(
         seconds=_seconds(given.seconds),
         rounds=_number("rounds", given.rounds, 1, 100),

@@ -17,7 +17,7 @@ BARS = {
     ("worker", "on_off"): 0.75,
     ("worker", "telemetry_us"): 80.0,
 }
-"""What DESIGN.md asks for: ratios at least, µs at most."""
+"""What is asked for: ratios at least, µs at most."""
 RATIOS = {"on_bare": ("on", "bare"), "on_off": ("on", "off"), "stock_bare": ("bare_stock", "bare")}
 
 Slices = Mapping[str, Mapping[str, Sequence[Slice]]]

@@ -14,6 +14,7 @@ from stack.servers.backends import python_environment
 from stack.servers.services import OWN_ENDPOINTS
 from stack.spec import Spec
 
+SHARE = "OTEL_TRACES_SAMPLER_ARG"
 KINDS = ("api", "worker")
 NAMES = ("on", "off", "bare", "bare_stock")
 OURS = frozenset({"on", "off"})
@@ -64,10 +65,18 @@ class Variant:
 
 
 def sampled_share() -> float:
-    """Return the share of traces that the environment has the services keep."""
-    if "traceidratio" in os.environ.get("OTEL_TRACES_SAMPLER", ""):
-        return float(os.environ["OTEL_TRACES_SAMPLER_ARG"])
-    return 1.0
+    """Return the share of traces that the environment has the services keep.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if "traceidratio" not in os.environ.get("OTEL_TRACES_SAMPLER", "").lower():
+        return 1.0
+    text = os.environ.get(SHARE) or "1"  # as the standard says
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise ValueError(text)
+    return share
 
 
 def variants(kinds: tuple[str, ...], names: tuple[str, ...], processes: int) -> list[Variant]:

@@ -3,9 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import parseaddr
 
 from stack.chaos.evidence import Evidence, Mail, Record
-from stack.chaos.orders import STOCK
+from stack.chaos.orders import STOCK, address
 from stack.chaos.system import Exit
 
 SETTLED = ("done", "failed")
@@ -83,7 +84,7 @@ def emails(evidence: Evidence) -> dict[str, list[str]]:
     strays = [
         order_id
         for order_id, some in mails.items()
-        if order_id not in settled or any(settled[order_id].key not in mail.recipient for mail in some)
+        if order_id not in settled or any(_astray(settled[order_id], mail) for mail in some)
     ]
     return {
         "emails_missing": [order_id for order_id in settled if order_id not in mails],
@@ -128,6 +129,11 @@ def poison_missing(evidence: Evidence, poisons: Mapping[str, str]) -> list[str]:
         for mark, queue in poisons.items()
         if not any(place == f"{queue}.dlq" and mark in body for place, body in bodies)
     ]
+
+
+def _astray(record: Record, mail: Mail) -> bool:
+    """Whether an email went to somebody else than the order's customer; unknown when its document is gone."""
+    return bool(record.key) and parseaddr(mail.recipient)[1] != address(record.key)
 
 
 def _charges(record: Record) -> int:

@@ -41,6 +41,11 @@ def draw(seed: int, count: int) -> list[NewOrder]:
     ]
 
 
+def address(key: str) -> str:
+    """Return the address of the customer of an order that is placed with this key."""
+    return f"{key}@example.com"
+
+
 def _order(rng: Random, key: str, *, early: bool) -> NewOrder:
     shares = TOKENS if early else {**TOKENS, "tok_outage": 0.0}
     token = rng.choices(list(shares), list(shares.values()))[0] or f"tok_{rng.getrandbits(48):012x}"
@@ -48,5 +53,5 @@ def _order(rng: Random, key: str, *, early: bool) -> NewOrder:
     items = [{"sku": sku, "quantity": rng.randint(1, 5)} for sku in skus]
     if rng.random() < SCARCE_SHARE:
         items.append({"sku": SCARCE, "quantity": rng.randint(1, 3)})
-    customer = {"name": "Ada Lovelace", "email": f"{key}@example.com"}
+    customer = {"name": "Ada Lovelace", "email": address(key)}
     return NewOrder(key, {"customer": customer, "items": items, "payment": {"token": token}})

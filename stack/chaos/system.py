@@ -43,11 +43,12 @@ class System:
         Raises:
             StackError: One does not start; the message has the end of its log.
         """
-        starting = [
-            startup.begin(self.blueprint.specs[name], self.blueprint.layout.run_dir) for name in names
-        ]
-        self.processes.update({one.spec.name: one.process for one in starting})
-        state.save(self.blueprint.layout, self.blueprint.ports, self.processes.values())
+        layout, starting = self.blueprint.layout, list[startup.Starting]()
+        for name in names:
+            starting.append(startup.begin(self.blueprint.specs[name], layout.run_dir))
+            # At once: the next may not begin, and nothing is to be left behind then.
+            self.processes[name] = starting[-1].process
+            state.save(layout, self.blueprint.ports, self.processes.values())
         async with asyncio.TaskGroup() as tasks:
             for one in starting:
                 tasks.create_task(_ready(one))

@@ -6,7 +6,7 @@ from typing import Any
 
 from stack.errors import StackError
 from stack.layout import Layout
-from stack.operators import operator
+from stack.operators import add_operator_arguments, operator
 from stack.progress import DIM, YELLOW, Progress, columns
 
 SCENARIOS = "scenarios"
@@ -19,12 +19,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("action", nargs="?", choices=("list", "on", "off"), default="list", help="what to do (default: list)")
     add("name", nargs="?", help="which; `off` without a name switches all off")
     add("--seconds", type=float, default=900.0, help="when it ends by itself (1 to 3600, default: 900)")
-    add("--json", action="store_true", help="what the api answers, as it is")
-    add(
-        "--api",
-        metavar="URL",
-        help="the api's address (default: the native stack's, or http://127.0.0.1:8000)",
-    )
+    add_operator_arguments(parser)
 
 
 def command(given: Namespace, layout: Layout, progress: Progress) -> int:

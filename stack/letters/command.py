@@ -6,7 +6,7 @@ from typing import Any
 
 from stack.errors import StackError
 from stack.layout import Layout
-from stack.operators import Operator, operator
+from stack.operators import Operator, add_operator_arguments, operator
 from stack.progress import GREEN, YELLOW, Progress, columns
 
 SHOWN_COLUMNS = ("id", "dead_lettered_at", "reason", "attempts", "replays", "correlation_id", "trace_id")
@@ -24,12 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--all", action="store_true", help="replay or discard every letter of the queue")
     add("--limit", type=int, default=20, help="letters to list (1 to 100, default: 20)")
     add("--offset", type=int, default=0, help="letters to pass over")
-    add("--json", action="store_true", help="what the api answers, as it is")
-    add(
-        "--api",
-        metavar="URL",
-        help="the api's address (default: the native stack's, or http://127.0.0.1:8000)",
-    )
+    add_operator_arguments(parser)
 
 
 def command(given: Namespace, layout: Layout, progress: Progress) -> int:

@@ -13,13 +13,18 @@ FINISH_SECONDS = 120.0
 """Users may finish, and every promised order is waited for."""
 
 
+def mark(layout: Layout) -> str:
+    """Return what marks the load tests of a run directory."""
+    return mark_prefix(layout.run_dir, "load")
+
+
 def run_locust(layout: Layout, environment: Mapping[str, str], *, quiet: bool = False) -> int:
     """Run the load tests and return their exit status; on an interrupt they end early, and still report."""
     # A session of its own: Ctrl-C reaches it once, through us. The mark lets `down` end what we left behind.
     process = subprocess.Popen(
         [sys.executable, "-m", "loadtests"],
         cwd=ROOT,
-        env={**environment, MARK: mark_prefix(layout.run_dir, "load")},
+        env={**environment, MARK: mark(layout)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL if quiet else None,
         start_new_session=True,

@@ -1,4 +1,4 @@
-"""Prometheus: scrapes the stack, keeps exemplars, forgets after a day."""
+"""Prometheus: scrapes the stack, keeps exemplars, forgets after a week."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ def spec(
             str(program),
             f"--config.file={file}",
             f"--storage.tsdb.path={directory / 'tsdb'}",
-            "--storage.tsdb.retention.time=1d",
+            "--storage.tsdb.retention.time=7d",
             "--storage.tsdb.retention.size=512MB",
             "--enable-feature=exemplar-storage",
             f"--web.listen-address=127.0.0.1:{port}",

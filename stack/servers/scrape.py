@@ -54,7 +54,9 @@ def _document(source: Path) -> Document:
 def _native(job: Document, targets: Mapping[str, Sequence[str]], source: Path) -> Document:
     name = str(job.get("job_name"))
     if name not in targets:
-        raise StackError(f"{source}: the native stack knows no targets for the job {name!r} (stack/plan.py)")
+        raise StackError(
+            f"{source}: the native stack knows no targets for the job {name!r} (stack/components.py)"
+        )
     kept = {key: value for key, value in job.items() if not key.endswith(("_sd_configs", "static_configs"))}
     labels = [{"labels": group["labels"]} for group in job.get("static_configs") or () if "labels" in group]
     return {**kept, "static_configs": [{"targets": list(targets[name]), **(labels[0] if labels else {})}]}

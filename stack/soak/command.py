@@ -20,7 +20,7 @@ from stack.soak import report
 from stack.soak.options import SHARE, Options, parse
 from stack.soak.report import Soaked
 from stack.soak.samples import Sample, Watcher, sampling, watcher
-from stack.soak.search import STEP_SECONDS, Step, highest, search, step
+from stack.soak.search import Step, highest, search, step, step_seconds
 
 USAGE = 2
 SEARCH_LOOKS = 1.0
@@ -101,7 +101,7 @@ def find(soak: Soak, progress: Progress) -> list[Step]:
     """
 
     def attempt(rate: float) -> Step:
-        found, samples = soak.load(rate, STEP_SECONDS, SEARCH_LOOKS, quiet=True)
+        found, samples = soak.load(rate, step_seconds(rate), SEARCH_LOOKS, quiet=True)
         tried = step(rate, found, samples)
         progress.say("search", report.line(tried), GREEN if tried.held else YELLOW)
         return tried

@@ -1,12 +1,12 @@
 """Whether a system tires: memory, telemetry, durations and queues at the end as after warming up."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import linear_regression, median
 from typing import Any
 
 from stack.components import SERVICES
-from stack.soak.samples import Sample
+from stack.soak.samples import Sample, known
 
 MIB = 2**20
 MAX_GROWTH_SHARE, MAX_GROWTH_BYTES = 0.05, 4 * MIB
@@ -17,6 +17,8 @@ MAX_OUTBOX_AGE = 5.0
 LEAST_WARMING, MOST_WARMING, WARMING_SHARE = 60.0, 120.0, 0.2
 FEWEST = 4
 """Samples, or windows, that say something about a course."""
+MOST_UNKNOWN = 0.1
+"""The share of samples after warming up that may lack a value: a scrape can be late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +42,31 @@ def judge(found: dict[str, Any], samples: Sequence[Sample], seconds: float, rate
     if len(warm) < FEWEST:
         return [Row("samples", str(len(warm)), f"at least {FEWEST}", ok=False)]
     orders = found["orders"]
-    age = max(sample.outbox_age for sample in samples)
-    dropped = max(0.0, samples[-1].dropped - samples[0].dropped)
+    ages = [sample.outbox_age for sample in warm]
+    age = max(known(sample.outbox_age for sample in samples), default=0.0)
+    drops = [sample.dropped for sample in warm]
+    # What is not scraped yet at the start has begun just now.
+    dropped = max(0.0, (known(drops) or [0.0])[-1] - (samples[0].dropped or 0.0))
     return [
         *(memory(name, warm) for name in SERVICES),
-        Row("spans dropped", f"{dropped:.0f}", "0", dropped == 0),
+        evident(Row("spans dropped", f"{dropped:.0f}", "0", dropped == 0), drops),
         p99(found["settled_windows"], seconds),
-        Row("oldest in an outbox", f"{age:.1f} s", f"{MAX_OUTBOX_AGE:g} s", age <= MAX_OUTBOX_AGE),
-        queues(warm, rate),
+        evident(
+            Row("oldest in an outbox", f"{age:.1f} s", f"{MAX_OUTBOX_AGE:g} s", age <= MAX_OUTBOX_AGE), ages
+        ),
+        evident(queues(warm, rate), [sample.waiting for sample in warm]),
         Row("orders lost", str(orders["lost"]), f"0 of {orders['promised']}", orders["lost"] == 0),
         Row("load test", "; ".join(found["broken"]) or "ok", "ok", found["ok"]),
         Row("orders/s", f"{orders['per_second']}", f"90 % of {rate:g}", found["rate_held"]),
     ]
+
+
+def evident(row: Row, values: Sequence[float | None]) -> Row:
+    """Return a row; it fails when Prometheus too often did not know what it is judged by."""
+    there = len(known(values))
+    if len(values) - there <= MOST_UNKNOWN * len(values):
+        return row
+    return replace(row, seen=f"no evidence: known in {there} of {len(values)} samples", ok=False)
 
 
 def memory(name: str, samples: Sequence[Sample]) -> Row:
@@ -79,6 +94,7 @@ def p99(windows: Sequence[dict[str, float]], seconds: float) -> Row:
 
 def queues(samples: Sequence[Sample], rate: float) -> Row:
     """Compare what waits in queues at the end with what waited at first: a second's orders more are many."""
-    third = max(1, len(samples) // 3)
-    first, last = (median(sample.waiting for sample in some) for some in (samples[:third], samples[-third:]))
+    waiting = known(sample.waiting for sample in samples) or [0.0]
+    third = max(1, len(waiting) // 3)
+    first, last = median(waiting[:third]), median(waiting[-third:])
     return Row("waiting in queues", f"{first:.0f}, then {last:.0f}", f"+{rate:.0f}", last <= first + rate)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,22 +16,24 @@ from stack.state import State, load
 
 TIMEOUT_SECONDS = 4.0
 MAX_SAMPLES = 5000
+OUTBOXES = 2
+"""Services that have one: api and worker."""
 WORK = 'queue!~".*[.](dlq|retry[.].*)"'
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look; what Prometheus does not know yet is 0."""
+    """One look; what Prometheus does not know is None."""
 
     second: float
     """Since the start."""
     memory: dict[str, int]
     """Resident bytes, by component."""
-    outbox_age: float
+    outbox_age: float | None
     """Seconds that the oldest entry of all outboxes has waited."""
-    waiting: float
+    waiting: float | None
     """Messages in the work queues that nobody has taken yet."""
-    dropped: float
+    dropped: float | None
     """Spans that were made and not exported, since the services started."""
 
 
@@ -53,15 +55,18 @@ class Watcher:
         ports = "|".join(str(getattr(self.state.ports, name)) for name in SERVICES)
         ours = f'instance=~"127[.]0[.]0[.]1:({ports})"'
         broker = f'instance="127.0.0.1:{self.state.ports.rabbitmq_metrics}"'
+        ages = f"outbox_oldest_age_seconds{{{ours}}}"
+        lost = f'telemetry_spans_total{{{ours},result!="exported"}}'
+        # Of all that have it, or nothing: one that is not scraped may be the one that it is about.
         return Sample(
             second=round(second, 1),
             memory=memory,
-            outbox_age=self._value(f"max(outbox_oldest_age_seconds{{{ours}}})"),
+            outbox_age=self._value(f"max({ages}) and count({ages}) == {OUTBOXES}"),
             waiting=self._value(f"sum(rabbitmq_detailed_queue_messages_ready{{{broker},{WORK}}})"),
-            dropped=self._value(f'sum(telemetry_spans_total{{{ours},result!="exported"}})'),
+            dropped=self._value(f"sum({lost}) and count(count by (instance) ({lost})) == {len(SERVICES)}"),
         )
 
-    def _value(self, expression: str) -> float:
+    def _value(self, expression: str) -> float | None:
         response = httpx2.get(
             f"{self.prometheus}/api/v1/query",
             params={"query": expression},
@@ -69,7 +74,12 @@ class Watcher:
             trust_env=False,
         )
         result = response.raise_for_status().json()["data"]["result"]
-        return float(result[0]["value"][1]) if result else 0.0
+        return float(result[0]["value"][1]) if result else None
+
+
+def known(values: Iterable[float | None]) -> list[float]:
+    """Return the values that there are."""
+    return [value for value in values if value is not None]
 
 
 def watcher(layout: Layout, prometheus: str) -> Watcher:

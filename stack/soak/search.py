@@ -1,13 +1,16 @@
 """The highest rate that is held: step by step until something piles up."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stack.soak.samples import Sample
+from loadtests.options import parse
+from stack.soak.samples import Sample, known
 
 RATES = (10.0, 25.0, 40.0, 60.0, 90.0, 130.0, 190.0, 270.0, 390.0, 550.0)
 STEP_SECONDS = 12
+"""How long a step keeps up its rate, once all users are there."""
 SETTLED_IN = 5.0
 """Seconds after which a step's samples count: Prometheus scrapes every five."""
 MAX_OUTBOX_AGE = 1.0
@@ -34,16 +37,24 @@ class Step:
         return not self.reasons
 
 
+def step_seconds(rate: float) -> int:
+    """Return how long the load test of a step takes: users come first, at high rates for seconds."""
+    return STEP_SECONDS + math.ceil(parse({"LOAD_RATE": f"{rate:g}"}).spawn_seconds)
+
+
 def step(rate: float, found: dict[str, Any], samples: Sequence[Sample]) -> Step:
     """Return what a step came to, by the load test's document and by what was seen meanwhile."""
     counted = [sample for sample in samples if sample.second >= SETTLED_IN]
-    age = max((sample.outbox_age for sample in counted), default=0.0)
-    waiting = max((sample.waiting for sample in counted), default=0.0)
+    ages, waits = known(one.outbox_age for one in counted), known(one.waiting for one in counted)
+    age, waiting = max(ages, default=0.0), max(waits, default=0.0)
+    unknown = [name for name, values in (("outboxes", ages), ("queues", waits)) if not values]
     reasons = list(found["broken"])
     if not found["rate_held"]:
         reasons.append(f"only {found['orders']['per_second']} orders/s were placed")
     if not counted:
         reasons.append("Prometheus did not answer")
+    elif unknown:
+        reasons.append(f"Prometheus knows nothing of {' and '.join(unknown)}")
     if age > MAX_OUTBOX_AGE:
         reasons.append(f"an entry waited {age:.1f} s in an outbox")
     if waiting > rate * MAX_WAITING_SECONDS:

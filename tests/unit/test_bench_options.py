@@ -6,12 +6,15 @@ import pytest
 
 from loadtests.bench.command import main
 from loadtests.bench.options import DEFAULTS, OptionError, Options, parse, parser
+from loadtests.bench.variants import SHARE, sampled_share
 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in DEFAULTS:
         monkeypatch.delenv(f"BENCH_{name.upper()}", raising=False)
+    for name in ("OTEL_TRACES_SAMPLER", SHARE):
+        monkeypatch.delenv(name, raising=False)
 
 
 def given(*arguments: str) -> Options:
@@ -69,6 +72,40 @@ def test_bad_options_are_status_2_and_start_nothing(
     assert main(["--run-dir", str(run_dir), "--rounds", "none"]) == 2
     assert "error: rounds: 'none' is no whole number from 1 to 100" in capsys.readouterr().err
     assert not run_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("sampler", "argument", "share"),
+    [
+        ("", "many", 1),
+        ("always_on", "0.1", 1),
+        ("traceidratio", None, 1),
+        ("traceidratio", "", 1),
+        ("parentbased_traceidratio", "0.1", 0.1),
+        ("PARENTBASED_TRACEIDRATIO", "0", 0),
+    ],
+)
+def test_the_share_of_traces_is_what_the_services_take(
+    monkeypatch: pytest.MonkeyPatch, sampler: str, argument: str | None, share: float
+) -> None:
+    """Without an argument a ratio is 1, as the standard says."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    if argument is not None:
+        monkeypatch.setenv(SHARE, argument)
+    assert sampled_share() == share
+    assert given()
+
+
+@pytest.mark.parametrize("argument", ["many", "2", "-0.1", "nan"])
+def test_a_share_that_is_none_is_refused_before_anything_starts(
+    argument: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the name of its variable, with status 2."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+    monkeypatch.setenv(SHARE, argument)
+    assert main(["--run-dir", str(tmp_path / "bench")]) == 2
+    assert f"error: {SHARE}: '{argument}' is no number from 0 to 1" in capsys.readouterr().err
+    assert not (tmp_path / "bench").exists()
 
 
 def test_a_missing_instrumentation_is_named(

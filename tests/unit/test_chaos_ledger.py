@@ -96,6 +96,10 @@ WRONGS = {
         replace(EVIDENCE, mails=[*EVIDENCE.mails[1:], replace(mail("a"), recipient="key-b@example.com")]),
         {"emails_stray": ["a"]},
     ),
+    "an email to one whose key only begins alike": (
+        replace(EVIDENCE, mails=[*EVIDENCE.mails[1:], replace(mail("a"), recipient="key-a2@example.com")]),
+        {"emails_stray": ["a"]},
+    ),
     "stock sold twice": (
         replace(EVIDENCE, stock={**EVIDENCE.stock, "grinder": 7}),
         {"stock_wrong": [f"grinder: 7 left instead of {STOCK['grinder']}"]},

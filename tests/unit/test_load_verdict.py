@@ -1,12 +1,13 @@
 """Thresholds: what is over one is named, with by how much."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from loadtests.options import parse
 from loadtests.orders import PLAIN, RETRIED
-from loadtests.verdict import ORDER, Entry, Result, broken, rate_held
+from loadtests.verdict import ORDER, Entry, Result, broken, orders_per_second, rate_held
 from tests.unit.load_samples import POST, SETTLED, result
 
 
@@ -62,3 +63,27 @@ def test_the_rate_is_held_when_nine_tenths_were_placed(promised: int, held: bool
     found = result(promised=promised)
     assert rate_held(parse({"LOAD_RATE": "15"}), found) is held
     assert rate_held(parse({"LOAD_RATE": "15", "LOAD_SHAPE": "ramp"}), found)
+
+
+def placed(rate: float, seconds: int, share: float = 1.0) -> Result:
+    """Return what a run comes to whose users, a hundred more a second, place this share of their orders."""
+    users = math.ceil(2 * rate)
+    there = sum(min(users, 100 * (second + 1)) for second in range(seconds))
+    return result(promised=round(share * rate * there / users), seconds=float(seconds))
+
+
+@pytest.mark.parametrize("rate", [10, 50, 60, 190, 550, 2000])
+@pytest.mark.parametrize("after", [2, 12, 60])
+def test_nobody_is_blamed_for_users_who_are_still_coming(rate: float, after: int) -> None:
+    """A perfect api holds every rate, however soon the run ends once all are there; a slow one does not."""
+    options = parse({"LOAD_RATE": str(rate)})
+    seconds = math.ceil(options.spawn_seconds) + after
+    assert orders_per_second(options, placed(rate, seconds)) == pytest.approx(rate, rel=0.04)
+    assert rate_held(options, placed(rate, seconds))
+    assert not rate_held(options, placed(rate, seconds, share=0.85))
+
+
+def test_a_rate_is_not_held_when_not_all_users_came() -> None:
+    """Whatever those placed who did: it was another rate."""
+    assert not rate_held(parse({"LOAD_RATE": "2000"}), placed(2000, 30))
+    assert orders_per_second(parse({}), result(seconds=0.0)) == 0

@@ -3,16 +3,19 @@
 import io
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
+import httpx2
 import pytest
 
+from stack.ports import Ports
 from stack.progress import Progress
 from stack.soak.judge import MIB, judge, memory, p99, queues, warm_up
 from stack.soak.report import Soaked, document, line, show
-from stack.soak.samples import Sample, sampling
-from stack.soak.search import RATES, Step, highest, search, step
+from stack.soak.samples import Sample, Watcher, sampling
+from stack.soak.search import RATES, Step, highest, search, step, step_seconds
+from stack.state import State
 
 Sizes = Callable[[float], float]
 
@@ -34,7 +37,7 @@ def found(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
 
 
 def samples(
-    size: Sizes = lambda _: 80.0, *, waiting: Sizes = lambda _: 3.0, **changes: float
+    size: Sizes = lambda _: 80.0, *, waiting: Sizes = lambda _: 3.0, **changes: float | None
 ) -> list[Sample]:
     """Return ten minutes of samples; sizes in MiB."""
     seconds = [5.0 * n for n in range(1, 121)]
@@ -112,6 +115,64 @@ def test_too_few_samples_prove_nothing() -> None:
     assert [warm_up(seconds) for seconds in (30, 120, 600, 3600)] == [15, 60, 120, 120]
 
 
+def unknown(field: str, when: Callable[[float], bool]) -> list[Sample]:
+    """Return ten minutes of samples, some of which lack a value."""
+    return [
+        Sample(**{**asdict(sample), field: None}) if when(sample.second) else sample for sample in samples()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "row"),
+    [("outbox_age", "oldest in an outbox"), ("waiting", "waiting in queues"), ("dropped", "spans dropped")],
+)
+def test_what_prometheus_does_not_know_is_no_evidence(field: str, row: str) -> None:
+    """From the start, as with telemetry off, or from some time on; one scrape that is late is no matter."""
+    never, gone = unknown(field, lambda _: True), unknown(field, lambda second: second > 500)
+    assert bad(found(), never) == bad(found(), gone) == {row}
+    assert bad(found(), unknown(field, lambda second: second % 60 == 0)) == set()
+    (shown,) = [one for one in judge(found(), never, 600, 30) if not one.ok]
+    assert shown.seen == "no evidence: known in 0 of 97 samples"
+
+
+def test_spans_dropped_before_the_first_scrape_are_this_runs() -> None:
+    """Services that are not scraped yet have just begun."""
+    first, *others = samples()
+    assert bad(found(), [replace(first, dropped=None), *others]) == {"spans dropped"}
+
+
+def test_a_step_without_evidence_is_not_held() -> None:
+    """Whatever the load test says."""
+    blind = [Sample(float(n), {}, None, None, None) for n in range(12)]
+    assert step(30, found(), blind).reasons == ("Prometheus knows nothing of outboxes and queues",)
+    seen = [*blind, Sample(11.5, {}, 0.2, 3, 0)]
+    assert step(30, found(), seen).held
+
+
+def answering(told: list[object], asked: list[str]) -> Callable[..., httpx2.Response]:
+    """Return a Prometheus that finds these samples, whatever it is asked for, and notes that."""
+    body = {"status": "success", "data": {"resultType": "vector", "result": told}}
+
+    def get(url: str, params: dict[str, str], **_: object) -> httpx2.Response:
+        asked.append(params["query"])
+        return httpx2.Response(200, json=body, request=httpx2.Request("GET", url))
+
+    return get
+
+
+def test_a_series_that_is_missing_is_not_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty result says that nobody knows; it is empty, too, when one of the services is not scraped."""
+    looking, asked = Watcher(State(Ports(), ()), "http://prometheus"), list[str]()
+    monkeypatch.setattr(httpx2, "get", answering([], asked))
+    assert looking.look(5) == Sample(5, {}, None, None, None)
+    monkeypatch.setattr(httpx2, "get", answering([{"metric": {}, "value": [1, "0"]}], []))
+    assert looking.look(5) == Sample(5, {}, 0, 0, 0)
+    ages, waiting, dropped = asked
+    assert ages.endswith("== 2")
+    assert "rabbitmq_detailed_queue_messages_ready" in waiting
+    assert dropped.endswith("== 3")
+
+
 def test_a_rate_is_held_when_nothing_piles_up() -> None:
     """Samples of the first seconds are of the step before."""
     quiet = [Sample(float(n), {}, 0.2, 3, 0) for n in range(12)]
@@ -146,6 +207,11 @@ def test_the_search_goes_up_until_something_piles_up(limit: float, tried: list[f
     steps = attempted(limit)
     assert [one.rate for one in steps] == tried
     assert highest(steps) == held
+
+
+def test_a_step_begins_when_all_users_are_there() -> None:
+    """Twelve seconds of the rate itself: a thousand users take ten to come."""
+    assert [step_seconds(rate) for rate in (10, 50, 60, 550)] == [12, 12, 13, 22]
 
 
 def test_looking_goes_on_until_the_block_ends() -> None:

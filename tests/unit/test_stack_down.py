@@ -10,8 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from stack import processes, state
 from stack.layout import ROOT
+from stack.load import locust
+from stack.ports import Ports
+from stack.processes import MARK
 from tests.unit.stack_commands import FakeStack, fake_stack, kill
+from tests.unit.stack_fakes import SLEEPER, program, until
 
 
 @pytest.fixture
@@ -44,6 +49,24 @@ def test_down_without_a_run_directory_makes_none(stack: FakeStack) -> None:
     """Nothing to stop is no error, and leaves no trace."""
     assert stack("down") == 0
     assert not stack.layout.run_dir.exists()
+
+
+@pytest.mark.parametrize("runs", ["nothing", "redis", "no run directory"])
+def test_down_ends_a_load_test_that_was_left_behind(stack: FakeStack, runs: str) -> None:
+    """Its harness was killed; the stack that it was for may be gone, too, or was another's."""
+    if runs == "redis":
+        stack("up", "--only", "redis")
+    elif runs == "nothing":
+        stack.layout.run_dir.mkdir()
+    command = [sys.executable, "-c", SLEEPER]
+    left = subprocess.Popen(command, env={**os.environ, MARK: locust.mark(stack.layout)})  # noqa: S603 - fixed
+    try:
+        until(lambda: left.pid in stack.left_over())
+        assert stack("down") == 0
+        assert left.poll() == -signal.SIGKILL
+    finally:
+        left.kill()
+        left.wait()
 
 
 def test_restart_gives_a_component_its_port_again(stack: FakeStack) -> None:
@@ -97,6 +120,19 @@ def test_status_as_json_can_be_read_by_programs(stack: FakeStack, capsys: pytest
     assert row["pid"] == stack.running()["redis"].pid
     assert 0 <= row["uptime"] < 60
     assert row["memory"] > 1_000_000
+
+
+def test_status_shows_what_is_no_component_of_a_stack(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A node of a cluster, or a variant of a benchmark: it runs, and nobody can say how it is."""
+    node = processes.start(program(stack.layout.run_dir, SLEEPER, name="rabbitmq-1"), stack.layout.run_dir)
+    state.save(stack.layout, Ports(), [node])
+    assert stack("status") == 1
+    _, row, _ = capsys.readouterr().out.splitlines()
+    assert row.split()[:4] == ["rabbitmq-1", "running", "unknown", str(node.pid)]
+    kill(node)
+    assert stack("status") == 3
 
 
 def test_the_command_line_can_be_asked_for_help() -> None:

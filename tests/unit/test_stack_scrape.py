@@ -1,5 +1,6 @@
 """The native scrape configuration has the same jobs as `prometheus.yml`, at other addresses."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,11 @@ def test_rule_files_and_the_receiver_of_alerts_are_the_given_ones(tmp_path: Path
 
 
 def test_a_job_without_an_address_is_an_error_that_names_it(tmp_path: Path) -> None:
-    """A job that is only in compose would otherwise be missing natively, and nobody would know why."""
-    with pytest.raises(StackError, match="no targets for the job 'mailpit'"):
+    """A job that is only in compose would otherwise be missing natively; it says where to add it."""
+    with pytest.raises(StackError, match="no targets for the job 'mailpit'") as error:
         derived(tmp_path, {"scrape_configs": [{"job_name": "mailpit"}]}, api=["127.0.0.1:1"])
+    [place] = re.findall(r"\((stack/.*)\)", str(error.value))
+    assert f"def {scrape_targets.__name__}(" in (ROOT / place).read_text()
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "{"])

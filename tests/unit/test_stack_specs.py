@@ -14,7 +14,7 @@ from stack import components
 from stack.components import Plan
 from stack.layout import ROOT, Layout
 from stack.ports import Ports
-from stack.servers import backends, grafana, jaeger, loki, rabbitmq, services, users
+from stack.servers import backends, grafana, jaeger, loki, prometheus, rabbitmq, services, users
 from stack.servers.rabbitmq_cluster import Listeners, cluster
 from stack.spec import Spec
 
@@ -169,6 +169,15 @@ def test_spinning_threads_can_be_turned_off_for_a_benchmark() -> None:
     name = "RABBITMQ_SCHEDULER_BUSY_WAIT_THRESHOLD"
     assert node({}).environment[name] == "very_short"
     assert node({name: "none"}).environment[name] == "none"
+
+
+def test_prometheus_keeps_as_much_time_as_composes() -> None:
+    """Objectives look back three days; only its size may be less."""
+    spec = prometheus.spec(Path("/bin/prometheus"), 9, Path("/data"), {}, {})
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]["command"]
+    [kept] = [argument for argument in compose if "retention.time" in argument]
+    assert kept in spec.command
+    assert any("retention.size" in argument for argument in spec.command)
 
 
 def test_jaeger_is_told_its_addresses() -> None:

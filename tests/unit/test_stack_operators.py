@@ -1,0 +1,42 @@
+"""Operators' commands: where they ask, and what they say when they cannot."""
+
+from argparse import ArgumentParser
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stack import operators
+from stack.cli import main
+from stack.drills import scenarios
+from stack.letters import command as letters
+
+
+@pytest.mark.parametrize("add", [scenarios.add_arguments, letters.add_arguments])
+def test_every_command_is_told_alike_whom_to_ask(
+    add: Callable[[ArgumentParser], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one declaration: what it says of the default is where operators ask."""
+    monkeypatch.setattr(operators, "COMPOSE_API", "http://compose")
+    monkeypatch.setenv("COLUMNS", "200")
+    parser = ArgumentParser()
+    add(parser)
+    given = parser.parse_args([])
+    assert (given.json, given.api) == (False, None)
+    given = parser.parse_args(["--json", "--api", "http://api"])
+    assert (given.json, given.api) == (True, "http://api")
+    assert "(default: the native stack's, or http://compose)" in parser.format_help()
+
+
+@pytest.mark.parametrize("command", ["scenario", "dead-letters"])
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:abc", "http://[::1", "http://", "nowhere", "http://a..b"]
+)
+def test_an_address_that_is_none_is_an_error_in_one_line(
+    command: str, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rather than a traceback."""
+    assert main([command, "--run-dir", str(tmp_path), "--api", address]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: no answer from the api at {address.rstrip('/')}: ")
+    assert told.count("\n") == 1
