@@ -1,4 +1,4 @@
-"""Histograms and counters whose hot path is a few additions, collected as prometheus-client's own are.
+"""Metrics whose hot path is a few additions, collected as prometheus-client's own are.
 
 prometheus-client looks its children up by label with a lock, and validates and renders an exemplar at each
 observation, of which a scrape sees the last one of each bucket. Here an exemplar is a reference to the span's
@@ -123,6 +123,26 @@ class Count:
         metric.add_sample(f"{metric.name}_total", labels, self._value, exemplar=_exemplar(self._seen))
 
 
+class Level:
+    """One series of a gauge that goes up and down by one."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self._value = 0
+
+    def up(self) -> None:
+        """Count one that came."""
+        self._value += 1
+
+    def down(self) -> None:
+        """Count one that went."""
+        self._value -= 1
+
+    def samples(self, metric: Metric, labels: dict[str, str]) -> None:
+        """Add how many there are."""
+        metric.add_sample(metric.name, labels, self._value)
+
+
 def _exemplar(seen: Seen | None) -> Exemplar | None:
     if seen is None:
         return None
@@ -152,3 +172,8 @@ def counter(
 ) -> Family[Count]:
     """Register a counter; `_total` is appended to its name."""
     return Family(registry, lambda: Metric(name, documentation, "counter"), labels, Count)
+
+
+def level(registry: CollectorRegistry, name: str, documentation: str, labels: Sequence[str]) -> Family[Level]:
+    """Register a gauge of how many there are at a time."""
+    return Family(registry, lambda: Metric(name, documentation, "gauge"), labels, Level)

@@ -114,8 +114,18 @@ class LeanSpan(Span):
 
     def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
         """Set several attributes."""
+        kept = self.attributes
+        count = len(kept) + len(attributes)
+        if (
+            self.end_time is None
+            and type(kept) is dict
+            and kept.keys().isdisjoint(attributes)
+            and self.origin.bounds.are_plain(count, attributes, attributes.values())
+        ):
+            kept.update(attributes)
+            return
         for key, value in attributes.items():
-            self.set_attribute(key, value)
+            self.set_attribute(str(key), value)  # as the SDK does, here alone
 
     def update_name(self, name: str) -> None:
         """Give the span another name."""

@@ -71,6 +71,15 @@ def attributes_one_by_one(tracer: Tracer) -> None:
     span.end()
 
 
+def attributes_together(tracer: Tracer) -> None:
+    """Set new ones, old ones, and more than some limits allow."""
+    span = tracer.start_span("s", attributes={"a": 1})
+    several: list[Any] = [{"b": 2, "c": "c" * 9}, {"c": 3, "d": True}, {"e": 5, "f": 6.5}, STRANGE]
+    for more in several:
+        span.set_attributes(more)
+    span.end()
+
+
 def events(tracer: Tracer) -> None:
     """Add more events than some limits allow."""
     span = tracer.start_span("s")
@@ -158,6 +167,7 @@ USES: list[Use] = [
     plain_attributes,
     attributes_at_the_start,
     attributes_one_by_one,
+    attributes_together,
     events,
     links,
     statuses,

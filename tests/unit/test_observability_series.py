@@ -1,11 +1,11 @@
-"""Our histograms and counters beside prometheus-client's: the same samples for the same observations."""
+"""Our metrics beside prometheus-client's: the same samples for the same observations."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
-from observability.series import counter, durations
+from observability.series import counter, durations, level
 from tests.unit.recorder import Recorder
 
 BUCKETS = (0.005, 0.1, 1, 2.5)
@@ -43,6 +43,22 @@ def test_counters_count_alike() -> None:
         family.at(kind, "here").add(number)
         counts.labels(kind, "here").inc(number)
     assert shown(ours) == shown(theirs)
+
+
+def test_levels_go_up_and_down_alike() -> None:
+    """What came and went is no longer there."""
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    family = level(ours, "works", "Works.", ["kind"])
+    gauge = Gauge("works", "Works.", ["kind"], registry=theirs)
+    for kind, ups, downs in (("hard", 3, 1), ("easy", 1, 1)):
+        for _ in range(ups):
+            family.at(kind).up()
+            gauge.labels(kind).inc()
+        for _ in range(downs):
+            family.at(kind).down()
+            gauge.labels(kind).dec()
+    assert shown(ours) == shown(theirs)
+    assert generate_latest(ours) == generate_latest(theirs)
 
 
 def test_without_labels_the_series_exists_from_the_start() -> None:
