@@ -10,7 +10,7 @@ from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry
 
-from observability.correlation import accept, correlated
+from observability.correlation import Correlated, accept
 from observability.messaging import (
     OPERATION_LABELS,
     RABBITMQ,
@@ -27,7 +27,7 @@ from observability.messaging import (
 from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds
 from observability.propagation import extract, inject
 from observability.series import counter
-from observability.spans import failed, inside
+from observability.spans import Inside, failed
 
 log = structlog.get_logger("observability.messaging")
 
@@ -89,7 +89,7 @@ class ConsumerMiddleware:
             producer = extract(trace_context(delivery.headers))
             span = self._start(delivery, producer, identifier)
             began = perf_counter()
-            with correlated(identifier), inside(span, producer):
+            with Correlated(identifier), Inside(span, producer):
                 try:
                     settlement = await process(delivery)
                 except BaseException as error:  # above all a cancellation: nothing was settled

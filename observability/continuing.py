@@ -7,10 +7,10 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
 
-from observability.correlation import accept, correlated
+from observability.correlation import Correlated, accept
 from observability.messaging import trace_context
 from observability.propagation import extract
-from observability.spans import failed, inside
+from observability.spans import Inside, failed
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def continued(
         links=[Link(asked)] if asked.is_valid else [],
         attributes={**attributes, "correlation_id": identifier},
     )
-    with correlated(identifier), inside(span, parent):
+    with Correlated(identifier), Inside(span, parent):
         try:
             yield
         except BaseException as error:

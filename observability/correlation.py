@@ -1,8 +1,6 @@
 """The correlation id: one for all that a client's request sets off, in every service."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from secrets import token_hex
 
@@ -32,14 +30,25 @@ def accept(*candidates: str | None) -> str:
     return token_hex(16)
 
 
-@contextmanager
-def correlated(identifier: str) -> Iterator[None]:
-    """Make an id the one of everything that happens inside the block."""
-    token = _current.set(identifier)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+class Correlated:
+    """Makes an id the one of everything that happens inside the block.
+
+    A class, as a generator for each request costs several times as much.
+    """
+
+    __slots__ = ("_identifier", "_token")
+
+    def __init__(self, identifier: str) -> None:
+        """Keep the id."""
+        self._identifier = identifier
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+        self._token = _current.set(self._identifier)
+
+    def __exit__(self, *_: object) -> None:
+        """End it, however it ends."""
+        _current.reset(self._token)
 
 
 def context_headers() -> dict[str, str]:

@@ -9,19 +9,17 @@ from time import perf_counter
 from typing import Any, TypeAlias
 
 import structlog
-from opentelemetry import trace
-from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from observability.correlation import accept, correlated
+from observability.correlation import Correlated, accept
 from observability.metrics import exemplar, seconds
 from observability.propagation import extract
 from observability.redaction import redact_text
 from observability.series import level
-from observability.spans import failed
+from observability.spans import Inside, failed
 
 log = structlog.get_logger("observability.http")
 
@@ -79,7 +77,7 @@ class ServerMiddleware:
         headers = request_headers(scope)
         identifier = accept(headers.get("x-correlation-id"), headers.get("x-request-id"))
         exchange = _Exchange(send, identifier)
-        with correlated(identifier):
+        with Correlated(identifier):
             if self._enabled and scope["path"] not in UNTRACED:
                 await self._observed(scope, receive, exchange, headers)
             else:
@@ -98,22 +96,19 @@ class ServerMiddleware:
         )
         active = self._active.at(scope.get("scheme", "http"), method)
         active.up()
-        # What `inside` does, without a generator.
-        token = attach(trace.set_span_in_context(span, parent))
-        try:
-            await self._app(scope, receive, exchange)
-        except Exception as error:
-            failed(span, error)
-            exchange.raised = True
-            if exchange.status < SERVER_ERROR:  # else whoever answered has logged it
-                log.exception("request failed")
-            if not exchange.status:
-                raise
-        finally:
-            active.down()
-            self._finish(span, scope, method, exchange)
-            detach(token)
-            span.end()
+        with Inside(span, parent):
+            try:
+                await self._app(scope, receive, exchange)
+            except Exception as error:
+                failed(span, error)
+                exchange.raised = True
+                if exchange.status < SERVER_ERROR:  # else whoever answered has logged it
+                    log.exception("request failed")
+                if not exchange.status:
+                    raise
+            finally:
+                active.down()
+                self._finish(span, scope, method, exchange)
 
     def _finish(self, span: Span, scope: Scope, method: str, exchange: "_Exchange") -> None:
         route = getattr(scope.get("route"), "path", None)

@@ -1,8 +1,7 @@
 """Spans around plain async functions."""
 
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -49,31 +48,39 @@ def traced(
         @wraps(function)
         async def run(*args: P.args, **kwargs: P.kwargs) -> R:
             span = tracer.start_span(name, kind=kind, attributes=attributes)
-            # What `trace.use_span` does, without a generator.
-            token = attach(trace.set_span_in_context(span))
-            try:
-                return await function(*args, **kwargs)
-            except BaseException as error:
-                failed(span, error)
-                raise
-            finally:
-                detach(token)
-                span.end()
+            with Inside(span):
+                try:
+                    return await function(*args, **kwargs)
+                except BaseException as error:
+                    failed(span, error)
+                    raise
 
         return run
 
     return decorate
 
 
-@contextmanager
-def inside(span: Span, parent: Context) -> Iterator[None]:
-    """Make a span the current one, together with its parent's baggage, and end it on leaving."""
-    token = attach(trace.set_span_in_context(span, parent))
-    try:
-        yield
-    finally:
-        detach(token)
-        span.end()
+class Inside:
+    """Makes a span the current one, beside what else is in a context, and ends it on leaving.
+
+    By default in the context at hand. It is what `trace.use_span` does, without a generator.
+    """
+
+    __slots__ = ("_context", "_span", "_token")
+
+    def __init__(self, span: Span, context: Context | None = None) -> None:
+        """Keep both; with the parent's context a message's baggage comes along."""
+        self._span = span
+        self._context = context
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+        self._token = attach(trace.set_span_in_context(self._span, self._context))
+
+    def __exit__(self, *_: object) -> None:
+        """End it, however it ends."""
+        detach(self._token)
+        self._span.end()
 
 
 def failed(span: Span, error: BaseException) -> None:

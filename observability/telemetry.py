@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from observability.consuming import ConsumerMiddleware
 from observability.continuing import continued
-from observability.correlation import accept, correlated
+from observability.correlation import Correlated, accept
 from observability.http import Expected, ServerMiddleware
 from observability.instruments import Instruments
 from observability.lines import DELAY_SECONDS, Lines
@@ -142,7 +142,7 @@ class Telemetry:
 
 
 async def _correlated(process: Process[In, Settled], delivery: In) -> Settled:
-    with correlated(accept(delivery.correlation_id)):
+    with Correlated(accept(delivery.correlation_id)):
         return await process(delivery)
 
 

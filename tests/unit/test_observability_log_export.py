@@ -10,7 +10,7 @@ import structlog
 from opentelemetry import trace
 
 from observability import Telemetry, TelemetrySettings, setup
-from observability.correlation import correlated
+from observability.correlation import Correlated
 from tests.unit.exported_logs import ENDPOINT, Start, logging_restored, starting
 from tests.unit.otlp_collector import Collector, running_collector
 from tests.unit.recorder import Recorder, span_id, trace_id
@@ -54,7 +54,7 @@ def test_lines_of_ours_and_of_libraries_arrive_with_who_speaks(collector: Collec
 def test_a_record_joins_its_line_its_span_and_its_order(collector: Collector, start: Start) -> None:
     """From any of them the others are found: same time, same trace and span, same correlation id."""
     exporting, recorder = start(collector.logs_url), Recorder()
-    with correlated("checkout-42"), recorder.within():
+    with Correlated("checkout-42"), recorder.within():
         structlog.get_logger().info("order accepted")
     exporting.export.shutdown()
     [record], [line], span = collector.received[0].records, exporting.written(), recorder.span()

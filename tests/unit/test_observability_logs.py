@@ -11,7 +11,7 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from observability.correlation import correlated
+from observability.correlation import Correlated
 from observability.logs import configure_logs
 from tests.unit.recorder import Recorder, span_id, trace_id
 
@@ -72,7 +72,7 @@ def test_every_line_says_who_speaks_and_when(logged: Lines, speak: Callable[...,
 def test_lines_carry_the_ids_of_the_work_at_hand(logged: Lines, speak: Callable[..., None]) -> None:
     """Correlation id, trace and span: under these the line is found from everywhere else."""
     recorder = Recorder()
-    with correlated("checkout-42"), recorder.within():
+    with Correlated("checkout-42"), recorder.within():
         speak("hello")
     speak("afterwards")
     inside, outside = logged()
@@ -144,7 +144,7 @@ def test_what_is_written_is_redacted(logged: Lines) -> None:
 
 def test_fields_cannot_pretend_to_be_another_service(logged: Lines) -> None:
     """What every line carries wins over what a line says; a line's own ids win over the context's."""
-    with correlated("checkout-42"):
+    with Correlated("checkout-42"):
         speak_ours("hello", service="worker", correlation_id="of-the-message")
     [line] = logged()
     assert (line["service"], line["correlation_id"]) == ("api", "of-the-message")
