@@ -9,7 +9,8 @@ from rich.table import Table
 from stack.demo.traces import COLOURS
 from stack.demo.waiting import wait_for
 
-SERVICES = ("api", "worker", "notifier")
+LAST = {"api": "request", "worker": "message processed", "notifier": "message processed"}
+"""Each service's last event about an order."""
 SHOWN_ELSEWHERE = {
     "timestamp",
     "level",
@@ -24,15 +25,15 @@ SHOWN_ELSEWHERE = {
 }
 
 
-def lines_of(logs: Path, correlation_id: str, last: str) -> list[dict[str, Any]]:
-    """Return the lines as soon as the one with the last event is there."""
+def lines_of(logs: Path, correlation_id: str) -> list[dict[str, Any]]:
+    """Return an order's lines as soon as the last one of each service is there: each writes by itself."""
 
     def look() -> list[dict[str, Any]] | None:
-        lines = [line for service in SERVICES for line in _lines(logs / f"{service}.log", correlation_id)]
-        done = any(line["event"] == last for line in lines)
+        lines = [line for service in LAST for line in _lines(logs / f"{service}.log", correlation_id)]
+        done = LAST.items() <= {(line["service"], line["event"]) for line in lines}
         return sorted(lines, key=lambda line: line["timestamp"]) if done else None
 
-    return wait_for(f"the log line '{last}' of {correlation_id}", look)
+    return wait_for(f"the last log line of each service about {correlation_id}", look)
 
 
 def _lines(path: Path, correlation_id: str) -> list[dict[str, Any]]:

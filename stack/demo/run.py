@@ -34,7 +34,7 @@ def show(
         first = place(api, PLAIN)
         rest = [place(api, story) for story in STORIES[1:]]
         settled(api, first)
-        lines = logs.lines_of(logs_directory, first.correlation_id, "email sent")
+        lines = logs.lines_of(logs_directory, first.correlation_id)
         spans = traces.trace_with(endpoints["traces"], lines[0]["trace_id"], "send email")
         _title(
             console,
@@ -93,6 +93,6 @@ def _show_orders(console: Console, ended: Sequence[Settled]) -> None:
 
 def _show_retry(console: Console, endpoints: Endpoints, logs_directory: Path, retried: Placed) -> None:
     _title(console, "A retry, in the same trace")
-    lines = logs.lines_of(logs_directory, retried.correlation_id, "email sent")
+    lines = logs.lines_of(logs_directory, retried.correlation_id)
     spans = traces.trace_with(endpoints["traces"], lines[0]["trace_id"], "send email")
     console.print(traces.tree(lines[0]["trace_id"], spans))

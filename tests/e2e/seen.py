@@ -3,14 +3,18 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from observability.lines import DELAY_SECONDS
 from tests.servers import eventually
 
 SERVICES = ("api", "worker", "notifier")
+WRITTEN_SECONDS = 5 * DELAY_SECONDS
+"""After so long a line has been written, however busy the machine is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,11 @@ class Span:
     failed: bool
     attributes: dict[str, Any]
     links: tuple[str, ...]
+
+
+def _age(lines: list[dict[str, Any]]) -> float:
+    """Return how many seconds ago the last of some lines was noted."""
+    return (datetime.now(UTC) - datetime.fromisoformat(lines[-1]["timestamp"])).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,8 @@ class Seen:
     ) -> list[Any]:
         """Return all services' log lines of a correlation id or of its trace, in the order of their times.
 
-        A line that had only one of the two would be found by it, and be seen to lack the other.
+        A line that had only one of the two would be found by it, and be seen to lack the other. Each service
+        writes its lines a moment later: once the last is so old, those before it have been written.
         """
 
         async def look() -> list[dict[str, Any]] | None:
@@ -60,7 +70,7 @@ class Seen:
             marks = {correlation_id, *(line["trace_id"] for line in named if "trace_id" in line)}
             found = [line for name in SERVICES for line in self._lines(name, *marks)]
             found.sort(key=lambda line: line["timestamp"])
-            return found if complete(found) else None
+            return found if complete(found) and _age(found) > WRITTEN_SECONDS else None
 
         return await eventually(look)
 
