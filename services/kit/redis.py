@@ -75,6 +75,7 @@ def redis_client(url: str, *, timeout: float = REQUEST_TIMEOUT_SECONDS, connecti
         socket_connect_timeout=timeout,
         retry=Retry(NoBackoff(), 1, (ConnectionError,)),
         decode_responses=True,
+        encoding_errors="backslashreplace",  # what is not UTF-8 is not ours, and must end nothing
         driver_info=None,  # else each connection begins with two commands that our users may not give
     )
     pool.connection_class = RESET_MEANS_LOST.get(pool.connection_class, pool.connection_class)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from aio_pika.abc import AbstractChannel
@@ -26,6 +26,8 @@ BLOCK_MS = 1_000
 PAUSE_SECONDS = 0.5
 CHECK_UNFINISHED_SECONDS = 2.0
 DRAIN_SECONDS = 5.0
+TRIES = 2
+"""So often a channel may break over an event alone before the event is put off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Relay:
     app_id: str
     instance: str
     instrument: Callable[[PublishBatch], PublishBatch] = lambda publish: publish
+    _tries: dict[str, int] = field(default_factory=dict)
+    """By entry: how often it was sent alone since the channel broke, of those that did not arrive."""
 
     async def run(self) -> None:
         """Relay until cancelled; a broker or a Redis that is away delays entries and loses none."""
@@ -59,7 +63,7 @@ class Relay:
         try:
             async with asyncio.timeout(DRAIN_SECONDS), self.broker.channel() as channel:
                 publish = await self._publisher(channel)
-                await self._send(publish, await self.outbox.take_back(self.instance, count=BATCH))
+                await self._resend(publish)
                 while messages := await self.outbox.take(self.instance, count=BATCH, block_ms=1):
                     await self._send(publish, messages)
                 await self.outbox.forget_relay(self.instance)
@@ -71,8 +75,7 @@ class Relay:
         return self.instrument(publisher(channel, exchange.name, event(self.app_id)))
 
     async def _relay(self, publish: PublishBatch) -> None:
-        # What this relay had in hand when it last lost its channel goes first.
-        await self._send(publish, await self.outbox.take_back(self.instance, count=BATCH))
+        await self._resend(publish)
         clock = asyncio.get_running_loop().time
         checked = clock()
         while True:
@@ -81,6 +84,26 @@ class Relay:
                 checked = clock()
             await self._send(publish, await self.outbox.take(self.instance, count=BATCH, block_ms=BLOCK_MS))
 
+    async def _resend(self, publish: PublishBatch) -> None:
+        """Send what this relay had in hand when it last lost its channel, one by one.
+
+        One of them may have been the reason: the broker answers some messages by closing the channel or the
+        connection. Such a one is put off after two tries: it stays, is seen in the outbox's age, and is tried
+        again with every take-over; the others must not wait for it.
+        """
+        messages = await self.outbox.take_back(self.instance, count=BATCH)
+        for gone in self._tries.keys() - {message.entry for message in messages}:
+            del self._tries[gone]
+        for message in messages:
+            tries = self._tries.get(message.entry, 0)
+            if tries < TRIES:
+                self._tries[message.entry] = tries + 1
+                await self._send(publish, [message], pause=0)
+                del self._tries[message.entry]
+            elif tries == TRIES:
+                self._tries[message.entry] = tries + 1
+                log.error("event put off: the channel breaks over it", **_named(message))
+
     async def _take_over(self, publish: PublishBatch) -> None:
         start, done = "0-0", False
         while not done:
@@ -88,7 +111,9 @@ class Relay:
             await self._send(publish, messages)
             done = start == "0-0"
 
-    async def _send(self, publish: PublishBatch, messages: Sequence[Outgoing]) -> None:
+    async def _send(
+        self, publish: PublishBatch, messages: Sequence[Outgoing], *, pause: float = PAUSE_SECONDS
+    ) -> None:
         if not messages:
             return
         errors = await publish(messages)
@@ -103,7 +128,7 @@ class Relay:
         if failed:
             # Unroutable, not to be encoded, or the queue is full: the entry stays, is seen in the outbox's
             # age, and is tried again with the next take-over; the others must not wait for it.
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause)
 
 
 def _is_lost(error: BaseException) -> bool:
@@ -120,11 +145,13 @@ async def relaying(lifetime: Lifetime, relay: Relay) -> AsyncIterator[None]:
 
 
 def _warn(message: Outgoing, error: BaseException) -> None:
-    log.warning(
-        "publish failed",
-        correlation_id=message.correlation_id,
-        message_id=message.message_id,
-        routing_key=message.routing_key,
-        error=describe(error),
+    log.warning("publish failed", error=describe(error), **_named(message))
+
+
+def _named(message: Outgoing) -> dict[str, str]:
+    return {
+        "correlation_id": message.correlation_id,
+        "message_id": message.message_id,
+        "routing_key": message.routing_key,
         **trace_fields(message.headers),
-    )
+    }

@@ -102,6 +102,38 @@ async def test_what_cannot_be_sent_at_all_does_not_hold_up_the_rest(
     assert (await outbox.backlog()).entries == 2
 
 
+async def test_an_event_that_breaks_the_channel_does_not_hold_up_the_rest(
+    redis: Redis, channel: AbstractChannel, broker: Broker
+) -> None:
+    """The broker closes the channel over a `CC` that is no list; what goes with it arrives."""
+    await declare_subscription(channel, SUBSCRIPTION)
+    outbox = outbox_of(redis)
+    await add(redis, outbox, "m-1")
+    breaking = {"type": "test.happened.v1", "message_id": "m-2", "body": "{}", "CC": "no list"}
+    await redis.xadd(outbox.stream, breaking)  # type: ignore[arg-type]  # a dict of texts is one of fields
+    for number in (3, 4):
+        await add(redis, outbox, f"m-{number}")
+    async with relaying(Relay(outbox, broker, "test", "relay-1")):
+        async with asyncio.timeout(15):
+            ids = set[str | None]()
+            while not ids >= {"m-1", "m-3", "m-4"}:
+                ids.add((await message_in(channel, "test.queue")).message_id)
+        await add(redis, outbox, "m-5")
+        assert (await message_in(channel, "test.queue")).message_id == "m-5"
+    assert "m-2" not in ids
+    assert (await outbox.backlog()).entries == 1
+
+
+async def test_what_is_no_text_ends_nothing(redis: Redis, channel: AbstractChannel, broker: Broker) -> None:
+    """A body that is not UTF-8 goes out as what can be read of it: who gets it sets it aside."""
+    await declare_subscription(channel, SUBSCRIPTION)
+    outbox = outbox_of(redis)
+    entry = {"type": "test.happened.v1", "message_id": "m-1", "body": b"{\xff}"}
+    await redis.xadd(outbox.stream, entry)  # type: ignore[arg-type]  # as above
+    async with relaying(Relay(outbox, broker, "test", "relay-1")):
+        assert (await message_in(channel, "test.queue")).body == b"{\\xff}"
+
+
 async def test_entries_of_a_relay_that_died_are_taken_over(
     redis: Redis, channel: AbstractChannel, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from services.kit.dead_letters import DeadLetters
 from services.kit.letters import dead_letter
 from services.kit.lifetime import Lifetime
 from services.kit.messages import Outgoing
-from services.kit.relay import Relay
+from services.kit.relay import TRIES, Relay
 from services.kit.topology import Subscription, TopologyConflictError
 from tests.unit.fakes import Channel, Incoming
 from tests.unit.rare_lines import Emit, failing
@@ -93,6 +93,18 @@ async def ended_while_busy() -> None:
     busy.cancel()
 
 
+async def put_off() -> None:
+    """Relay an event over which every channel breaks."""
+
+    async def publish(_: object) -> list[BaseException | None]:
+        return [GONE]
+
+    one = relay(None)
+    for _ in range(TRIES + 1):
+        with suppress(ConnectionError):
+            await one._resend(publish)  # noqa: SLF001 - what a relay begins with
+
+
 def lost(monkeypatch: pytest.MonkeyPatch) -> Emit:
     """Return what connects, and is cut off at once."""
 
@@ -153,4 +165,5 @@ def rare(monkeypatch: pytest.MonkeyPatch) -> dict[str, Emit]:
         "outbox relay interrupted": relay(None).run,
         "outbox not drained": relay(GONE).drain,
         "publish failed": relay(None).drain,
+        "event put off: the channel breaks over it": put_off,
     }
