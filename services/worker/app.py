@@ -29,7 +29,7 @@ from services.kit.relay import Relay, relaying
 from services.kit.scenarios import Scenarios
 from services.kit.topology import Subscription, waiting_messages
 from services.worker.faults import BROKER_DOWN, CONSUMER_STOPPED, outages, slow_or_hanging
-from services.worker.handlers import Ports, UnknownOrderError, abandon, fulfil
+from services.worker.handlers import DamagedOrderError, Ports, UnknownOrderError, abandon, fulfil
 from services.worker.messages import ORDER_CREATED, OrderCreated, Unusable
 from services.worker.metrics import count_swept, measure_charges, measure_settled
 from services.worker.open_orders import OpenOrders
@@ -118,15 +118,15 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         try:
             order = Unusable.model_validate_json(body).data
             await abandon(order, reason, ports=ports)
-        except (ValidationError, UnknownOrderError):
-            # No order that we know: the dead letter is all there is to keep.
+        except (ValidationError, UnknownOrderError, DamagedOrderError):
+            # No order that can be failed: the dead letter is all there is to keep.
             return
 
     process = recoverable(
         OrderCreated.model_validate_json,
         partial(fulfil, ports=ports),
         give_up=give_up,
-        hopeless=(UnknownOrderError,),
+        hopeless=(UnknownOrderError, DamagedOrderError),
     )
     open_orders = OpenOrders(redis, scripts, outbox, stuck_after=settings.stuck_after_seconds)
     sweeper = SweeperPorts(
@@ -146,7 +146,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         routing_keys=ORDERS.routing_keys,
         outcomes=("done", "failed", "duplicate"),
         retries=(*RETRY_REASONS, "payment_unavailable"),
-        dead_letters=(*DEAD_LETTER_REASONS, "unknown_order"),
+        dead_letters=(*DEAD_LETTER_REASONS, "unknown_order", "damaged_order"),
     )
     return Parts(store, seen, sweeper)
 

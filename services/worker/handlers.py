@@ -20,6 +20,10 @@ class UnknownOrderError(Exception):
     """A message tells of an order that was never accepted."""
 
 
+class DamagedOrderError(Exception):
+    """What is kept of an order is not of its kind."""
+
+
 class PaymentDeclinedError(Exception):
     """The provider refused for good."""
 
@@ -69,7 +73,7 @@ async def fulfil(event: OrderCreated, *, ports: Ports) -> str:
     """Bring an order to its end and return it in one word: `done`, `failed` or `duplicate`.
 
     Raises:
-        UnknownOrderError: No retry can help.
+        UnknownOrderError, DamagedOrderError: No retry can help.
         PaymentUnavailableError: Try again later.
     """
     order = event.data

@@ -1,19 +1,17 @@
 """Orders that are not settled, in Redis: by when somebody should look after them, and their events."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, JsonValue, ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
 from services.kit.messages import now_ms
 from services.kit.outbox import Outbox
 from services.kit.redis import RunScript
 from services.worker.messages import OrderReference, Unusable, UnusableData
-from services.worker.store import OPEN, event_key, order_key, status_key
-from services.worker.sweeper import DamagedOrderError, OpenOrder, Swept
+from services.worker.store import OPEN, damaged, event_key, order_key, status_key
+from services.worker.sweeper import OpenOrder, Swept
 
 MOST_SWEEPS = 3
 
@@ -49,7 +47,7 @@ class OpenOrders:
         fields = self._outbox.fields(event["type"], event["message_id"], event["body"]) if event else []
         keys = [status_key(order.order_id), event_key(order.order_id), OPEN, self._outbox.stream]
         arguments = [order.order_id, now_ms(), self._stuck_after_ms, MOST_SWEEPS, *fields]
-        with _damaged():
+        with damaged():
             swept: Swept = await self._run("sweep", keys, arguments)
         return swept
 
@@ -62,21 +60,10 @@ class OpenOrders:
         try:
             return Unusable.model_validate_json(order.event.get("body", "")).data
         except ValidationError:
-            with _damaged():
+            with damaged():
                 document = await self._redis.get(order_key(order.order_id)) or "{}"
             customer = Document.model_validate_json(document).customer
             return UnusableData(order_id=order.order_id, customer=customer)
-
-
-@contextmanager
-def _damaged() -> Iterator[None]:
-    """Tell a key of another type from a Redis that refuses."""
-    try:
-        yield
-    except ResponseError as error:
-        if "WRONGTYPE" not in str(error):
-            raise
-        raise DamagedOrderError(str(error)) from error
 
 
 def _usable(event: Any) -> Mapping[str, str]:  # noqa: ANN401 - whatever lies under the key

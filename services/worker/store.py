@@ -1,15 +1,17 @@
 """Orders and stock in Redis, as fulfilment sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from services.kit.ids import uuid7
 from services.kit.outbox import Outbox
 from services.kit.redis import RunScript
-from services.worker.handlers import STUCK, Final, Reservation, Settled, UnknownOrderError
+from services.worker.handlers import STUCK, DamagedOrderError, Final, Reservation, Settled, UnknownOrderError
 from services.worker.messages import OrderCreatedData, OrderOutcome, OrderReference, OutcomeData
 
 STOCK = "stock"
@@ -20,6 +22,17 @@ OPEN = "orders:open"
 def now() -> str:
     """Return the time as RFC 3339 in UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@contextmanager
+def damaged() -> Iterator[None]:
+    """Tell a key of another type from a Redis that refuses."""
+    try:
+        yield
+    except ResponseError as error:
+        if "WRONGTYPE" not in str(error):
+            raise
+        raise DamagedOrderError(str(error)) from error
 
 
 class FulfilmentStore:
@@ -40,16 +53,17 @@ class FulfilmentStore:
             await pipeline.execute()
 
     async def reserve(self, order: OrderCreatedData) -> Reservation:
-        """See `Ports.reserve`; raises `UnknownOrderError`."""
+        """See `Ports.reserve`; raises `UnknownOrderError` or `DamagedOrderError`."""
         items = [field for item in order.items for field in (item.sku, item.quantity)]
         keys = [status_key(order.order_id), _reservation(order.order_id), STOCK]
-        state: Reservation | Literal["unknown"] = await self._run("reserve", keys, [now(), *items])
+        with damaged():
+            state: Reservation | Literal["unknown"] = await self._run("reserve", keys, [now(), *items])
         if state == "unknown":
             raise UnknownOrderError(f"order {order.order_id} was never accepted")
         return state
 
     async def settle(self, order: OrderReference, status: Final, reason: str | None) -> Settled:
-        """See `Ports.settle`; raises `UnknownOrderError`."""
+        """See `Ports.settle`; raises `UnknownOrderError` or `DamagedOrderError`."""
         order_id = order.order_id
         event = outcome(order, status, reason)
         keys = [
@@ -66,7 +80,8 @@ class FulfilmentStore:
         # No message would come back to give the payment back: the sweeper itself has to, before it closes.
         closed = "" if reason == STUCK else order_id
         arguments: list[Any] = [status, event.occurred_at, reason or "", self._retention, closed, *fields]
-        stands, first, accepted_at = await self._run("settle", keys, arguments)
+        with damaged():
+            stands, first, accepted_at = await self._run("settle", keys, arguments)
         if stands == "unknown":
             raise UnknownOrderError(f"order {order_id} was never accepted")
         return Settled(stands, first == 1, accepted_at)

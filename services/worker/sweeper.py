@@ -12,7 +12,7 @@ from typing import Literal
 
 import structlog
 
-from services.worker.handlers import STUCK, UnknownOrderError
+from services.worker.handlers import STUCK, DamagedOrderError, UnknownOrderError
 from services.worker.messages import OrderReference
 
 log = structlog.get_logger(__name__)
@@ -20,12 +20,6 @@ log = structlog.get_logger(__name__)
 Swept = Literal["not_due", "settled", "unknown", "told_again", "exhausted", "failed"]
 """What became of an open order; `unknown` when Redis has forgotten its status, `exhausted` when telling its
 event again did not help, `failed` when a sweeper failed it and its payment may not be given back."""
-
-
-class DamagedOrderError(Exception):
-    """What Redis keeps of an order is not of its kind."""
-
-
 DAMAGED = (DamagedOrderError, UnknownOrderError, ValueError)
 BATCH = 100
 BACKLOG = 100

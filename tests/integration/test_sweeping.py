@@ -17,9 +17,11 @@ from services.api.store import OrderStore
 from services.kit.ids import uuid7
 from services.kit.outbox import Outbox
 from services.kit.redis import load_scripts
+from services.worker.handlers import DamagedOrderError
+from services.worker.messages import OrderReference
 from services.worker.open_orders import MOST_SWEEPS, OpenOrders
 from services.worker.store import OPEN, FulfilmentStore, order_key, status_key
-from services.worker.sweeper import DamagedOrderError, OpenOrder, Swept
+from services.worker.sweeper import OpenOrder, Swept
 from tests.servers import entries
 
 API, WORKER = (Path(str(package.__file__)).parent / "lua" for package in (services.api, services.worker))
@@ -29,8 +31,8 @@ NEW = NewOrder.model_validate(EXAMPLE)
 class World:
     """An accepted order whose message never arrived, and who looks after it."""
 
-    def __init__(self, redis: Redis) -> None:
-        """Compose the two services around a Redis; every order is due at once, and again at once."""
+    def __init__(self, redis: Redis, *, stuck_after: float = 0) -> None:
+        """Compose the two services around a Redis; orders are due at once, by default again at once."""
         self.redis = redis
         headers = {"correlation_id": "c-1", "traceparent": "t-1"}
         accepting = Outbox(redis, "api", context=lambda: headers)
@@ -39,7 +41,7 @@ class World:
         store = OrderStore(redis, load_scripts(redis, API), accepting, **bounds, look_after=-1)
         self.place = partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
         scripts = load_scripts(redis, WORKER)
-        self.open = OpenOrders(redis, scripts, outbox, stuck_after=0)
+        self.open = OpenOrders(redis, scripts, outbox, stuck_after=stuck_after)
         self.fulfilment = FulfilmentStore(redis, scripts, outbox, retention=60)
 
     async def sweep(self) -> list[Swept]:
@@ -131,6 +133,21 @@ async def test_a_key_of_another_type_is_a_damaged_order(redis: Redis) -> None:
     await redis.hset(order_key(placed.order.id), "what", "?")
     with pytest.raises(DamagedOrderError):
         await world.open.reference(OpenOrder(placed.order.id, {}))
+
+
+async def test_a_damaged_order_is_not_the_first_for_ever(redis: Redis) -> None:
+    """There may be as many as a sweep takes; those behind them have their turn, too."""
+    world = World(redis, stuck_after=60)
+    placed = await world.place(NEW, None)
+    await redis.set(status_key(placed.order.id), "what?")
+    [order] = await world.open.due(10)
+    with pytest.raises(DamagedOrderError):
+        await world.open.sweep(order)
+    assert await world.open.due(10) == []
+    with pytest.raises(DamagedOrderError):
+        await world.fulfilment.settle(
+            OrderReference(order_id=placed.order.id, customer={}), "failed", "stuck"
+        )
 
 
 async def test_two_sweepers_tell_an_order_once(redis: Redis) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 from structlog.testing import capture_logs
 
-from services.worker.handlers import UnknownOrderError
+from services.worker.handlers import DamagedOrderError, UnknownOrderError
 from services.worker.messages import OrderReference
-from services.worker.sweeper import BACKLOG, DamagedOrderError, OpenOrder, SweeperPorts, Swept, sweep_orders
+from services.worker.sweeper import BACKLOG, OpenOrder, SweeperPorts, Swept, sweep_orders
 
 ORDER = OpenOrder("o-1", {"correlation_id": "c-1"})
 

@@ -6,6 +6,8 @@
 -- have died before the payment was given back)
 local due = redis.call('ZSCORE', KEYS[3], ARGV[1])
 if not due or tonumber(due) > tonumber(ARGV[2]) then return 'not_due' end
+-- First of all the next look: an order whose status is no hash ends here, and must not be the first for ever.
+redis.call('ZADD', KEYS[3], tonumber(ARGV[2]) + tonumber(ARGV[3]), ARGV[1])
 local state = redis.call('HMGET', KEYS[1], 'status', 'sweeps')
 if not state[1] or state[1] == 'done' then
   redis.call('ZREM', KEYS[3], ARGV[1])
