@@ -26,6 +26,7 @@ from observability.messaging import (
 )
 from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds
 from observability.propagation import extract, inject
+from observability.redaction import redact_text
 from observability.series import counter
 from observability.spans import Inside, failed
 
@@ -158,7 +159,7 @@ def _attributes(delivery: IncomingMessage, identifier: str) -> dict[str, Attribu
         "messaging.operation.type": OPERATION,
         "messaging.destination.name": destination(delivery.exchange, delivery.routing_key, delivery.queue),
         "messaging.rabbitmq.destination.routing_key": delivery.routing_key,
-        "messaging.message.id": delivery.message_id or "",
+        "messaging.message.id": redact_text(delivery.message_id or ""),
         "messaging.message.conversation_id": identifier,
         "messaging.message.body.size": len(delivery.body),
         "orderscope.delivery.attempt": delivery.attempt,

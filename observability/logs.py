@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import BinaryIO
 
 import orjson
@@ -15,6 +16,8 @@ from structlog.typing import EventDict, WrappedLogger
 from observability.correlation import correlation_id
 from observability.lines import Entry, Lines
 from observability.redaction import redact, redact_text
+
+log = structlog.get_logger(__name__)
 
 _FIRST = ("timestamp", "level", "service", "event", "correlation_id", "trace_id", "span_id")
 """What a reader looks for stands first."""
@@ -65,6 +68,14 @@ def configure_logs(
     for name in ("opentelemetry.baggage.propagation", "opentelemetry.trace.span"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return lines
+
+
+def uncaught(kind: type[BaseException], error: BaseException, trace_back: TracebackType | None) -> None:
+    """Say as a line what ends the process, in place of `sys.excepthook`, which prints it in its own way."""
+    if not isinstance(error, Exception):
+        sys.__excepthook__(kind, error, trace_back)
+        return
+    log.critical("process failed", exc_info=(kind, error, trace_back))
 
 
 class _Handler(logging.Handler):

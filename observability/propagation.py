@@ -12,6 +12,11 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 _STANDARD_FIELDS = {"traceparent", "tracestate", "baggage"}
+MAX_TRACESTATE = 512
+"""Characters that everybody must be able to pass on; it is in every span, so a longer one is left out.
+
+https://www.w3.org/TR/trace-context/#tracestate-limits
+"""
 _EMPTY = Context()
 _FLAGS = [TraceFlags(number) for number in range(256)]
 # https://www.w3.org/TR/trace-context/#traceparent-header-field-values: version 00, no all-zero ids
@@ -27,6 +32,8 @@ class _Known:
 
 def extract(headers: Mapping[str, str]) -> Context:
     """Return the context that a message's or a request's headers carry, and nothing else."""
+    if len(headers.get("tracestate", "")) > MAX_TRACESTATE:
+        headers = {name: value for name, value in headers.items() if name != "tracestate"}
     if not _standard() or "baggage" in headers or "tracestate" in headers:
         return propagate.extract(headers, context=Context())
     header = headers.get("traceparent")

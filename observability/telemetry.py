@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from observability.http import Expected, ServerMiddleware
 from observability.instruments import Instruments
 from observability.lines import DELAY_SECONDS, Lines
 from observability.log_export import LogExport, log_export
-from observability.logs import configure_logs
+from observability.logs import configure_logs, uncaught
 from observability.messaging import In, Out, Process, PublishBatch, Settled
 from observability.metrics import metrics_route, new_registry
 from observability.producing import PublisherMiddleware
@@ -186,6 +187,7 @@ def _configure_logs(constant: Mapping[str, str], level: str, export: LogExport |
         constant, level, export=export.write if export else None, delay_seconds=DELAY_SECONDS
     )
     structlog.configure(cache_logger_on_first_use=True)  # a process sets its logs up once
+    sys.excepthook = uncaught
     return lines
 
 

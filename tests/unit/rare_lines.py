@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from observability.batch import Batches, Limits
 from observability.http import ServerMiddleware
+from observability.logs import uncaught
 from services.api.dead_letters import dead_letters_router
 from services.api.follow import Followers, changes
 from services.api.http import http_api
@@ -98,6 +99,12 @@ async def sweeping_what_is_no_order() -> None:
     await sweep_orders(replace(World("exhausted").ports(), reference=failing(ValueError("no id"))))
 
 
+async def a_bug_that_ends_it_all() -> None:
+    """Have an error leave the program."""
+    error = ZeroDivisionError("a bug")
+    uncaught(type(error), error, None)
+
+
 async def taking_what_is_no_event() -> None:
     """Take an entry of the outbox that lacks what every event has."""
 
@@ -149,6 +156,7 @@ RARE: dict[str, Emit] = {
     "order stuck for good, giving it up": sweeping_for_the_last_time,
     "order cannot be swept": sweeping_what_is_no_order,
     "sweep put off: orders wait for their turn": sweeping_put_off,
+    "process failed": a_bug_that_ends_it_all,
     "outbox entry unusable": taking_what_is_no_event,
     "giving up failed, trying again": giving_up_in_vain,
     "redis not ready": lambda: retrying(failing(RedisError("gone")), Lifetime()),
