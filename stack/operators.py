@@ -49,7 +49,9 @@ class Operator:
             )
             body = answer.json()
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-            raise StackError(f"no answer from the api at {self.api}: {error!r}") from error
+            raise StackError(
+                f"no answer from the api at {self.api}: {error!r}; does it run? `make stack-up` starts it"
+            ) from error
         if answer.status_code >= ERROR:
             raise StackError(complaint(body))
         return body

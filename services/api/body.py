@@ -64,7 +64,11 @@ def _problem(error: ValidationError) -> ProblemError:
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     if problems[0]["type"] == "json_invalid":
         return ProblemError(400, "malformed-json", problems[0]["msg"])
+    # A wrong item ends the list, which is then said to lack items, too; and is called by its Python type.
+    within = {p["loc"][0] for p in problems if len(p["loc"]) > 1}
+    told = [p for p in problems if p["type"] != "too_short" or p["loc"][0] not in within]
     fields = [
-        InvalidField(location=".".join(map(str, p["loc"])), message=p["msg"]) for p in problems[:MAX_ERRORS]
+        InvalidField(location=".".join(map(str, p["loc"])), message=p["msg"].replace("Tuple", "List"))
+        for p in told[:MAX_ERRORS]
     ]
     return ProblemError(422, "validation", "the order is not valid", errors=fields)

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Mapping
 
@@ -17,6 +16,7 @@ from stack.locking import interruptible, uninterrupted
 from stack.progress import Progress
 from stack.up import up
 
+LOOK_SECONDS = 1.0
 SILENT = {
     "TELEMETRY": {"off"},
     "OTEL_SDK_DISABLED": {"true"},
@@ -46,7 +46,7 @@ def command(layout: Layout, progress: Progress) -> int:
             if failure is None:
                 _addresses(layout, progress)
             if failure is None and sys.stdout.isatty():
-                _serve(progress)
+                _serve(layout, progress)
     except StackError as error:
         failure = str(error)
     finally:
@@ -75,9 +75,11 @@ def _addresses(layout: Layout, progress: Progress) -> None:
             progress.write(f"  {line}")
 
 
-def _serve(progress: Progress) -> None:
+def _serve(layout: Layout, progress: Progress) -> None:
     progress.write("Serving; Ctrl-C stops everything")
     try:
-        threading.Event().wait()
+        while state.load(layout):
+            time.sleep(LOOK_SECONDS)
+        progress.write("The stack was stopped by another command")
     except KeyboardInterrupt:
         progress.write()

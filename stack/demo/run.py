@@ -51,7 +51,7 @@ def show(
     _show_retry(console, endpoints, logs_directory, rest[0])
     _title(console, "The email that arrived")
     console.print(mail.panel(mail.email_about(endpoints["mail"], first.id)))
-    _title(console, "A poison message, set aside; the worker goes on")
+    _title(console, "A poison message, set aside; the worker goes on (its letter is discarded after this)")
     console.print(letters.table(letter))
     _title(console, "The numbers")
     console.print(metrics.table(metrics.read(endpoints, dead_letters=letter.depth)))

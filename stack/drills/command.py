@@ -24,6 +24,7 @@ from stack.layout import ROOT, Layout, write_atomically
 from stack.locking import interruptible, uninterrupted
 from stack.operators import Operator, operator
 from stack.progress import Progress
+from stack.servers import rules
 from stack.up import up
 
 TIMEOUT_SECONDS = 10.0
@@ -86,6 +87,10 @@ async def _all(
             quick = await prometheus.quick(client, where.prometheus)
         except httpx2.HTTPError as error:
             raise StackError(f"no answer from Prometheus at {where.prometheus}: {error!r}") from error
+        if rules.pace(os.environ) != 1 and not quick:
+            raise StackError(
+                "this stack runs at its normal pace: `make stack-down`, then DRILL_FAST=1 starts its own"
+            )
         pace = QUICK if quick else AS_WRITTEN
         told = (
             "windows and waits 60 times shorter"

@@ -14,6 +14,8 @@ DASHBOARDS = ROOT / "grafana" / "dashboards"
 RATE_INTERVAL = "20s"
 """What Grafana makes of `$__rate_interval` for a scrape every 5 s."""
 QUICK_SECONDS = 10
+FRESH_SECONDS = 30
+"""Rules are evaluated every few seconds."""
 
 
 async def quick(client: httpx2.AsyncClient, prometheus: str) -> bool:
@@ -32,8 +34,10 @@ async def active(client: httpx2.AsyncClient, prometheus: str, alert: Alert, *sta
         f'severity="{alert.severity}"',
         f'alertstate=~"{"|".join(states)}"',
     ]
-    selector = ", ".join([*labels, *([alert.labels] if alert.labels else [])])
-    return bool(await _series(client, prometheus, f"ALERTS{{{selector}}}"))
+    series = f"ALERTS{{{', '.join([*labels, *([alert.labels] if alert.labels else [])])}}}"
+    # What a Prometheus that was stopped left behind would be there for five minutes.
+    query = f"{series} and time() - timestamp({series}) < {FRESH_SECONDS}"
+    return bool(await _series(client, prometheus, query))
 
 
 async def value(client: httpx2.AsyncClient, prometheus: str, panel: Panel) -> float | None:

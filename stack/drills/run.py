@@ -91,7 +91,10 @@ async def run(drill: Drill, bench: Bench) -> Result:
             try:
                 result = await _drill(drill, bench, result)
             except BaseException as error:
-                bench.progress.say(drill.name, f"broken off: {_text(error)}", RED)
+                if isinstance(
+                    error, Exception
+                ):  # not an interrupt: what follows may fail, too, and hide this
+                    bench.progress.say(drill.name, f"broken off: {_text(error)}", RED)
                 await _clean(drill, bench, since)
                 raise
         return replace(result, accepted=clients.accepted)
