@@ -1,10 +1,12 @@
 """One command at a time, and every command can be interrupted."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,16 +59,43 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("interrupts", [signal.default_int_handler, signal.SIG_IGN])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_to_end_goes_through_every_finally(number: signal.Signals) -> None:
-    """As Ctrl-C does; before and after, the process is as it was."""
+def test_a_signal_to_end_goes_through_every_finally(number: signal.Signals, interrupts: Any) -> None:  # noqa: ANN401 - a handler
+    """As Ctrl-C does, also in a shell's background job; before and after, the process is as it was."""
     inherited = signal.signal(number, signal.SIG_DFL)  # ignored, where the tests themselves run under nohup
+    keyboard = signal.signal(signal.SIGINT, interrupts)
     try:
-        with pytest.raises(KeyboardInterrupt, match=number.name), interruptible():
+        with pytest.raises(KeyboardInterrupt), interruptible():
             os.kill(os.getpid(), number)
         assert signal.getsignal(number) is signal.SIG_DFL
     finally:
         signal.signal(number, inherited)
+        signal.signal(signal.SIGINT, keyboard)
+
+
+def test_a_signal_to_end_ends_asynchronous_work_in_order() -> None:
+    """Its tasks are cancelled inside their loop, as asyncio does for Ctrl-C, and not torn down with it."""
+    left: list[str] = []
+
+    async def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+            left.append("in order")
+            raise
+
+    inherited = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    keyboard = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), interruptible():
+            asyncio.run(work())
+    finally:
+        signal.signal(signal.SIGTERM, inherited)
+        signal.signal(signal.SIGINT, keyboard)
+    assert left == ["in order"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
