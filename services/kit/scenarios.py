@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 KEY = "scenarios"
 """The Redis hash: a scenario's name and the Unix time, in seconds, at which it ends."""
 WATCH_SECONDS = 0.5
+MAX_SECONDS = 3600.0
+"""How long a scenario may last."""
+CLOCKS_DIFFER_SECONDS = 60.0
+"""How far the clock of whoever switched one on may be ahead."""
 PROVIDER = "orderscope-scenarios"
 REQUESTED = "requested"
 """The attribute of the evaluation context that names what the work at hand asks for."""
@@ -123,9 +127,10 @@ class Scenarios:
 
 
 def ends(found: Mapping[Any, Any]) -> dict[str, float]:
-    """Return, of a hash in Redis, what has not ended yet; a value that is no time is over."""
+    """Return, of a hash in Redis, what has not ended yet; a value that is no such time is over."""
     now = time.time()
-    return {name: until for name, text in found.items() if (until := _time(text)) > now}
+    latest = now + MAX_SECONDS + CLOCKS_DIFFER_SECONDS
+    return {name: until for name, text in found.items() if now < (until := _time(text)) <= latest}
 
 
 def _time(text: str) -> float:
