@@ -23,7 +23,7 @@ from services.api.browsers import for_browsers
 from services.api.cache import OrderCache
 from services.api.catalogue import CATALOGUE
 from services.api.dead_letters import dead_letters_router
-from services.api.dependencies import RateLimit, address_limit, operator
+from services.api.dependencies import RateLimit, operator, operator_limit
 from services.api.faults import BROKER_DOWN, MEMORY_LEAK, SPIKE, Leak, blocking, disturbed, spike, stampede
 from services.api.follow import Followers
 from services.api.http import http_api
@@ -154,7 +154,8 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     counted = count_decisions(instruments)
     decide = counted(spike(limiter.decide, crowded.decide, scenarios.on))
     # Who ends a spike must not be kept out by it.
-    operators_only = [address_limit(counted(limiter.decide)), operator(settings.operator_token)]
+    token = settings.operator_token
+    operators_only = [operator_limit(counted(limiter.decide), token), operator(token)]
     return http_api(
         [
             orders_router(orders, RateLimit(decide, settings.keys())),

@@ -25,6 +25,8 @@ OPERATOR_TOKEN = HTTPBearer(
     scheme_name="operator", description="`OPERATOR_TOKEN` of the api's settings.", auto_error=False
 )
 
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(OPERATOR_TOKEN)]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RateLimit:
@@ -67,11 +69,16 @@ def _client(keys: ApiKeys, key: str | None) -> tuple[str | None, bool]:
         return None, False
 
 
-def address_limit(decide: Decide) -> Callable[..., Awaitable[None]]:
-    """Return the dependency that counts a request against its address, where API keys have no say."""
+def operator_limit(decide: Decide, expected: str) -> Callable[..., Awaitable[None]]:
+    """Return the dependency that counts a request of the operators' routes, where API keys have no say.
 
-    async def limited(request: Request, response: Response) -> None:
-        response.headers.update(await _passed(decide, _address(request)))
+    The holder of the operator token is a client of its own, everyone else an address: strangers, who may
+    share it (a proxy's), must not lock operators out.
+    """
+
+    async def limited(request: Request, response: Response, credentials: Credentials) -> None:
+        counted = "operator" if _is_operator(credentials, expected) else _address(request)
+        response.headers.update(await _passed(decide, counted))
 
     return limited
 
@@ -93,17 +100,19 @@ def _address(request: Request) -> str:
 def operator(expected: str) -> Callable[..., Awaitable[None]]:
     """Return the dependency that lets only the holder of the operator token pass (RFC 6750).
 
-    It belongs behind `address_limit`, which then bounds how often a token can be guessed.
+    It belongs behind `operator_limit`, which counts refusals.
     """
 
-    async def authorized(
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(OPERATOR_TOKEN)],
-    ) -> None:
-        # Starlette reads headers as Latin-1: encoded so, they are the bytes that were sent.
-        sent = credentials.credentials.encode("latin-1") if credentials else b""
-        if not expected or not hmac.compare_digest(sent, expected.encode()):
+    async def authorized(credentials: Credentials) -> None:
+        if not _is_operator(credentials, expected):
             raise ProblemError(
                 401, "unauthorized", "the operator token is needed", headers={"WWW-Authenticate": "Bearer"}
             )
 
     return authorized
+
+
+def _is_operator(credentials: HTTPAuthorizationCredentials | None, expected: str) -> bool:
+    # Starlette reads headers as Latin-1: encoded so, they are the bytes that were sent.
+    sent = credentials.credentials.encode("latin-1") if credentials else b""
+    return bool(expected) and hmac.compare_digest(sent, expected.encode())

@@ -10,7 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.api.orders import IdempotencyConflictError, OutboxFullError, UnknownProductError
+from services.api.orders import (
+    DamagedOrderError,
+    IdempotencyConflictError,
+    OutboxFullError,
+    UnknownProductError,
+)
 from services.api.problems import Ids, InvalidField, ProblemError, problem_response
 from services.kit.errors import describe
 
@@ -34,6 +39,11 @@ def outbox_full(_: Exception) -> ProblemError:
     """Too much waits for the broker."""
     log.error("outbox full")
     return ProblemError(503, "outbox-full", "too many orders wait to be processed", headers=RETRY_SOON)
+
+
+def damaged_order(_: Exception) -> ProblemError:
+    """Asking again does not help; the store has logged which order it is."""
+    return ProblemError(500, "order-damaged", "what is stored of this order cannot be read")
 
 
 def idempotency_conflict(_: Exception) -> ProblemError:
@@ -72,6 +82,7 @@ def unexpected(error: Exception) -> ProblemError:
 TRANSLATIONS: dict[type[Exception], Callable[[Exception], ProblemError]] = {
     RedisError: store_unavailable,
     OutboxFullError: outbox_full,
+    DamagedOrderError: damaged_order,
     IdempotencyConflictError: idempotency_conflict,
     UnknownProductError: unknown_product,
     RequestValidationError: invalid_request,

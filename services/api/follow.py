@@ -11,6 +11,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from services.api.cache import SETTLED
+from services.api.orders import DamagedOrderError
 from services.api.schemas import OrderStatus, StatusChange
 from services.api.store import status_key
 from services.kit.errors import describe
@@ -120,6 +121,8 @@ async def changes(
                 log.warning("status not readable", error=describe(error))
                 await asyncio.sleep(HEARTBEAT_SECONDS)
                 continue
+            except DamagedOrderError:
+                return  # whoever asks again is told
             history = status.history if status else []
             for number, change in enumerate(history[seen:], seen + 1):
                 yield number, change

@@ -31,6 +31,10 @@ class OutboxFullError(Exception):
     """Too many events wait for the broker: no order can be promised now."""
 
 
+class DamagedOrderError(Exception):
+    """What is stored of an order is no order, whoever overwrote it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Idempotency:
     """A client's key, and what tells its order from others."""

@@ -9,13 +9,12 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
 from services.api.problems import ProblemError, documented
-from services.kit.scenarios import Switches
+from services.kit.scenarios import MAX_SECONDS, Switches
 
 log = structlog.get_logger(__name__)
 
 Dependency = Callable[..., Awaitable[None]]
 DEFAULT_SECONDS = 900.0
-MAX_SECONDS = 3600.0
 
 SCENARIOS: Mapping[str, str] = {
     "payment-slow": "The payment provider takes 8 s for each charge.",

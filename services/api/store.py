@@ -1,23 +1,35 @@
 """Orders in Redis: what the api writes once, and reads."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import structlog
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from services.api.messages import OrderCreated
-from services.api.orders import Idempotency, IdempotencyConflictError, OutboxFullError, Placed
+from services.api.orders import (
+    DamagedOrderError,
+    Idempotency,
+    IdempotencyConflictError,
+    OutboxFullError,
+    Placed,
+)
 from services.api.schemas import Order, OrderDocument, OrderPage, OrderStatus, StatusChange
 from services.kit.ids import first_uuid7
 from services.kit.messages import now_ms
 from services.kit.outbox import Outbox
 from services.kit.redis import RunScript
 
+log = structlog.get_logger(__name__)
+
 LISTING = "orders"
 OPEN = "orders:open"
 """Orders that are not settled, by when (ms of Unix time) the worker's sweeper is to look after them."""
 STATUSES = ("pending", "processing", "done", "failed")
+DAMAGED = (ResponseError, ValueError)
+"""What reading an order ends in whose key is of another type, or its value no such document."""
 
 
 def order_key(order_id: str) -> str:
@@ -95,47 +107,89 @@ class OrderStore:
         return Placed(OrderDocument.model_validate_json(stored) if replayed else order, replayed)
 
     async def order(self, order_id: str) -> Order | None:
-        """Return an order with its status."""
-        return (await self._orders([order_id]))[0]
+        """Return an order with its status.
+
+        Raises:
+            DamagedOrderError: What is stored is no order.
+        """
+        [order] = await self._orders([order_id])
+        if isinstance(order, DamagedOrderError):
+            raise order
+        return order
 
     async def status(self, order_id: str) -> OrderStatus | None:
-        """Return an order's status with its history."""
-        fields: dict[str, str] = await _hash(self._redis, status_key(order_id))
-        if not fields:
-            return None
-        reason = fields.get("reason")
-        history = [
-            StatusChange(status=status, at=fields[status], reason=reason if status == "failed" else None)
-            for status in STATUSES
-            if status in fields
-        ]
-        return OrderStatus.model_validate(
-            {"id": order_id, "status": fields["status"], "reason": reason, "history": history}
-        )
+        """Return an order's status with its history.
+
+        Raises:
+            DamagedOrderError: What is stored is no status.
+        """
+        try:
+            fields = await _hash(self._redis, status_key(order_id))
+            return _status(order_id, fields) if fields else None
+        except DAMAGED as error:
+            raise _damage(order_id, error) from None
 
     async def page(self, limit: int, cursor: str | None) -> OrderPage:
-        """Return up to `limit` orders, newest first, older than the cursor (an order's id)."""
+        """Return up to `limit` orders, newest first, older than the cursor (an order's id).
+
+        One that is damaged is left out: it must not hide the others.
+        """
         highest = f"({cursor}" if cursor else "+"
         ids: Any = await self._redis.zrange(
             LISTING, highest, "-", desc=True, bylex=True, offset=0, num=limit + 1
         )
-        orders = [order for order in await self._orders(ids[:limit]) if order is not None]
+        orders = [order for order in await self._orders(ids[:limit]) if isinstance(order, Order)]
         return OrderPage(items=orders, next_cursor=ids[limit - 1] if len(ids) > limit else None)
 
-    async def _orders(self, ids: Sequence[str]) -> list[Order | None]:
+    async def _orders(self, ids: Sequence[str]) -> list[Order | DamagedOrderError | None]:
         async with self._redis.pipeline(transaction=False) as pipeline:
             for order_id in ids:
-                pipeline.get(order_key(order_id))
-                pipeline.hmget(status_key(order_id), ["status", "reason"])
-            replies = await pipeline.execute()
-        return [_order(document, state) for document, state in zip(replies[::2], replies[1::2], strict=True)]
+                # As bytes: one value that is no UTF-8 would break the whole pipeline.
+                pipeline.execute_command("GET", order_key(order_id), NEVER_DECODE=True)
+                pipeline.execute_command("HMGET", status_key(order_id), "status", "reason", NEVER_DECODE=True)
+            replies = await pipeline.execute(raise_on_error=False)
+        return [_order(*found) for found in zip(ids, replies[::2], replies[1::2], strict=True)]
 
 
-def _order(document: str | None, state: Sequence[str | None]) -> Order | None:
-    if document is None or state[0] is None:
+def _order(order_id: str, document: Any, state: Any) -> Order | DamagedOrderError | None:  # noqa: ANN401 - replies
+    try:
+        return _parsed(_told(document), _told(state))
+    except DAMAGED as error:
+        return _damage(order_id, error)
+
+
+def _told(reply: Any) -> Any:  # noqa: ANN401 - any reply but an error
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
+
+
+def _parsed(document: bytes | None, state: Sequence[bytes | None]) -> Order | None:
+    status, reason = (value and value.decode() for value in state)
+    if document is None or status is None:
         return None
     fields = OrderDocument.model_validate_json(document).model_dump()
-    return Order.model_validate({**fields, "status": state[0], "reason": state[1]})
+    return Order.model_validate({**fields, "status": status, "reason": reason})
+
+
+def _status(order_id: str, fields: Mapping[str, str]) -> OrderStatus:
+    reason = fields.get("reason")
+    history = [
+        StatusChange(status=status, at=fields[status], reason=reason if status == "failed" else None)
+        for status in STATUSES
+        if status in fields
+    ]
+    return OrderStatus.model_validate(
+        {"id": order_id, "status": fields.get("status"), "reason": reason, "history": history}
+    )
+
+
+def _damage(order_id: str, error: Exception) -> DamagedOrderError:
+    """Log that an order is damaged; raise what is no damage of an order, but Redis' own trouble."""
+    if isinstance(error, ResponseError) and not str(error).startswith("WRONGTYPE"):
+        raise error
+    log.error("order damaged", order_id=order_id, error=type(error).__name__)
+    return DamagedOrderError(order_id)
 
 
 async def _hash(redis: Redis, key: str) -> dict[str, str]:

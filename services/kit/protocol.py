@@ -29,6 +29,8 @@ HEAD_TIMEOUT_SECONDS = 10.0
 class BoundedProtocol(HttpToolsProtocol):
     """Answers 431 or 408 where uvicorn would go on reading for ever, and 400 as a problem."""
 
+    _running: Any = None
+    """The cycle that an application was last started for; behind it others may wait."""
     _deadline: TimerHandle | None = None
     _refusal = BROKEN
     """What it means when the parser gives up."""
@@ -47,8 +49,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more."""
+        """Expect nothing more, and tell who is answering: uvicorn tells only the request that came last."""
         self._in_time()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -113,6 +118,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        self._running = cycle
         chosen: Any = _overloaded if app is service_unavailable else app
         super()._start_asgi_task(cycle, chosen)
 

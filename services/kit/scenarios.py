@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 KEY = "scenarios"
 """The Redis hash: a scenario's name and the Unix time, in seconds, at which it ends."""
 WATCH_SECONDS = 0.5
+MAX_SECONDS = 3600.0
+"""How long a scenario may last."""
+CLOCKS_DIFFER_SECONDS = 60.0
+"""How far the clock of whoever switched one on may be ahead."""
 PROVIDER = "orderscope-scenarios"
 REQUESTED = "requested"
 """The attribute of the evaluation context that names what the work at hand asks for."""
@@ -108,7 +112,7 @@ class Scenarios:
 
         async def look() -> None:
             try:
-                self.learn(ends(await redis.hgetall(KEY)))
+                self.learn(await _stored(redis))
             finally:  # what is over is over, also while Redis is away
                 for effect in self._effects:
                     effect()
@@ -122,13 +126,20 @@ class Scenarios:
         self._until = dict(found)
 
 
+async def _stored(redis: Redis) -> dict[str, float]:
+    # As bytes: a name or a value that is no UTF-8 must not hide the others, and end whoever looks.
+    found: Any = await redis.execute_command("HGETALL", KEY, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
+    return ends({name.decode(errors="replace"): text for name, text in found.items()})
+
+
 def ends(found: Mapping[Any, Any]) -> dict[str, float]:
-    """Return, of a hash in Redis, what has not ended yet; a value that is no time is over."""
+    """Return, of a hash in Redis, what has not ended yet; a value that is no such time is over."""
     now = time.time()
-    return {name: until for name, text in found.items() if (until := _time(text)) > now}
+    latest = now + MAX_SECONDS + CLOCKS_DIFFER_SECONDS
+    return {name: until for name, text in found.items() if now < (until := _time(text)) <= latest}
 
 
-def _time(text: str) -> float:
+def _time(text: str | bytes) -> float:
     try:
         return float(text)
     except ValueError:
@@ -144,7 +155,7 @@ class Switches:
 
     async def ends(self) -> Mapping[str, float]:
         """Return the Unix time at which each scenario that is on ends."""
-        return ends(await self._redis.hgetall(KEY))
+        return await _stored(self._redis)
 
     async def on(self, name: str, seconds: float) -> None:
         """Switch a scenario on for so many seconds from now."""

@@ -50,7 +50,10 @@ async def test_nonsense_in_redis_ends_no_service(redis: Redis, scenarios: Scenar
     """It is logged, and looked at again."""
     await redis.hset(KEY, "smtp-down", "soon")
     await asyncio.sleep(0.7)
-    await redis.hset(KEY, "smtp-down", "99999999999")
+    await redis.hset(KEY, mapping={"smtp-down": "1e30", b"\xff": b"\xff"})
+    await asyncio.sleep(0.7)
+    assert not scenarios.on("smtp-down")
+    await Switches(redis).on("smtp-down", 60)
 
     async def on() -> bool:
         return scenarios.on("smtp-down")

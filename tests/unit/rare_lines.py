@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from starlette.types import Receive, Scope, Send
 
 from observability.batch import Batches, Limits
@@ -16,6 +16,7 @@ from services.api.dead_letters import dead_letters_router
 from services.api.follow import Followers, changes
 from services.api.http import http_api
 from services.api.orders import OutboxFullError
+from services.api.store import OrderStore
 from services.kit.broker import Broker
 from services.kit.dead_letters import DeadLetters
 from services.kit.ids import uuid7
@@ -47,6 +48,15 @@ def failing(error: Exception) -> Callable[..., Awaitable[Any]]:
 async def asked(error: Exception) -> None:
     """Ask for an order, which fails."""
     await call(app(load=failing(error)), http_scope("GET", f"/v1/orders/{uuid7()}"))
+
+
+async def reading_what_is_no_order() -> None:
+    """Read an order's status where something else lies."""
+    redis: Any = SimpleNamespace(hgetall=failing(ResponseError("WRONGTYPE Operation against a key")))
+    nothing: Any = None
+    await OrderStore(
+        redis, nothing, nothing, outbox_max_entries=1, idempotency_ttl=1, retention=1, look_after=1
+    ).status(uuid7())
 
 
 async def broken_application() -> None:
@@ -149,6 +159,7 @@ class Raising:
 RARE: dict[str, Emit] = {
     "request failed": broken_application,
     "outbox full": lambda: asked(OutboxFullError()),
+    "order damaged": reading_what_is_no_order,
     "unexpected error": lambda: asked(ZeroDivisionError()),
     "broker unavailable": operator_without_broker,
     "status subscription lost": subscription_without_redis,

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from services.api import follow
 from services.api.follow import Followers, TooManyFollowersError, changes
+from services.api.orders import DamagedOrderError
 from services.api.schemas import OrderStatus, Status, StatusChange
 from services.api.store import status_key
 
@@ -210,3 +211,17 @@ async def listening() -> AsyncIterator[tuple[Followers, PubSub]]:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_an_order_that_gets_damaged_ends_the_stream() -> None:
+    """What was seen was told; whoever asks again hears of the damage."""
+    orders = Orders("pending")
+
+    async def load() -> OrderStatus | None:
+        if orders.loads:
+            raise DamagedOrderError
+        return await orders.load()
+
+    told = changes(Followers(cast("Redis", PubSub()), limit=1), load, "x", seen=0, ending=never)
+    async with asyncio.timeout(5):
+        assert [number async for number, _ in told] == [1]

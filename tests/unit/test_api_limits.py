@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from fastapi import Request, Response
+from fastapi.security import HTTPAuthorizationCredentials
 
-from services.api.dependencies import API_KEY, RateLimit, address_limit
+from services.api.dependencies import API_KEY, OPERATOR_TOKEN, RateLimit, operator_limit
 from services.api.keys import ApiKeys, key_hash
 from services.api.limits import Decision, RateLimiter
 from services.api.problems import ProblemError
@@ -93,17 +94,40 @@ async def test_an_allowed_request_learns_what_is_left() -> None:
     assert response.headers["ratelimit-remaining"] == "4"
 
 
-async def test_operators_count_by_address() -> None:
-    """Where API keys have no say, a known one changes nothing."""
-    counted: list[str] = []
+@pytest.mark.parametrize(
+    ("authorization", "counted"),
+    [
+        (b"Bearer c0ffee-\xc3\xa4", "operator"),
+        (b"Bearer c0ffee", "address:10.0.0.9"),
+        (b"Basic c0ffee-\xc3\xa4", "address:10.0.0.9"),
+        (b"", "address:10.0.0.9"),
+    ],
+)
+async def test_the_operator_counts_apart_from_its_address(authorization: bytes, counted: str) -> None:
+    """Strangers there use up nothing of an operator's; a known API key changes nothing."""
+    seen: list[str] = []
 
     async def decide(client: str) -> Decision:
-        counted.append(client)
+        seen.append(client)
         return Decision(allowed=True, limit=9, remaining=4, retry_after=0, reset_after=2)
 
-    response = Response()
-    await address_limit(decide)(request((b"x-api-key", KEY)), response)
-    assert (counted, response.headers["ratelimit-limit"]) == (["address:10.0.0.9"], "9")
+    asking, response = request((b"x-api-key", KEY), (b"authorization", authorization)), Response()
+    await operator_limit(decide, "c0ffee-ä")(asking, response, await OPERATOR_TOKEN(asking))
+    assert (seen, response.headers["ratelimit-limit"]) == ([counted], "9")
+
+
+async def test_an_empty_token_makes_nobody_an_operator() -> None:
+    """A setting that was forgotten gives no bucket of its own."""
+    seen: list[str] = []
+
+    async def decide(client: str) -> Decision:
+        seen.append(client)
+        return Decision(allowed=True, limit=9, remaining=4, retry_after=0, reset_after=2)
+
+    nothing = HTTPAuthorizationCredentials(scheme="Bearer", credentials="")
+    for credentials in (None, nothing):
+        await operator_limit(decide, "")(request(), Response(), credentials)
+    assert seen == ["address:10.0.0.9"] * 2
 
 
 @pytest.mark.parametrize(("wait", "shown"), [(0.001, "1"), (1.0, "1"), (2.0, "2"), (2.1, "3")])

@@ -1,10 +1,13 @@
 """Operator routes open to the token alone."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
-from services.api.dependencies import operator
+from services.api.dependencies import operator, operator_limit
 from services.api.errors import handle_errors
+from services.api.limits import Decision
 from services.api.problems import MEDIA_TYPE
 from tests.unit.api_app import IDS
 from tests.unit.asgi import call, http_scope
@@ -12,9 +15,15 @@ from tests.unit.asgi import call, http_scope
 TOKEN = "c0ffee-geh\xe4imnis"
 
 
-def guarded(expected: str = TOKEN) -> FastAPI:
+async def nobody_else(client: str) -> Decision:
+    """Have every client but the operator past its limit."""
+    allowed = client == "operator"
+    return Decision(allowed=allowed, limit=9, remaining=0, retry_after=0 if allowed else 7, reset_after=9)
+
+
+def guarded(expected: str = TOKEN, *before: Callable[..., Awaitable[None]]) -> FastAPI:
     """Return an application with one operator route."""
-    router = APIRouter(dependencies=[Depends(operator(expected))])
+    router = APIRouter(dependencies=[Depends(one) for one in (*before, operator(expected))])
 
     @router.get("/secret")
     async def secret() -> str:
@@ -69,8 +78,16 @@ async def test_an_empty_token_opens_to_nobody() -> None:
         assert (await call(guarded(""), http_scope("GET", "/secret", headers))).status == 401
 
 
+async def test_strangers_lock_no_operator_out() -> None:
+    """An address past its limit is told to wait, and the token opens from there all the same."""
+    app = guarded(TOKEN, operator_limit(nobody_else, TOKEN))
+    for token, status in (("guess", 429), (TOKEN, 200), ("guess", 429)):
+        headers = [("authorization", f"Bearer {as_sent(token)}")]
+        assert (await call(app, http_scope("GET", "/secret", headers))).status == status
+
+
 def test_the_document_tells_of_the_token() -> None:
     """Operations behind the token name it as their security scheme, so that Swagger UI can send it."""
-    document = guarded().openapi()
+    document = guarded(TOKEN, operator_limit(nobody_else, TOKEN)).openapi()
     assert document["components"]["securitySchemes"]["operator"]["scheme"] == "bearer"
     assert document["paths"]["/secret"]["get"]["security"] == [{"operator": []}]

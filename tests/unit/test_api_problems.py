@@ -9,7 +9,12 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.requests import Request
 from structlog.testing import capture_logs
 
-from services.api.orders import IdempotencyConflictError, OutboxFullError, UnknownProductError
+from services.api.orders import (
+    DamagedOrderError,
+    IdempotencyConflictError,
+    OutboxFullError,
+    UnknownProductError,
+)
 from services.api.problems import MEDIA_TYPE, InvalidField, ProblemError, problem_response
 from services.api.schemas import EXAMPLE
 from tests.unit.api_app import IDS, UNKNOWN, app
@@ -34,6 +39,7 @@ async def failing(error: Exception) -> Answer:
         (RedisConnectionError("secret-host:6379"), 503, "store-unavailable", "1"),
         (RedisTimeoutError(), 503, "store-unavailable", "1"),
         (OutboxFullError(), 503, "outbox-full", "1"),
+        (DamagedOrderError("secret"), 500, "order-damaged", None),
         (IdempotencyConflictError(), 422, "idempotency-conflict", None),
         (UnknownProductError(2, "lid"), 422, "validation", None),
         (ProblemError(429, "rate-limited", "x", headers={"Retry-After": "7"}), 429, "rate-limited", "7"),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from services.api.http import http_api
 from services.api.problems import MEDIA_TYPE
 from services.api.scenarios import SCENARIOS, scenarios_router
+from services.kit.scenarios import Switches
 from tests.unit.api_app import IDS
 from tests.unit.asgi import call, http_scope
 
@@ -75,3 +77,14 @@ async def test_what_does_not_exist_is_named(app: FastAPI, method: str) -> None:
     answer = await call(app, http_scope(method, "/v1/scenarios/nonsense"))
     assert (answer.status, answer.header("content-type")) == (404, MEDIA_TYPE)
     assert "payment-slow" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("until", ["1e30", "inf", "-inf", "nan", "soon"])
+async def test_an_end_that_is_no_time_is_none(until: str) -> None:
+    """Whoever wrote it into Redis: the list is shown, and the scenario is off."""
+
+    async def hgetall(*_: str, **__: object) -> dict[bytes, bytes]:
+        return {b"smtp-down": until.encode()}
+
+    redis: Any = SimpleNamespace(execute_command=hgetall)
+    assert await on(http_api([scenarios_router(Switches(redis), [])], [], version="1", ids=lambda: IDS)) == []

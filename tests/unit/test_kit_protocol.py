@@ -217,3 +217,15 @@ async def test_a_client_that_does_not_read_is_let_go(monkeypatch: pytest.MonkeyP
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(server.app.ended.wait(), 0.3)
         await asyncio.wait_for(server.app.ended.wait(), 5)
+
+
+async def test_a_stream_ends_with_its_connection_whatever_was_asked_behind_it(
+    server: Server, connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request that waits for its turn keeps nobody from hearing that the client is gone."""
+    await connection.send(GET.replace(b"/echo", b"/stream") + b"\r\n" + GET + b"\r\n")
+    await connection.reader.readuntil(b"data")
+    connection.writer.close()
+    await asyncio.wait_for(server.app.ended.wait(), 2)
+    await asyncio.sleep(0)
+    assert (len(server.app.scopes), caplog.records) == (1, [])

@@ -10,7 +10,7 @@ from openfeature.flag_evaluation import FlagEvaluationDetails, FlagValueType
 from openfeature.hook import Hook, HookContext, HookHints
 from redis.exceptions import ConnectionError  # noqa: A004 - it is Redis' own
 
-from services.kit.scenarios import Scenarios
+from services.kit.scenarios import MAX_SECONDS, Scenarios, ends
 
 HEADERS = {"baggage": "scenario=smtp-down"}
 
@@ -83,12 +83,12 @@ def test_hooks_hear_why_one_is_on_and_nothing_while_none_is() -> None:
 class Store:
     """Stands for Redis: answers, and then is away."""
 
-    async def hgetall(self, _: str) -> dict[str, str]:
+    async def execute_command(self, *_: str, **__: object) -> dict[bytes, bytes]:
         """Tell what is on, once."""
         if self.asked:
             raise ConnectionError
         self.asked = True
-        return {"broker-down": f"{time.time() + 0.3}", "smtp-down": "soon"}
+        return {b"broker-down": b"%f" % (time.time() + 0.3), b"smtp-down": b"soon", b"\xff": b"\xff"}
 
     asked = False
 
@@ -104,3 +104,17 @@ async def test_effects_end_in_time_also_while_redis_is_away(monkeypatch: pytest.
     task.cancel()
     assert (seen[0], seen[-1]) == (True, False)
     assert not found.on("smtp-down")  # a value that is no time is none
+
+
+def test_no_scenario_lasts_longer_than_it_may() -> None:
+    """What never ends, or at no time that can be told, was not switched on by anybody: it is off."""
+    now = time.time()
+    told = {
+        "a": now + MAX_SECONDS,
+        "b": now + 2 * MAX_SECONDS,
+        "c": now - 1,
+        "d": 1e30,
+        "e": "inf",
+        "f": "nan",
+    }
+    assert list(ends({name: str(until) for name, until in told.items()})) == ["a"]

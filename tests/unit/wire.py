@@ -20,7 +20,8 @@ PATIENCE_SECONDS = 5
 class Seen:
     """An application that notes what it is asked and answers to `/echo` with the body.
 
-    `/early` does not wait for the body, `/hang` never answers, `/flood` answers with 64 MiB.
+    `/early` does not wait for the body, `/hang` never answers, `/flood` answers with 64 MiB, `/stream` goes
+    on until its client is gone.
     """
 
     scopes: list[Scope] = field(default_factory=list)
@@ -31,6 +32,10 @@ class Seen:
         self.scopes.append(scope)
         if scope["path"] == "/hang":
             await asyncio.Event().wait()
+        if scope["path"] == "/stream":
+            await _stream(receive, send)
+            self.ended.set()
+            return
         parts = [await _body(receive)] if scope["path"] == "/echo" else []
         parts += [b"x" * 65_536] * 1024 if scope["path"] == "/flood" else []
         headers = [(b"content-length", str(sum(map(len, parts))).encode())]
@@ -39,6 +44,13 @@ class Seen:
             await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body"})
         self.ended.set()
+
+
+async def _stream(receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"data", "more_body": True})
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _body(receive: Receive) -> bytes:
