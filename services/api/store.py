@@ -144,9 +144,8 @@ class OrderStore:
     async def _orders(self, ids: Sequence[str]) -> list[Order | DamagedOrderError | None]:
         async with self._redis.pipeline(transaction=False) as pipeline:
             for order_id in ids:
-                # As bytes: one value that is no UTF-8 would break the whole pipeline.
-                pipeline.execute_command("GET", order_key(order_id), NEVER_DECODE=True)
-                pipeline.execute_command("HMGET", status_key(order_id), "status", "reason", NEVER_DECODE=True)
+                pipeline.get(order_key(order_id))
+                pipeline.hmget(status_key(order_id), ["status", "reason"])
             replies = await pipeline.execute(raise_on_error=False)
         return [_order(*found) for found in zip(ids, replies[::2], replies[1::2], strict=True)]
 
@@ -164,12 +163,11 @@ def _told(reply: Any) -> Any:  # noqa: ANN401 - any reply but an error
     return reply
 
 
-def _parsed(document: bytes | None, state: Sequence[bytes | None]) -> Order | None:
-    status, reason = (value and value.decode() for value in state)
-    if document is None or status is None:
+def _parsed(document: str | None, state: Sequence[str | None]) -> Order | None:
+    if document is None or state[0] is None:
         return None
     fields = OrderDocument.model_validate_json(document).model_dump()
-    return Order.model_validate({**fields, "status": status, "reason": reason})
+    return Order.model_validate({**fields, "status": state[0], "reason": state[1]})
 
 
 def _status(order_id: str, fields: Mapping[str, str]) -> OrderStatus:

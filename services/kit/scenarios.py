@@ -112,7 +112,7 @@ class Scenarios:
 
         async def look() -> None:
             try:
-                self.learn(await _stored(redis))
+                self.learn(ends(await redis.hgetall(KEY)))
             finally:  # what is over is over, also while Redis is away
                 for effect in self._effects:
                     effect()
@@ -126,12 +126,6 @@ class Scenarios:
         self._until = dict(found)
 
 
-async def _stored(redis: Redis) -> dict[str, float]:
-    # As bytes: a name or a value that is no UTF-8 must not hide the others, and end whoever looks.
-    found: Any = await redis.execute_command("HGETALL", KEY, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
-    return ends({name.decode(errors="replace"): text for name, text in found.items()})
-
-
 def ends(found: Mapping[Any, Any]) -> dict[str, float]:
     """Return, of a hash in Redis, what has not ended yet; a value that is no such time is over."""
     now = time.time()
@@ -139,7 +133,7 @@ def ends(found: Mapping[Any, Any]) -> dict[str, float]:
     return {name: until for name, text in found.items() if now < (until := _time(text)) <= latest}
 
 
-def _time(text: str | bytes) -> float:
+def _time(text: str) -> float:
     try:
         return float(text)
     except ValueError:
@@ -155,7 +149,7 @@ class Switches:
 
     async def ends(self) -> Mapping[str, float]:
         """Return the Unix time at which each scenario that is on ends."""
-        return await _stored(self._redis)
+        return ends(await self._redis.hgetall(KEY))
 
     async def on(self, name: str, seconds: float) -> None:
         """Switch a scenario on for so many seconds from now."""

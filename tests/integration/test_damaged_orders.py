@@ -25,7 +25,7 @@ STATUS = [
 
 
 async def damaged(redis: Redis, commands: Commands) -> tuple[str, list[str]]:
-    """Place three orders and overwrite the one in the middle; return its id and those of the others, newest first."""
+    """Place three orders and overwrite the second; return its id and those of the others, newest first."""
     ids = [(await placing(store(redis))(ORDER, None)).order.id for _ in range(3)]
     first, second, third = sorted(ids)  # those of one millisecond are in any order
     for name, key, *rest in commands:

@@ -83,8 +83,8 @@ async def test_what_does_not_exist_is_named(app: FastAPI, method: str) -> None:
 async def test_an_end_that_is_no_time_is_none(until: str) -> None:
     """Whoever wrote it into Redis: the list is shown, and the scenario is off."""
 
-    async def hgetall(*_: str, **__: object) -> dict[bytes, bytes]:
-        return {b"smtp-down": until.encode()}
+    async def hgetall(_: str) -> dict[str, str]:
+        return {"smtp-down": until}
 
-    redis: Any = SimpleNamespace(execute_command=hgetall)
+    redis: Any = SimpleNamespace(hgetall=hgetall)
     assert await on(http_api([scenarios_router(Switches(redis), [])], [], version="1", ids=lambda: IDS)) == []

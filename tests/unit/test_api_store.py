@@ -19,12 +19,12 @@ from tests.unit.api_app import UNKNOWN, app
 from tests.unit.asgi import Answer, call, http_scope
 
 OLDER, NEWER = UNKNOWN, "01a21356-f395-7180-94cd-33f2abfe6c78"
-STATE = [b"pending", None]
+STATE = ["pending", None]
 
 
-def document(order_id: str) -> bytes:
+def document(order_id: str) -> str:
     """Return what is stored of an order."""
-    return price(NewOrder.model_validate(EXAMPLE), CATALOGUE, order_id).model_dump_json().encode()
+    return price(NewOrder.model_validate(EXAMPLE), CATALOGUE, order_id).model_dump_json()
 
 
 class Fake:
@@ -54,7 +54,7 @@ class Fake:
                 raise self.failure
             return self.replies
 
-        yield SimpleNamespace(execute_command=lambda *_, **__: None, execute=execute)
+        yield SimpleNamespace(get=print, hmget=print, execute=execute)
 
 
 async def asked(path: str, redis: Fake) -> tuple[Answer, list[Any]]:
