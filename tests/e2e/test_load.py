@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.seen import Seen, Span, spans
+from tests.e2e.seen import SERVICES, Seen, Span, spans
 from tests.servers import eventually
 
 SECONDS = 8
@@ -33,7 +33,8 @@ async def stored(seen: Seen, trace_id: str) -> list[Span]:
     async def look() -> list[Span] | None:
         response = await seen.client.get(f"{seen.endpoints['traces']}/api/v3/traces/{trace_id}")
         found = spans(response.json()["result"]) if response.status_code == 200 else []
-        return found if any(span.name == "send email" for span in found) else None
+        told = any(span.name == "send email" for span in found)  # and each service exports by itself
+        return found if told and {span.service for span in found} >= set(SERVICES) else None
 
     return await eventually(look, seconds=15)
 
