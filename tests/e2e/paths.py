@@ -108,9 +108,11 @@ class Paths(Senders):
         """Faults that an operator looks at, switches on and off; one that there is not."""
         await self.api.get("/v1/scenarios", headers=OPERATOR)
         await self.api.put("/v1/scenarios/nonsense", headers=OPERATOR)
+        read = await self.place("tok_visa")
         for method in ("PUT", "DELETE"):
             await self.api.request(method, "/v1/scenarios/cache-stampede", headers=OPERATOR)
             await asyncio.sleep(2 * WATCH_SECONDS)  # every service sees it
+            await self.api.get(f"/v1/orders/{read}")  # which meets it, or not any more
         await self.api.delete("/v1/scenarios", headers=OPERATOR)
         for name, token in (("smtp-down", "tok_visa"), ("payment-errors", "tok_visa")):
             await self.place(token, headers={"baggage": f"scenario={name}"})
