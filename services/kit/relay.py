@@ -27,10 +27,10 @@ PAUSE_SECONDS = 0.5
 CHECK_UNFINISHED_SECONDS = 2.0
 DRAIN_SECONDS = 5.0
 TRIES = 2
-"""So often a channel may break over an event alone before the event is put off."""
+"""So often the channel may break over an event alone before the event is put off."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Relay:
     """One process's relay; several may work on the same outbox.
 
@@ -42,8 +42,10 @@ class Relay:
     app_id: str
     instance: str
     instrument: Callable[[PublishBatch], PublishBatch] = lambda publish: publish
+    _broke: bool = False
+    """Whether the channel broke over what was sent last."""
     _tries: dict[str, int] = field(default_factory=dict)
-    """By entry: how often it was sent alone since the channel broke, of those that did not arrive."""
+    """By entry: how often the channel broke over it alone."""
 
     async def run(self) -> None:
         """Relay until cancelled; a broker or a Redis that is away delays entries and loses none."""
@@ -85,7 +87,7 @@ class Relay:
             await self._send(publish, await self.outbox.take(self.instance, count=BATCH, block_ms=BLOCK_MS))
 
     async def _resend(self, publish: PublishBatch) -> None:
-        """Send what this relay had in hand when it last lost its channel, one by one.
+        """Send what this relay had in hand when it last lost its channel; one by one, if it broke over them.
 
         One of them may have been the reason: the broker answers some messages by closing the channel or the
         connection. Such a one is put off after two tries: it stays, is seen in the outbox's age, and is tried
@@ -94,15 +96,20 @@ class Relay:
         messages = await self.outbox.take_back(self.instance, count=BATCH)
         for gone in self._tries.keys() - {message.entry for message in messages}:
             del self._tries[gone]
+        messages = [message for message in messages if self._tries.get(message.entry, 0) < TRIES]
+        if not self._broke:
+            await self._send(publish, messages)
+            return
         for message in messages:
-            tries = self._tries.get(message.entry, 0)
-            if tries < TRIES:
-                self._tries[message.entry] = tries + 1
+            try:
                 await self._send(publish, [message], pause=0)
-                del self._tries[message.entry]
-            elif tries == TRIES:
-                self._tries[message.entry] = tries + 1
-                log.error("event put off: the channel breaks over it", **_named(message))
+                self._tries.pop(message.entry, None)
+            except ConnectionError:
+                self._tries[message.entry] = self._tries.get(message.entry, 0) + 1
+                if self._tries[message.entry] == TRIES:
+                    log.error("event put off: the channel breaks over it", **_named(message))  # noqa: TRY400 - no bug
+                raise
+        self._broke = False
 
     async def _take_over(self, publish: PublishBatch) -> None:
         start, done = "0-0", False
@@ -123,8 +130,12 @@ class Relay:
         failed = [(m, error) for m, error in zip(messages, errors, strict=True) if error is not None]
         for message, error in failed:
             _warn(message, error)
-        if any(_is_lost(error) for _, error in failed):
-            raise ConnectionError(f"{len(failed)} of {len(messages)} messages were not confirmed")
+        lost = [error for _, error in failed if _is_lost(error)]
+        if lost:
+            # A broker that is only slow has broken nothing: one by one it would take as long for each.
+            self._broke = not all(isinstance(error, TimeoutError) for error in lost)
+            kind = ConnectionError if self._broke else TimeoutError
+            raise kind(f"{len(failed)} of {len(messages)} messages were not confirmed")
         if failed:
             # Unroutable, not to be encoded, or the queue is full: the entry stays, is seen in the outbox's
             # age, and is tried again with the next take-over; the others must not wait for it.
