@@ -100,7 +100,9 @@ def test_hostile_text_stays_inside_its_line(
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
-        st.text(st.characters(), min_size=1).filter(lambda name: name not in {"event", "exc_info", "level"}),
+        st.text(st.characters(), min_size=1).filter(
+            lambda name: name not in {"self", "event", "exc_info", "level"}
+        ),
         st.integers() | st.floats() | st.binary() | st.text(st.characters()) | st.tuples(st.text()),
         max_size=3,
     )
