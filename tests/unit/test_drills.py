@@ -27,7 +27,7 @@ from stack.drills.causes import (
     twice,
 )
 from stack.drills.kinds import Panel
-from stack.drills.run import Result, until
+from stack.drills.run import Result, _lying, until
 from stack.drills.traces import Search, Span, by_trace, find
 from stack.errors import StackError
 from stack.layout import ROOT
@@ -267,3 +267,23 @@ def test_a_drill_that_failed_makes_the_report_fail() -> None:
     written = json.loads(json.dumps(report.document([good, bad], quick=False)))
     assert (written["ok"], written["fast"], written["drills"][1]["failure"]) == (False, False, "no email")
     assert report.table([good, bad]).row_count == 2
+
+
+@pytest.mark.parametrize(("answers", "found"), [([{"count": 2}], 2), ([StackError("503"), {"count": 0}], 0)])
+async def test_letters_that_lie_there_are_told_as_soon_as_the_broker_is(
+    answers: list[Any], found: int
+) -> None:
+    """At the start the api has no connection yet: that is no answer, and no failure."""
+
+    class Bench:
+        async def ask(self, *_: str) -> dict[str, list[dict[str, object]]]:
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return {
+                "items": [{"queue": "worker.order-created.dlq", **answer}, {"queue": "other.dlq", "count": 9}]
+            }
+
+    [drill] = named("poison-messages")
+    bench: Any = Bench()
+    assert await until("letters", lambda: _lying(drill, bench), 5) == found
