@@ -112,19 +112,33 @@ def _line(constant: Mapping[str, str], export: Callable[[bytes], None] | None) -
     """Return what makes a line of an entry, in one pass where several processors would copy."""
     head = {name: value for name, value in constant.items() if name in _FIRST}
 
-    def render(entry: Entry) -> bytes:
+    def whole(entry: Entry) -> bytes:
         level, event = entry.level, entry.event
         if "exc_info" in event:
             event = _RENDER_EXCEPTION(None, level, event)
         always = {"timestamp": entry.at.isoformat().replace("+00:00", "Z"), "level": level}
         line = {**always, **head, **_at_hand(entry), **redact(None, level, event)}
         line |= {**always, **constant}  # no event may pretend to be another's
-        text = _json(line)
+        return _json(line)
+
+    def render(entry: Entry) -> bytes:
+        try:
+            text = whole(entry)
+        except Exception as error:  # noqa: BLE001 - a value that cannot be shown costs its line, and no other
+            _tell_unrendered(entry, error)
+            return b""
         if export is not None:
             export(text)
         return text + b"\n"
 
     return render
+
+
+def _tell_unrendered(entry: Entry, error: Exception) -> None:
+    ids = _at_hand(entry)
+    event = ids.pop("event")
+    name = event if isinstance(event, str) else type(event).__qualname__
+    log.error("log line not rendered", line=name, error=type(error).__qualname__, **ids)
 
 
 def _json(line: Mapping[str, object]) -> bytes:

@@ -28,6 +28,9 @@ then an event may be told twice, which all who read it expect."""
 ENVELOPE = frozenset({"type", "message_id", "correlation_id", "body"})
 """The fields of an entry that are not headers of the message."""
 
+REQUIRED = frozenset({"type", "message_id", "body"})
+"""Those of them that every entry has."""
+
 Context = Callable[[], Mapping[str, str]]
 """Returns the `correlation_id` and the trace context headers of the work at hand."""
 
@@ -132,10 +135,16 @@ def _entries(reply: Any) -> list[tuple[str, dict[str, str]]]:  # noqa: ANN401 - 
 def _outgoing(entries: Sequence[tuple[str, dict[str, str] | None]]) -> list[Outgoing]:
     found = []
     for entry, fields in entries:
-        try:
-            found += [_message(entry, fields)] if fields else []
-        except KeyError as error:  # not ours; it stays, is seen in the outbox's age, and holds up no other
-            log.error("outbox entry unusable", entry=entry, missing=str(error.args[0]))  # noqa: TRY400 - no bug
+        if not fields:  # somebody else has removed it
+            continue
+        missing = REQUIRED - fields.keys()
+        if missing:  # not ours; it stays, is seen in the outbox's age, and holds up no other
+            identifier = fields.get("correlation_id", "")
+            log.error(
+                "outbox entry unusable", entry=entry, missing=sorted(missing), correlation_id=identifier
+            )
+            continue
+        found.append(_message(entry, fields))
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
+import structlog
 from redis.exceptions import RedisError, ResponseError
 from starlette.types import Receive, Scope, Send
 
@@ -109,6 +110,13 @@ async def sweeping_what_is_no_order() -> None:
     await sweep_orders(replace(World("exhausted").ports(), reference=failing(ValueError("no id"))))
 
 
+async def showing_what_cannot_be_shown() -> None:
+    """Log what contains itself."""
+    endless: list[object] = []
+    endless.append(endless)
+    structlog.get_logger().info("hello", what=endless)
+
+
 async def a_bug_that_ends_it_all() -> None:
     """Have an error leave the program."""
     error = ZeroDivisionError("a bug")
@@ -119,7 +127,7 @@ async def taking_what_is_no_event() -> None:
     """Take an entry of the outbox that lacks what every event has."""
 
     async def xreadgroup(*_: object, **__: object) -> object:
-        return [["outbox:api", [("1-0", {"body": "{}"})]]]
+        return [["outbox:api", [("1-0", {"body": "{}", "correlation_id": "rare-1"})]]]
 
     outbox = Outbox(cast("Any", SimpleNamespace(xreadgroup=xreadgroup)), "api", context=dict)
     await outbox.take("relay", count=1, block_ms=1)
@@ -167,6 +175,7 @@ RARE: dict[str, Emit] = {
     "order stuck for good, giving it up": sweeping_for_the_last_time,
     "order cannot be swept": sweeping_what_is_no_order,
     "sweep put off: orders wait for their turn": sweeping_put_off,
+    "log line not rendered": showing_what_cannot_be_shown,
     "process failed": a_bug_that_ends_it_all,
     "outbox entry unusable": taking_what_is_no_event,
     "giving up failed, trying again": giving_up_in_vain,

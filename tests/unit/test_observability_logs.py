@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from observability.correlation import Correlated
 from observability.logs import configure_logs
+from tests.unit.exported_logs import logging_restored
 from tests.unit.recorder import Recorder, span_id, trace_id
 
 CONSTANT = {"service": "api", "version": "1.2.3", "environment": "test"}
@@ -174,3 +176,23 @@ def test_libraries_that_had_handlers_go_the_same_way() -> None:
         root.handlers = handlers
         root.setLevel(level)
         structlog.reset_defaults()
+
+
+def test_a_line_that_cannot_be_rendered_costs_no_other() -> None:
+    """It is named, with its ids; those that waited with it are written, and those that come later."""
+    stream, endless = io.BytesIO(), list[object]()
+    endless.append(endless)
+    with logging_restored():
+        lines = configure_logs(CONSTANT, "INFO", stream, delay_seconds=0.02)
+        with Correlated("checkout-42"):
+            for event, fields in (("before", {}), ("endless", {"what": endless}), ("behind", {})):
+                speak_ours(event, **fields)
+        deadline = time.monotonic() + 5
+        while b"behind" not in stream.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        speak_ours("later")
+        lines.close()
+    found = {line["event"]: line for line in map(json.loads, stream.getvalue().splitlines())}
+    assert found.keys() == {"before", "behind", "later", "log line not rendered"}
+    told = found["log line not rendered"]
+    assert (told["level"], told["line"], told["correlation_id"]) == ("error", "endless", "checkout-42")
