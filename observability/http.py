@@ -4,20 +4,19 @@ Attributes and metric names: https://opentelemetry.io/docs/specs/semconv/http/. 
 stock instrumentation costs several times as much; a test holds both to the same spans.
 """
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import structlog
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
-from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability.correlation import Correlated, accept
+from observability.http_request import OTHER, request_attributes, request_headers, request_method
 from observability.metrics import exemplar, seconds
 from observability.propagation import extract
-from observability.redaction import redact_text
 from observability.series import level
 from observability.spans import Inside, failed
 
@@ -25,13 +24,11 @@ log = structlog.get_logger("observability.http")
 
 UNTRACED = frozenset({"/health", "/ready", "/metrics"})
 """Probes and scrapes: seen through what they report, not one by one."""
-METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 UNROUTED = "unmatched"
 """`http_route` of a request that no route took: a hostile path must not become a label."""
 Expected: TypeAlias = tuple[str, str, Sequence[int]]
 """A method, a route, and the statuses that it may be answered with."""
 SERVER_ERROR = 500
-MAX_PATH_LENGTH = 512
 
 
 class ServerMiddleware:
@@ -86,10 +83,10 @@ class ServerMiddleware:
     async def _observed(
         self, scope: Scope, receive: Receive, exchange: "_Exchange", headers: Mapping[str, str]
     ) -> None:
-        method = scope["method"] if scope["method"] in METHODS else "_OTHER"
+        method = request_method(scope)
         parent = extract(headers)
         span = self._tracer.start_span(
-            method if method != "_OTHER" else "HTTP",
+            method if method != OTHER else "HTTP",
             context=parent,
             kind=SpanKind.SERVER,
             attributes=request_attributes(scope, headers, method, exchange.correlation_id),
@@ -113,11 +110,11 @@ class ServerMiddleware:
     def _finish(self, span: Span, scope: Scope, method: str, exchange: "_Exchange") -> None:
         route = getattr(scope.get("route"), "path", None)
         status = exchange.status or SERVER_ERROR
+        told: dict[str, str | int] = {"http.response.status_code": status}
         if route:
-            span.update_name(f"{method if method != '_OTHER' else 'HTTP'} {route}")
-            span.set_attributes({"http.response.status_code": status, "http.route": route})
-        else:
-            span.set_attribute("http.response.status_code", status)
+            span.update_name(f"{method if method != OTHER else 'HTTP'} {route}")
+            told["http.route"] = route
+        span.set_attributes(told)
         if status >= SERVER_ERROR:
             span.set_attribute("error.type", str(status))
             if not exchange.raised:  # else the exception describes it
@@ -159,43 +156,3 @@ class _Exchange:
     def seconds(self) -> float:
         """Return how long the request took so far, or until its stream began."""
         return (self._headers_at if self._streams else perf_counter()) - self._began
-
-
-def request_headers(scope: Scope) -> dict[str, str]:
-    """Return the request's headers by lower-case name; of a repeated one the last, but for `tracestate`.
-
-    https://www.w3.org/TR/trace-context/#combined-header-value
-    """
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    if "tracestate" in headers:
-        states = [value.decode("latin-1") for name, value in scope["headers"] if name == b"tracestate"]
-        headers["tracestate"] = ",".join(states)
-    return headers
-
-
-def request_attributes(
-    scope: Scope, headers: Mapping[str, str], method: str, correlation_id: str
-) -> dict[str, AttributeValue]:
-    """Return what is known when a request begins. The query is left out: it may hold anything."""
-    attributes: dict[str, AttributeValue] = {
-        "http.request.method": method,
-        "url.scheme": scope.get("scheme", "http"),
-        "url.path": redact_text(scope["path"][:MAX_PATH_LENGTH]),
-        "network.protocol.version": scope.get("http_version", "1.1"),
-        "correlation_id": correlation_id,
-    }
-    _add_optional(attributes, scope, headers, method)
-    return attributes
-
-
-def _add_optional(
-    attributes: MutableMapping[str, AttributeValue], scope: Scope, headers: Mapping[str, Any], method: str
-) -> None:
-    if method == "_OTHER":
-        attributes["http.request.method_original"] = scope["method"]
-    if server := scope.get("server"):
-        attributes["server.address"], attributes["server.port"] = server[0], server[1] or 0
-    if client := scope.get("client"):
-        attributes["client.address"], attributes["network.peer.address"] = client[0], client[0]
-    if agent := headers.get("user-agent"):
-        attributes["user_agent.original"] = agent[:256]

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from observability.http import METHODS, UNROUTED
+from observability.http import UNROUTED
+from observability.http_request import METHODS
 from services.kit.refusals import BROKEN, LATE, OVERLOADED, TOO_LARGE
 from services.kit.topology import Subscription
 from services.notifier.app import OUTCOMES

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client.exposition import choose_encoder
 
 from observability import Telemetry
-from observability.http import METHODS
+from observability.http_request import METHODS
 from services.kit.messages import Process
 from tests.telemetry.contract import CONTRACT
 from tests.telemetry.series import families, over_budget
