@@ -1,4 +1,4 @@
-"""Cleaning up: what was set aside during a drill, and nothing that lay there before."""
+"""Dead letters: what was set aside during a drill is cleaned up, and nothing that lay there before."""
 
 import time
 from collections.abc import Iterator
@@ -34,6 +34,15 @@ def settle(operator: Operator, since: float, seconds: float) -> None:
         if time.monotonic() > deadline:
             raise StackError(f"letters of the drill still come back after {seconds:.0f} s: make dead-letters")
         time.sleep(PAUSE_SECONDS)
+
+
+def lying(operator: Operator, labels: str) -> int | None:
+    """Return how many letters lie in the queue that an alert's labels name; None when nobody can say yet."""
+    try:
+        queues = operator.ask("GET", LETTERS)["items"]
+    except StackError:  # the api may not have connected to the broker yet
+        return None
+    return sum(int(one["count"]) for one in queues if f'"{one["queue"]}"' in labels)
 
 
 def _round(operator: Operator, since: float) -> int:

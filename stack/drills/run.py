@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from functools import partial
 
 import httpx2
 
@@ -12,12 +12,11 @@ from stack.drills import letters, mails, prometheus, traces
 from stack.drills.kinds import Drill
 from stack.drills.load import driving
 from stack.drills.places import Places
+from stack.drills.waiting import until
 from stack.errors import StackError
 from stack.operators import Operator
 from stack.progress import DIM, GREEN, RED, Progress
 
-T = TypeVar("T")
-POLL_SECONDS = 0.5
 SHOW_SECONDS = 60.0
 """How long panel and trace may take to show the fault once its alert is there."""
 DEAD = '.dlq"'
@@ -93,9 +92,8 @@ async def run(drill: Drill, bench: Bench) -> Result:
             try:
                 result = await _drill(drill, bench, result)
             except BaseException as error:
-                if isinstance(
-                    error, Exception
-                ):  # not an interrupt: what follows may fail, too, and hide this
+                # Said now, as cleaning up may fail, too, and hide it; an interrupt speaks for itself.
+                if isinstance(error, Exception):
                     bench.progress.say(drill.name, f"broken off: {_text(error)}", RED)
                 await _clean(drill, bench, since)
                 raise
@@ -117,7 +115,8 @@ async def _begin(drill: Drill, bench: Bench) -> None:
     if on:
         raise StackError(f"{', '.join(on)} is on already: make scenario ARGS=off")
     if DEAD in drill.alert.labels:
-        lying = await until("the dead letters to be told of", lambda: _lying(drill, bench), SHOW_SECONDS)
+        look = partial(asyncio.to_thread, letters.lying, bench.operator, drill.alert.labels)
+        lying = await until("the dead letters to be told of", look, SHOW_SECONDS)
         if lying:
             raise StackError(f"{lying} letters keep {drill.alert.name} from being silent: make dead-letters")
     client, prometheus_url = bench.client, bench.places.prometheus
@@ -128,15 +127,6 @@ async def _begin(drill: Drill, bench: Bench) -> None:
 
     panel = f"{drill.panel.dashboard}/{drill.panel.title}"
     await until(f"{drill.alert.name} to be silent, and {panel} to show nothing", silent, bench.pace.calm)
-
-
-async def _lying(drill: Drill, bench: Bench) -> int | None:
-    """Return how many letters lie in the queue that an alert is about; None when nobody can say yet."""
-    try:
-        queues = (await bench.ask("GET", letters.LETTERS))["items"]
-    except StackError:  # the api may not have connected to the broker yet
-        return None
-    return sum(int(str(one["count"])) for one in queues if f'"{one["queue"]}"' in drill.alert.labels)
 
 
 async def _drill(drill: Drill, bench: Bench, result: Result) -> Result:
@@ -192,23 +182,3 @@ async def _mail(
     known = await mails.ids(client, mail, alert.name)
     wanted = mails.Wanted(f"[{status}] {alert.name} ({alert.severity})", alert.about, enough)
     return lambda: mails.arrived(client, mail, wanted, known)
-
-
-async def until(what: str, look: Callable[[], Awaitable[T | None]], seconds: float) -> T:
-    """Return what `look` finds, as soon as it finds something; a look that fails is tried again.
-
-    Raises:
-        TimeoutError: It found nothing in time; the message says what was missing.
-    """
-    deadline, trouble = time.monotonic() + seconds, ""
-    while True:
-        try:
-            found = await look()
-            trouble = ""
-        except httpx2.HTTPError as error:
-            found, trouble = None, f" ({error!r})"
-        if found is not None and found is not False:
-            return found
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds:.0f} s in vain for {what}{trouble}")
-        await asyncio.sleep(POLL_SECONDS)

@@ -1,8 +1,10 @@
 """Drills: each is about a scenario, an alert, a panel and a trace that exist; a failure is told."""
 
+import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 import pytest
@@ -27,10 +29,14 @@ from stack.drills.causes import (
     twice,
 )
 from stack.drills.kinds import Panel
-from stack.drills.run import Result, _lying, until
+from stack.drills.run import Result
 from stack.drills.traces import Search, Span, by_trace, find
+from stack.drills.waiting import until
 from stack.errors import StackError
 from stack.layout import ROOT
+
+if TYPE_CHECKING:
+    from stack.operators import Operator
 
 each_drill = pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
 
@@ -275,8 +281,8 @@ async def test_letters_that_lie_there_are_told_as_soon_as_the_broker_is(
 ) -> None:
     """At the start the api has no connection yet: that is no answer, and no failure."""
 
-    class Bench:
-        async def ask(self, *_: str) -> dict[str, list[dict[str, object]]]:
+    class Api:
+        def ask(self, *_: str) -> dict[str, list[dict[str, object]]]:
             answer = answers.pop(0)
             if isinstance(answer, Exception):
                 raise answer
@@ -284,6 +290,6 @@ async def test_letters_that_lie_there_are_told_as_soon_as_the_broker_is(
                 "items": [{"queue": "worker.order-created.dlq", **answer}, {"queue": "other.dlq", "count": 9}]
             }
 
-    [drill] = named("poison-messages")
-    bench: Any = Bench()
-    assert await until("letters", lambda: _lying(drill, bench), 5) == found
+    [drill], api = named("poison-messages"), Api()
+    look = partial(asyncio.to_thread, letters.lying, cast("Operator", api), drill.alert.labels)
+    assert await until("letters", look, 5) == found
