@@ -20,7 +20,7 @@ from services.api.schemas import Order, OrderDocument, OrderPage, OrderStatus, S
 from services.kit.ids import first_uuid7
 from services.kit.messages import now_ms
 from services.kit.outbox import Outbox
-from services.kit.redis import RunScript
+from services.kit.redis import RunScript, is_wrong_type
 
 log = structlog.get_logger(__name__)
 
@@ -184,7 +184,7 @@ def _status(order_id: str, fields: Mapping[str, str]) -> OrderStatus:
 
 def _damage(order_id: str, error: Exception) -> DamagedOrderError:
     """Log that an order is damaged; raise what is no damage of an order, but Redis' own trouble."""
-    if isinstance(error, ResponseError) and not str(error).startswith("WRONGTYPE"):
+    if isinstance(error, ResponseError) and not is_wrong_type(error):
         raise error
     log.error("order damaged", order_id=order_id, error=type(error).__name__)
     return DamagedOrderError(order_id)

@@ -27,6 +27,11 @@ WAITING_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
 
 
+def is_wrong_type(error: RedisError) -> bool:
+    """Return whether a key is of another type than the command is for; a script's error may say it within."""
+    return "WRONGTYPE" in str(error)
+
+
 class RunScript(Protocol):
     """Runs one of a service's Lua scripts, atomically, by its file's stem."""
 

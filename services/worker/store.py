@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from services.kit.ids import uuid7
 from services.kit.outbox import Outbox
-from services.kit.redis import RunScript
+from services.kit.redis import RunScript, is_wrong_type
 from services.worker.handlers import STUCK, DamagedOrderError, Final, Reservation, Settled, UnknownOrderError
 from services.worker.messages import OrderCreatedData, OrderOutcome, OrderReference, OutcomeData
 
@@ -30,7 +30,7 @@ def damaged() -> Iterator[None]:
     try:
         yield
     except ResponseError as error:
-        if "WRONGTYPE" not in str(error):
+        if not is_wrong_type(error):
             raise
         raise DamagedOrderError(str(error)) from error
 
