@@ -114,8 +114,16 @@ class Paths(Senders):
             await asyncio.sleep(2 * WATCH_SECONDS)  # every service sees it
             await self.api.get(f"/v1/orders/{read}")  # which meets it, or not any more
         await self.api.delete("/v1/scenarios", headers=OPERATOR)
-        for name, token in (("smtp-down", "tok_visa"), ("payment-errors", "tok_visa")):
-            await self.place(token, headers={"baggage": f"scenario={name}"})
+        await asyncio.gather(*(self.met(name) for name in ("smtp-down", "payment-errors")))
+
+    async def met(self, scenario: str) -> None:
+        """An order that asks for a fault, until it has met it: an outage after this must not hide it."""
+        identifier = f"{MARK}{uuid4()}"
+        asking = {"baggage": f"scenario={scenario}", "X-Correlation-ID": identifier}
+        await self.place("tok_visa", headers=asking)
+        await self.seen.log_lines(
+            identifier, lambda found: any(line["event"] == "message will be retried" for line in found)
+        )
 
     async def swept(self) -> None:
         """Orders that nobody settles: told again; failed by a message that nobody can use; gone."""
