@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from services.kit.joined import Joined
 from services.kit.refusals import BROKEN, LATE, OVERLOADED, TOO_LARGE, Refusal, body_and_headers, on_the_wire
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,10 @@ MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 100
 HEAD_TIMEOUT_SECONDS = 10.0
 """For a head once it has begun, and for the rest of a body that nobody reads any more."""
+
+
+COMPLETE = "orderscope.complete"
+"""In the scope of a request that is here with all of its body: who reads that does not wait."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -46,6 +51,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a head."""
         super().connection_made(transport)
+        self.transport = Joined(transport, self.loop)  # type: ignore[assignment]  # as far as uvicorn needs one
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -94,6 +100,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._check_size(self._size())
         self._in_time()
         self._head_awaited, self._finished, self._unparsed = True, self.scope, 0
+        scope: Any = self.scope
+        scope[COMPLETE] = True
         super().on_message_complete()
         if self.cycle.response_complete and self.timeout_keep_alive_task is None:
             # uvicorn arms it with the answer only, and disarms it with the bytes that came since.
