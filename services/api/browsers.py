@@ -1,6 +1,6 @@
 """What browsers are told: that answers are data, nobody's to embed; and, where it was set, who may read."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,6 +27,8 @@ SHOWN_HEADERS = (
     "Idempotency-Replayed",
 )
 PREFLIGHT_SECONDS = 600
+_DATA = ((b"content-security-policy", CONTENT_POLICY),)
+_DATA_OF_SOMEBODY = (*_DATA, (b"cache-control", b"no-store"))
 
 
 def for_browsers(app: ASGIApp, cors_origins: Sequence[str]) -> ASGIApp:
@@ -53,17 +55,15 @@ def _policies(app: ASGIApp) -> ASGIApp:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        defaults = {b"content-security-policy": CONTENT_POLICY}
-        if scope["path"].startswith(PRIVATE):
-            defaults[b"cache-control"] = b"no-store"
+        defaults = _DATA_OF_SOMEBODY if scope["path"].startswith(PRIVATE) else _DATA
 
-        async def answer(message: Message) -> None:
+        def answer(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", ())
                 given = {name.lower() for name, _ in headers}
-                missing = [item for item in defaults.items() if item[0] not in given]
+                missing = [item for item in defaults if item[0] not in given]
                 message = {**message, "headers": [*headers, *missing]}
-            await send(message)
+            return send(message)
 
         await app(scope, receive, answer)
 

@@ -1,40 +1,44 @@
-"""What the api tells the others: `order.created.v1`."""
+"""What the api tells the others: `order.created.v1`, made of what was validated already."""
 
+from dataclasses import dataclass
 from typing import Literal
-
-from pydantic import BaseModel
 
 ORDER_CREATED: Literal["order.created.v1"] = "order.created.v1"
 
 
-class Customer(BaseModel):
+@dataclass
+class Customer:
     """Who ordered."""
 
     name: str
     email: str
 
 
-class Item(BaseModel):
+@dataclass
+class Item:
     """A product and how many of it."""
 
     sku: str
     quantity: int
 
 
-class Total(BaseModel):
+@dataclass
+class Total:
     """What is to be paid, in minor units."""
 
     amount: int
     currency: str
 
 
-class Payment(BaseModel):
+@dataclass
+class Payment:
     """How it is to be paid."""
 
     token: str
 
 
-class OrderCreatedData(BaseModel):
+@dataclass
+class OrderCreatedData:
     """The order, as far as others need it."""
 
     order_id: str
@@ -44,11 +48,12 @@ class OrderCreatedData(BaseModel):
     payment: Payment
 
 
-class OrderCreated(BaseModel):
+@dataclass
+class OrderCreated:
     """An order was accepted."""
 
     id: str
-    type: Literal["order.created.v1"] = ORDER_CREATED
+    type: Literal["order.created.v1"]
     occurred_at: str
     """RFC 3339, UTC."""
     data: OrderCreatedData

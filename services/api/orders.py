@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 import structlog
 
 from services.api.catalogue import CURRENCY, Product
-from services.api.messages import Customer, Item, OrderCreated, OrderCreatedData, Payment, Total
+from services.api.messages import (
+    ORDER_CREATED,
+    Customer,
+    Item,
+    OrderCreated,
+    OrderCreatedData,
+    Payment,
+    Total,
+)
 from services.api.schemas import Money, NewOrder, OrderDocument, OrderLine
 
 log = structlog.get_logger(__name__)
@@ -99,6 +107,7 @@ def created(order: OrderDocument, new: NewOrder, event_id: str) -> OrderCreated:
     """Return the event that tells the others of an order."""
     return OrderCreated(
         id=event_id,
+        type=ORDER_CREATED,
         occurred_at=order.created_at,
         data=OrderCreatedData(
             order_id=order.id,

@@ -4,13 +4,14 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+import orjson
 from fastapi import Request, Response
 
 from services.api.body import new_order
 from services.api.dependencies import API_KEY, RateLimit
 from services.api.direct import Direct
 from services.api.orders import Placed
-from services.api.schemas import NewOrder, Order
+from services.api.schemas import NewOrder
 
 Place: TypeAlias = Callable[[NewOrder, str | None], Awaitable[Placed]]
 IDEMPOTENCY_KEY = r"^[\x21-\x7e]+$"
@@ -29,9 +30,9 @@ def told(placed: Placed) -> dict[str, str]:
     return {**headers, "Idempotency-Replayed": "true"} if placed.replayed else headers
 
 
-def pending(placed: Placed) -> Order:
-    """Return a placed order as it is answered."""
-    return Order(**dict(placed.order), status="pending")
+def pending(placed: Placed) -> dict[str, object]:
+    """Return a placed order as it is answered, an `Order`."""
+    return {**placed.order.model_dump(), "status": "pending"}
 
 
 def placing(place: Place, limit: RateLimit) -> Direct:
@@ -44,7 +45,6 @@ def placing(place: Place, limit: RateLimit) -> Direct:
             return None
         client, left = await limit.count(request, headers.get(API_KEY.model.name))
         placed = await place(await new_order(request), scoped(key, client))
-        body = pending(placed).model_dump_json(exclude_none=True).encode()
-        return Response(body, 202, {**left, **told(placed)}, "application/json")
+        return Response(orjson.dumps(pending(placed)), 202, {**left, **told(placed)}, "application/json")
 
     return answer

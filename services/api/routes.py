@@ -79,6 +79,7 @@ def _writing(router: APIRouter, orders: Orders, rate_limit: Limit) -> None:
         status_code=202,
         responses={202: ACCEPTED, **documented(400, 408, 413, 415, 422)},
         openapi_extra=request_body(NewOrder),
+        response_model=Order,
         response_model_exclude_none=True,
     )
     @answered_by(direct)
@@ -87,7 +88,7 @@ def _writing(router: APIRouter, orders: Orders, rate_limit: Limit) -> None:
         response: Response,
         client: Annotated[str | None, Depends(rate_limit)],
         idempotency_key: IdempotencyKey = None,
-    ) -> Order:
+    ) -> dict[str, object]:
         """Accept an order: from here on it will be settled, whatever fails meanwhile."""
         placed = await orders.place(new, scoped(idempotency_key, client))
         response.headers.update(told(placed))

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -96,7 +97,7 @@ class OrderStore:
                 self._idempotency_ttl,
                 first_uuid7(now_ms() - self._retention * 1000),
                 now_ms() + self._look_after_ms,
-                *self._outbox.fields(event.type, event.id, event.model_dump_json()),
+                *self._outbox.fields(event.type, event.id, orjson.dumps(event)),
             ],
         )
         if outcome == "conflict":

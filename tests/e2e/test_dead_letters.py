@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import aio_pika
 import httpx2
+import orjson
 import pytest
 from aio_pika.abc import AbstractChannel
 
@@ -139,7 +140,7 @@ async def test_a_replay_cannot_settle_an_order_twice(
     event = created(price(new, CATALOGUE, placed["id"]), new, uuid7())
     correlation_id = f"e2e-again-{uuid4()}"
     message = aio_pika.Message(
-        event.model_dump_json().encode(),
+        orjson.dumps(event),
         headers={**GOOD_HEADERS, "x-dead-lettered-at": 1},
         correlation_id=correlation_id,
         message_id=event.id,
