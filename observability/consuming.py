@@ -4,12 +4,12 @@ from collections.abc import Collection, Sequence
 from time import perf_counter, time
 
 import structlog
-from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry
 
+from observability.at_hand import span_context
 from observability.correlation import Correlated, accept
 from observability.messaging import (
     OPERATION_LABELS,
@@ -22,7 +22,6 @@ from observability.messaging import (
     Settled,
     Settlement,
     destination,
-    trace_context,
 )
 from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds
 from observability.propagation import extract, inject
@@ -87,7 +86,7 @@ class ConsumerMiddleware:
 
         async def observed(delivery: In) -> Settled:
             identifier = accept(delivery.correlation_id)
-            producer = extract(trace_context(delivery.headers))
+            producer = extract(delivery.headers)
             span = self._start(delivery, producer, identifier)
             began = perf_counter()
             with Correlated(identifier), Inside(span, producer):
@@ -103,7 +102,7 @@ class ConsumerMiddleware:
         return observed
 
     def _start(self, delivery: IncomingMessage, producer: Context, identifier: str) -> Span:
-        cause = trace.get_current_span(producer).get_span_context()
+        cause = span_context(producer)
         links: Sequence[Link] = [Link(cause)] if cause.is_valid else []
         return self._tracer.start_span(
             f"process {delivery.queue}",

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
 
+from observability.at_hand import span_context
 from observability.correlation import Correlated, accept
-from observability.messaging import trace_context
 from observability.propagation import extract
 from observability.spans import Inside, failed
 
@@ -28,8 +27,8 @@ def continued(
     to the request of the operator who asked for it.
     """
     identifier = accept(str(headers.get("correlation_id", "")))
-    parent = extract(trace_context(headers))
-    asked = trace.get_current_span().get_span_context()
+    parent = extract(headers)
+    asked = span_context()
     span = tracer.start_span(
         name,
         context=parent,

@@ -2,10 +2,11 @@
 
 import re
 from contextvars import ContextVar
-from secrets import token_hex
+from random import getrandbits
 
 from opentelemetry import trace
 
+from observability.at_hand import span_context
 from observability.propagation import inject
 
 _current: ContextVar[str | None] = ContextVar("correlation_id", default=None)
@@ -27,7 +28,7 @@ def accept(*candidates: str | None) -> str:
     for candidate in candidates:
         if candidate and _WELL_FORMED.fullmatch(candidate):
             return candidate
-    return token_hex(16)
+    return f"{getrandbits(128):032x}"  # it needs to be nobody's secret, as little as a trace id
 
 
 class Correlated:
@@ -61,5 +62,5 @@ def context_headers() -> dict[str, str]:
 def current_ids() -> dict[str, str]:
     """Return `correlation_id` and, inside a span, `trace_id`: under these the work at hand is found."""
     ids = {"correlation_id": accept(_current.get())}
-    span = trace.get_current_span().get_span_context()
+    span = span_context()
     return {**ids, "trace_id": trace.format_trace_id(span.trace_id)} if span.is_valid else ids

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 
 from openfeature.flag_evaluation import FlagEvaluationDetails, FlagValueType
 from openfeature.hook import Hook, HookContext, HookHints
-from opentelemetry import baggage, propagate, trace
-from opentelemetry.context import Context
+from opentelemetry import trace
 
-from observability.messaging import trace_context
+from observability.at_hand import baggage_entries
+from observability.propagation import extract
 
 
 class FlagHook(Hook):
@@ -38,11 +38,11 @@ class FlagHook(Hook):
 def requested_scenario(headers: Mapping[str, object] | None) -> str:
     """Return what the baggage of the work at hand, or of a message by its headers, has as `scenario`."""
     if headers is None:
-        return str(baggage.get_baggage("scenario") or "")
+        return str(baggage_entries().get("scenario") or "")
     if "baggage" not in headers:
         return ""
-    context = propagate.extract(trace_context(headers), context=Context())
-    return str(baggage.get_baggage("scenario", context) or "")
+    context = extract(headers)
+    return str(baggage_entries(context).get("scenario") or "")
 
 
 def scenario_requests(environment: str) -> Callable[[Mapping[str, object] | None], str]:

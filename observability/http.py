@@ -4,7 +4,7 @@ Attributes and metric names: https://opentelemetry.io/docs/specs/semconv/http/. 
 stock instrumentation costs several times as much; a test holds both to the same spans.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TypeAlias
 
@@ -114,11 +114,11 @@ class ServerMiddleware:
         if route:
             span.update_name(f"{method if method != OTHER else 'HTTP'} {route}")
             told["http.route"] = route
-        span.set_attributes(told)
         if status >= SERVER_ERROR:
-            span.set_attribute("error.type", str(status))
+            told["error.type"] = str(status)
             if not exchange.raised:  # else the exception describes it
                 span.set_status(Status(StatusCode.ERROR))
+        span.set_attributes(told)
         duration = exchange.seconds()
         series = self._duration.at(scope.get("scheme", "http"), method, route or UNROUTED, str(status))
         series.observe(duration, exemplar(span))
@@ -143,7 +143,7 @@ class _Exchange:
         self._headers_at = 0.0
         self._streams = False
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message.get("headers", ()), (b"x-correlation-id", self.correlation_id.encode())]
@@ -151,7 +151,7 @@ class _Exchange:
             self._headers_at = perf_counter()
         elif message.get("more_body"):
             self._streams = True
-        await self._send(message)
+        return self._send(message)
 
     def seconds(self) -> float:
         """Return how long the request took so far, or until its stream began."""

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from typing import NamedTuple
 
 from opentelemetry.trace import SpanContext
@@ -27,7 +26,8 @@ class Entry(NamedTuple):
 
     level: str
     event: EventDict
-    at: datetime
+    at: float
+    """Unix time, in seconds."""
     correlation_id: str | None
     span: SpanContext
 

@@ -5,14 +5,15 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from time import time
 from types import TracebackType
 from typing import BinaryIO
 
 import orjson
 import structlog
-from opentelemetry import trace
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import BindableLogger, EventDict
 
+from observability.at_hand import span_context
 from observability.correlation import correlation_id
 from observability.lines import Entry, Lines
 from observability.redaction import redact, redact_text
@@ -48,8 +49,8 @@ def configure_logs(
 
     lines = Lines(_line(constant, export), write, delay_seconds=delay_seconds)
     structlog.configure(
-        processors=[_noted],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        processors=[],
+        wrapper_class=_noting(logging.getLevelNamesMapping()[level]),
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
@@ -98,14 +99,23 @@ class _Handler(logging.Handler):
             self.handleError(record)
 
 
-def _noted(_: WrappedLogger, level: str, event: EventDict) -> tuple[tuple[Entry], dict[str, object]]:
-    """Return the arguments that structlog, whose only processor this is, calls a method of `Lines` with."""
-    return (_entry(_LEVELS.get(level, level), event),), {}
+def _noting(lowest: int) -> type[BindableLogger]:
+    """Return structlog's logger for this level and above, without a chain of processors: it takes notes only.
+
+    https://www.structlog.org/en/stable/custom-wrappers.html
+    """
+
+    class Noting(structlog.make_filtering_bound_logger(lowest)):  # type: ignore[misc]  # made when it is called
+        def _proxy_to_logger(self, method_name: str, event: str | None = None, **fields: object) -> None:
+            fields["event"] = event
+            noted = {**self._context, **fields} if self._context else fields
+            self._logger.take(_entry(_LEVELS.get(method_name, method_name), noted))
+
+    return Noting
 
 
 def _entry(level: str, event: EventDict) -> Entry:
-    span = trace.get_current_span().get_span_context()
-    return Entry(level, event, datetime.now(UTC), correlation_id(), span)
+    return Entry(level, event, time(), correlation_id(), span_context())
 
 
 def _line(constant: Mapping[str, str], export: Callable[[bytes], None] | None) -> Callable[[Entry], bytes]:
@@ -116,10 +126,9 @@ def _line(constant: Mapping[str, str], export: Callable[[bytes], None] | None) -
         level, event = entry.level, entry.event
         if "exc_info" in event:
             event = _RENDER_EXCEPTION(None, level, event)
-        always = {"timestamp": entry.at.isoformat().replace("+00:00", "Z"), "level": level}
-        line = {**always, **head, **_at_hand(entry), **redact(None, level, event)}
-        line |= {**always, **constant}  # no event may pretend to be another's
-        return _json(line)
+        always = {"timestamp": _timestamp(entry.at), "level": level}
+        # Twice what no event may say in another's place: first where it is to stand.
+        return _json({**always, **head, **_at_hand(entry), **redact(event), **constant, **always})
 
     def render(entry: Entry) -> bytes:
         try:
@@ -148,14 +157,19 @@ def _json(line: Mapping[str, object]) -> bytes:
         return json.dumps(line, default=_text, skipkeys=True).encode()
 
 
+def _timestamp(at: float) -> str:
+    """Return a Unix time as RFC 3339 has it, in UTC."""
+    return f"{datetime.fromtimestamp(at, UTC).isoformat(timespec='microseconds')[:-6]}Z"
+
+
 def _at_hand(entry: Entry) -> dict[str, object]:
     """Return the event's name and the ids of the work at hand, each unless the event has its own."""
     ids: dict[str, object] = {"event": entry.event.get("event")}
     if entry.correlation_id is not None:
         ids["correlation_id"] = entry.correlation_id
-    if entry.span.is_valid and "trace_id" not in entry.event:
-        ids["trace_id"] = f"{entry.span.trace_id:032x}"
-        ids["span_id"] = f"{entry.span.span_id:016x}"
+    trace_id, span_id, *_, is_valid = entry.span
+    if is_valid and "trace_id" not in entry.event:
+        ids["trace_id"], ids["span_id"] = f"{trace_id:032x}", f"{span_id:016x}"
     return ids
 
 

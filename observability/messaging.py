@@ -81,8 +81,3 @@ UNEXPECTED = "_other"
 def destination(exchange: str, routing_key: str, queue: str = "") -> str:
     """Return `messaging.destination.name`: exchange, key and queue, each if set and not said before."""
     return ":".join(dict.fromkeys(part for part in (exchange, routing_key, queue) if part))
-
-
-def trace_context(headers: Mapping[str, object]) -> dict[str, str]:
-    """Return the headers that a propagator may read: text only, whatever else a stranger put there."""
-    return {name: value for name, value in headers.items() if isinstance(value, str)}

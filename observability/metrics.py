@@ -3,8 +3,7 @@
 import platform
 from collections.abc import Sequence
 
-from opentelemetry import trace
-from opentelemetry.trace import Span, SpanContext
+from opentelemetry.trace import Span, SpanContext, TraceFlags
 from prometheus_client import (
     CollectorRegistry,
     Gauge,
@@ -18,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from observability.at_hand import span_context
 from observability.series import Durations, Family, durations
 
 SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -48,8 +48,8 @@ def exemplar(span: Span | None = None) -> SpanContext | None:
 
     One that is not sampled leads nowhere, and is none.
     """
-    context = (span or trace.get_current_span()).get_span_context()
-    return context if context.trace_flags.sampled else None
+    context = span_context() if span is None else span.get_span_context()
+    return context if context.trace_flags & TraceFlags.SAMPLED else None
 
 
 def seconds(

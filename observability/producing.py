@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from time import perf_counter
 
-from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from prometheus_client import CollectorRegistry
 
+from observability.at_hand import span_context
 from observability.messaging import (
     OPERATION_LABELS,
     RABBITMQ,
@@ -15,10 +15,9 @@ from observability.messaging import (
     OutgoingMessage,
     PublishBatch,
     destination,
-    trace_context,
 )
 from observability.metrics import exemplar, seconds
-from observability.propagation import extract, inject
+from observability.propagation import extract, inject_span
 from observability.series import counter
 from observability.spans import error_type, failed
 
@@ -62,15 +61,15 @@ class PublisherMiddleware:
         return observed
 
     def _start(self, message: OutgoingMessage) -> Span:
-        parent = extract(trace_context(message.headers))
+        parent = extract(message.headers)
         name = destination(message.exchange, message.routing_key)
         # The request of an operator who replays a message, which is in a trace of its own.
-        asked = trace.get_current_span().get_span_context()
+        asked = span_context()
         span = self._tracer.start_span(
             f"publish {name}",
             context=parent,
             kind=SpanKind.PRODUCER,
-            links=[Link(asked)] if asked.is_valid else [],
+            links=[Link(asked)] if asked.is_valid else None,
             attributes={
                 **SYSTEM,
                 "messaging.operation.name": OPERATION,
@@ -82,9 +81,7 @@ class PublisherMiddleware:
                 "messaging.message.body.size": len(message.body),
             },
         )
-        carrier: dict[str, str] = {}
-        inject(carrier, trace.set_span_in_context(span, parent))
-        message.headers.update(carrier)
+        inject_span(message.headers, span, parent)
         return span
 
     def _end(self, message: OutgoingMessage, span: Span, error: BaseException | None, elapsed: float) -> None:

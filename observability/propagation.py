@@ -6,10 +6,13 @@ A `traceparent` alone, in its usual form, is read and written here at a third of
 
 import re
 from collections.abc import Mapping, MutableMapping
+from typing import Any
 
-from opentelemetry import baggage, propagate, trace
+from opentelemetry import propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags
+
+from observability.at_hand import baggage_entries, span_context, traceparent
 
 _STANDARD_FIELDS = {"traceparent", "tracestate", "baggage"}
 MAX_TRACESTATE = 512
@@ -30,30 +33,49 @@ class _Known:
     standard = False
 
 
-def extract(headers: Mapping[str, str]) -> Context:
-    """Return the context that a message's or a request's headers carry, and nothing else."""
-    if len(headers.get("tracestate", "")) > MAX_TRACESTATE:
-        headers = {name: value for name, value in headers.items() if name != "tracestate"}
-    if not _standard() or "baggage" in headers or "tracestate" in headers:
-        return propagate.extract(headers, context=Context())
+def extract(headers: Mapping[str, object]) -> Context:
+    """Return the context that a message's or a request's headers carry, and nothing else.
+
+    Only text is looked at, whatever else a stranger put there.
+    """
+    if "baggage" in headers or "tracestate" in headers or not _standard():
+        return _extract(headers)
     header = headers.get("traceparent")
     if header is None:
         return _EMPTY
-    found = _PLAIN.fullmatch(header)
+    found = _PLAIN.fullmatch(header) if isinstance(header, str) else None
     if found is None:
-        return propagate.extract(headers, context=Context())
+        return _extract(headers)
     trace_id, span_id, flags = found.groups()
     remote = SpanContext(int(trace_id, 16), int(span_id, 16), True, _FLAGS[int(flags, 16)])  # noqa: FBT003 - remote
     return trace.set_span_in_context(NonRecordingSpan(remote), _EMPTY)
 
 
+def _extract(headers: Mapping[str, object]) -> Context:
+    carrier = {name: value for name, value in headers.items() if isinstance(value, str)}
+    if len(carrier.get("tracestate", "")) > MAX_TRACESTATE:
+        del carrier["tracestate"]
+    return propagate.extract(carrier, context=Context())
+
+
 def inject(headers: MutableMapping[str, str], context: Context | None = None) -> None:
     """Add the context, by default the current one, to headers."""
-    span = trace.get_current_span(context).get_span_context()
-    if span.trace_state or not _standard() or baggage.get_all(context):
+    span = span_context(context)
+    if span.trace_state or not _standard() or baggage_entries(context):
         propagate.inject(headers, context)
     elif span.is_valid:
-        headers["traceparent"] = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"
+        headers["traceparent"] = traceparent(span)
+
+
+def inject_span(headers: MutableMapping[str, Any], span: Span, parent: Context) -> None:
+    """Add a span to headers, and what else there is in the context that it was started in."""
+    own = span.get_span_context()
+    if own.trace_state or baggage_entries(parent) or not _standard():
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier, trace.set_span_in_context(span, parent))
+        headers.update(carrier)
+    elif own.is_valid:
+        headers["traceparent"] = traceparent(own)
 
 
 def _standard() -> bool:

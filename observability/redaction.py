@@ -1,9 +1,8 @@
 """Keeping secrets and personal data out of log lines."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-
-from structlog.typing import EventDict, WrappedLogger
 
 REDACTED = "[redacted]"
 MAX_LENGTH = 4_000
@@ -18,12 +17,9 @@ _EMAIL = re.compile(r"[^\s\"'<>:,;@]{1,64}@[^\s\"'<>:,;@/]{1,255}")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
 
 
-def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def redact(fields: Mapping[str, object]) -> dict[str, object]:
     """Replace values of telling names, and emails and credentials inside any value; cut what is too long."""
-    return {
-        key: value if type(value) in _HARMLESS and not _is_secret(key) else _redacted(key, value)
-        for key, value in event.items()
-    }
+    return {key: REDACTED if _is_secret(key) else _redacted(value) for key, value in fields.items()}
 
 
 @lru_cache(maxsize=1024)  # names of fields are few; the bound is for dicts whose keys come from data
@@ -31,15 +27,15 @@ def _is_secret(key: str) -> bool:
     return _SECRET_KEY.search(key) is not None
 
 
-def _redacted(key: str, value: object) -> object:
-    if _is_secret(key):
-        return REDACTED
+def _redacted(value: object) -> object:
+    if type(value) in _HARMLESS:
+        return value
     if isinstance(value, str):
         return redact_text(value)
     if isinstance(value, dict):
-        return {k: _redacted(str(k), v) for k, v in value.items()}
+        return {k: REDACTED if _is_secret(str(k)) else _redacted(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_redacted("", item) for item in value]
+        return [_redacted(item) for item in value]
     return value
 
 

@@ -21,6 +21,7 @@ from opentelemetry.trace import (
 from opentelemetry.util._decorator import _agnosticcontextmanager  # what the API's own tracers are made with
 from opentelemetry.util.types import Attributes
 
+from observability.at_hand import span_context
 from observability.lean.bounds import Bounds
 from observability.lean.sampling import Sampling
 from observability.lean.span import LeanSpan, Origin
@@ -53,11 +54,18 @@ class LeanTracer(Tracer):
         set_status_on_exception: bool = True,  # noqa: FBT001, FBT002
     ) -> Span:
         """Return a new span, one that records nothing if its trace is not kept."""
-        parent, own, sampled = self._identify(trace.get_current_span(context).get_span_context())
-        if not sampled:
+        parent = span_context(context)
+        own = self._child(parent)
+        if not own.trace_flags & TraceFlags.SAMPLED:
             return NonRecordingSpan(own)
-        raised = (record_exception, set_status_on_exception)
-        return LeanSpan(self._origin, name, own, parent, kind, attributes, links or (), start_time, raised)
+        span = LeanSpan(
+            self._origin, name, own, parent if parent.is_valid else None, kind, attributes, start_time
+        )
+        if links:
+            span.links = self._origin.bounds.links(links)
+        if not (record_exception and set_status_on_exception):
+            span.raised = (record_exception, set_status_on_exception)
+        return span
 
     @_agnosticcontextmanager
     def start_as_current_span(  # noqa: PLR0913, PLR0917 - the API's signature
@@ -79,21 +87,16 @@ class LeanTracer(Tracer):
         with trace.use_span(span, end_on_exit, record_exception, set_status_on_exception):
             yield span
 
-    def _identify(self, parent: SpanContext) -> tuple[SpanContext | None, SpanContext, bool]:
-        """Return the parent, if there is one, the context of its new child, and whether that is sampled."""
+    def _child(self, parent: SpanContext) -> SpanContext:
+        """Return the context of a new span below this one, or of a trace's first if this is none."""
         span_id = getrandbits(64) or 1  # zero is no id
-        if not parent.is_valid:
-            trace_id = getrandbits(128) or 1
-            sampled = self._sampling.keeps(trace_id, None)
-            return (
-                None,
-                SpanContext(trace_id, span_id, is_remote=False, trace_flags=_ROOT_FLAGS[sampled]),
-                sampled,
-            )
-        sampled = self._sampling.keeps(parent.trace_id, parent)
-        flags = (_ROOT_FLAGS if parent.trace_flags & TraceFlags.RANDOM_TRACE_ID else _FLAGS)[sampled]
-        own = SpanContext(parent.trace_id, span_id, False, flags, parent.trace_state)  # noqa: FBT003 - not remote
-        return parent, own, sampled
+        trace_id, _, _, flags, state, is_valid = parent
+        if is_valid:
+            sampled = self._sampling.keeps(trace_id, parent)
+            flags = (_ROOT_FLAGS if flags & TraceFlags.RANDOM_TRACE_ID else _FLAGS)[sampled]
+            return SpanContext(trace_id, span_id, False, flags, state)  # noqa: FBT003 - not remote
+        trace_id = getrandbits(128) or 1
+        return SpanContext(trace_id, span_id, False, _ROOT_FLAGS[self._sampling.keeps(trace_id, None)])  # noqa: FBT003
 
 
 class LeanTracerProvider(TracerProvider):

@@ -40,6 +40,14 @@ class Origin:
 class LeanSpan(Span):
     """A span that is recorded."""
 
+    # What most spans keep as it is.
+    links: Sequence[Link] = ()
+    events: "Sequence[Event]" = ()
+    status = _UNSET
+    end_time: int | None = None
+    raised = (True, True)
+    """Whether an exception that leaves it is recorded, and whether it sets the status."""
+
     def __init__(  # noqa: PLR0913, PLR0917 - all that a span begins with
         self,
         origin: Origin,
@@ -48,11 +56,9 @@ class LeanSpan(Span):
         parent: SpanContext | None,
         kind: SpanKind,
         attributes: Attributes,
-        links: Sequence[Link],
         start_time: int | None,
-        raised: tuple[bool, bool],
     ) -> None:
-        """Start a span; `raised`: whether an exception that leaves it is recorded, and sets the status."""
+        """Start a span."""
         self.origin = origin
         self.name = name
         self.context = context
@@ -61,11 +67,6 @@ class LeanSpan(Span):
         self.attributes: MutableMapping[str, AnyValue] = dict(attributes) if attributes else {}
         if attributes and not origin.bounds.are_plain(len(attributes), attributes, attributes.values()):
             self.attributes = origin.bounds.attributes(attributes)
-        self.links: Sequence[Link] = origin.bounds.links(links) if links else ()
-        self.events: Sequence[Event] = ()
-        self.status = _UNSET
-        self.raised = raised
-        self.end_time: int | None = None
         self.start_time = time_ns() if start_time is None else start_time
 
     @property

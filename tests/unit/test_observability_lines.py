@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
 import pytest
 from opentelemetry.trace import INVALID_SPAN_CONTEXT
@@ -19,7 +18,7 @@ Make = Callable[..., Lines]
 
 def entry(event: str, level: str = "info", **fields: object) -> Entry:
     """Return an entry of this event."""
-    return Entry(level, {"event": event, **fields}, datetime.now(UTC), None, INVALID_SPAN_CONTEXT)
+    return Entry(level, {"event": event, **fields}, time.time(), None, INVALID_SPAN_CONTEXT)
 
 
 def render(one: Entry) -> bytes:
