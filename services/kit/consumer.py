@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import DeliveryError
+from aiormq.abc import DeliveredMessage
 
-from services.kit.broker import BROKER_ERRORS, Broker, cancelled_means_lost
+from services.kit.broker import BROKER_ERRORS, Broker
+from services.kit.deliveries import Link, delivery_of, linked, tag_of, whole
 from services.kit.errors import describe
 from services.kit.lifetime import Lifetime
-from services.kit.messages import Delivery, Process, from_amqp, trace_fields
-from services.kit.settle import settle
+from services.kit.messages import Delivery, Process, trace_fields
+from services.kit.settle import hand_on
 from services.kit.topology import Subscription, TopologyConflictError, declare_subscription
 
 log = structlog.get_logger(__name__)
@@ -95,49 +97,51 @@ class Consumer:
 
     async def _consume(self, channel: AbstractChannel) -> None:
         await declare_subscription(channel, self.subscription)
-        async with _lost(channel) as lost:
+        async with linked(channel, SETTLE_TIMEOUT_SECONDS) as link:
+            lost = link.lost
             if self._cautious:
                 self._settled.clear()
-                await self._take_up_to(1, channel, lost, self._stopping, self._paused, self._settled)
+                await self._take_up_to(1, link, self._stopping, self._paused, self._settled)
             if not (lost.is_set() or self._stopping.is_set() or self._paused.is_set()):
-                await self._take_up_to(self.prefetch, channel, lost, self._stopping, self._paused)
+                await self._take_up_to(self.prefetch, link, self._stopping, self._paused)
             untried = self._cautious and not self._settled.is_set()
             self._cautious = lost.is_set() or untried
             if not lost.is_set():
                 await asyncio.gather(*self._tasks)  # their acknowledgements need this channel
 
-    async def _take_up_to(
-        self, prefetch: int, channel: AbstractChannel, lost: asyncio.Event, *until: asyncio.Event
-    ) -> None:
+    async def _take_up_to(self, prefetch: int, link: Link, *until: asyncio.Event) -> None:
         """Take deliveries until something happens. A consumer keeps the prefetch that it began with."""
-        await channel.set_qos(prefetch_count=prefetch, timeout=SETTLE_TIMEOUT_SECONDS)
-        queue = await channel.get_queue(self.subscription.queue, ensure=False)
-        tag = await queue.consume(partial(self._take, channel), timeout=SETTLE_TIMEOUT_SECONDS)
+        await link.channel.set_qos(prefetch_count=prefetch, timeout=SETTLE_TIMEOUT_SECONDS)
+        taking = await link.underlay.basic_consume(
+            self.subscription.queue, partial(self._take, link), timeout=SETTLE_TIMEOUT_SECONDS
+        )
         log.info("consuming", queue=self.subscription.queue, prefetch=prefetch)
         self._consuming = True
         try:
-            await _first(lost, *until)
+            await _first(link.lost, *until)
         finally:
             self._consuming = False
-        if not lost.is_set():
-            await queue.cancel(tag, timeout=SETTLE_TIMEOUT_SECONDS)
+        if not link.lost.is_set() and taking.consumer_tag:
+            await link.underlay.basic_cancel(taking.consumer_tag, timeout=SETTLE_TIMEOUT_SECONDS)
 
-    async def _take(self, channel: AbstractChannel, message: AbstractIncomingMessage) -> None:
-        # A task of its own: aio-pika's dies with the channel, in the middle of whatever it was doing.
-        task = asyncio.create_task(self._work(channel, message))
+    async def _take(self, link: Link, message: DeliveredMessage) -> None:
+        # A task of its own: aiormq's dies with the channel, in the middle of whatever it was doing.
+        task = asyncio.create_task(self._work(link, message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, channel: AbstractChannel, message: AbstractIncomingMessage) -> None:
-        delivery = from_amqp(message, self.subscription.queue)
+    async def _work(self, link: Link, message: DeliveredMessage) -> None:
+        delivery = delivery_of(message, self.subscription.queue)
         try:
             settlement = await self.process(delivery)
-            async with asyncio.timeout(SETTLE_TIMEOUT_SECONDS):
-                await settle(channel, self.subscription, message, settlement)
+            if settlement.action != "ack":
+                async with asyncio.timeout(SETTLE_TIMEOUT_SECONDS):
+                    await hand_on(link.channel, self.subscription, whole(message), settlement)
+            link.acknowledger.acknowledge(tag_of(message))
             self._settled.set()
         except asyncio.CancelledError as error:
             self._tell(delivery, error)
-            await _give_back(message)
+            await link.give_back(message, SETTLE_TIMEOUT_SECONDS)
         except Exception as error:  # noqa: BLE001 - also a bug must not hold the message
             # Not settled: the broker delivers it again, and processing it twice changes nothing. One that
             # comes back for ever is given up (`recovery`), or runs into the queue's delivery limit.
@@ -145,9 +149,9 @@ class Consumer:
             await asyncio.sleep(PAUSE_SECONDS)
             if isinstance(error, DeliveryError):
                 # Its retry or dead-letter queue is full or gone: begin again, which declares them.
-                await channel.close()
+                await link.channel.close()
             else:
-                await _give_back(message)
+                await link.give_back(message, SETTLE_TIMEOUT_SECONDS)
 
     def _tell(self, delivery: Delivery, error: BaseException) -> None:
         log.warning(
@@ -157,21 +161,6 @@ class Consumer:
             error=describe(error),
             **trace_fields(delivery.headers),
         )
-
-
-async def _give_back(message: AbstractIncomingMessage) -> None:
-    with suppress(*BROKER_ERRORS), cancelled_means_lost():
-        await asyncio.wait_for(message.nack(requeue=True), SETTLE_TIMEOUT_SECONDS)
-
-
-@asynccontextmanager
-async def _lost(channel: AbstractChannel) -> AsyncIterator[asyncio.Event]:
-    """Yield an event that is set when the channel closes or the broker cancels its consumer."""
-    lost = asyncio.Event()
-    channel.close_callbacks.add(lambda *_: lost.set())
-    underlay = await channel.get_underlay_channel()
-    underlay.on_consumer_cancel_callbacks.add(lambda _: lost.set())
-    yield lost
 
 
 async def _first(*events: asyncio.Event) -> None:

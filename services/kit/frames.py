@@ -21,10 +21,11 @@ from pamqp.frame import marshal
 
 from services.kit.messages import Outgoing
 
-HEADER, BODY, END = 2, 3, b"\xce"
-BASIC = 60
+METHOD, HEADER, BODY, END = 1, 2, 3, b"\xce"
+BASIC, ACK = 60, 80
 _begin_frame = Struct(">BHI").pack  # type, channel, size
 _begin_content = Struct(">HHQ").pack  # class, weight, body size
+_acknowledge = Struct(">HHQB").pack  # class, method, delivery tag, whether all before it too
 _flags = Struct(">H").pack
 _seconds = Struct(">Q").pack
 _size = Struct(">I").pack
@@ -110,6 +111,11 @@ def frames(channel: int, address: tuple[str, str], message: Content, max_size: i
     ]
     parts += [_frame(BODY, channel, body[at : at + max_size]) for at in range(0, len(body), max_size)]
     return b"".join(parts)
+
+
+def acknowledgement(channel: int, tag: int) -> bytes:
+    """Return the frame by which one delivery is acknowledged, and no earlier one."""
+    return _frame(METHOD, channel, _acknowledge(BASIC, ACK, tag, 0))
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Outgoing, from_amqp, now_ms, trace_fields
+from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Outgoing, attempt_in, now_ms, trace_fields
 
 REPLAYS = "x-replays"
 """How often the message has been replayed from a dead-letter queue."""
@@ -57,7 +57,7 @@ def dead_letter(message: AbstractIncomingMessage, queue: str) -> DeadLetter:
         queue=queue,
         reason=_reason(headers.get("x-dead-letter-reason") or headers.get("x-first-death-reason")),
         error=_text(headers.get("x-dead-letter-error")),
-        attempts=from_amqp(message, queue).attempt,
+        attempts=attempt_in(message.headers),
         replays=_count(headers.get(REPLAYS)),
         dead_lettered_at=at if isinstance(at, int) else None,
         message_id=message.message_id,

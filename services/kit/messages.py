@@ -35,6 +35,12 @@ def trace_fields(headers: Mapping[str, object]) -> dict[str, str]:
     return {"trace_id": found["trace_id"]} if found else {}
 
 
+def attempt_in(headers: Mapping[str, object]) -> int:
+    """Return which attempt a message is for, from 1; an absent or malformed count is the first."""
+    value = headers.get(ATTEMPT)
+    return value if isinstance(value, int) and value > 0 else 1
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message on its way to an exchange."""
@@ -65,8 +71,7 @@ class Delivery:
     @property
     def attempt(self) -> int:
         """Which attempt this is, from 1; an absent or malformed count is the first."""
-        value = self.headers.get(ATTEMPT)
-        return value if isinstance(value, int) and value > 0 else 1
+        return attempt_in(self.headers)
 
     @property
     def redeliveries(self) -> int:
@@ -126,17 +131,3 @@ def _sent(value: object) -> Any:  # noqa: ANN401 - as varied as AMQP's tables
     except (TypeError, ValueError, OverflowError, struct.error):
         return str(value)
     return kept
-
-
-def from_amqp(message: AbstractIncomingMessage, queue: str) -> Delivery:
-    """Return what arrived, free of aio-pika."""
-    return Delivery(
-        queue=queue,
-        exchange=message.exchange or "",
-        routing_key=message.routing_key or "",
-        body=message.body,
-        message_id=message.message_id,
-        correlation_id=message.correlation_id,
-        headers=dict(message.headers),
-        redelivered=bool(message.redelivered),
-    )

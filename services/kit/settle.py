@@ -1,24 +1,24 @@
-"""Settling a delivery: acknowledged, or first copied, confirmed, to a retry or the dead-letter queue."""
+"""What precedes an acknowledgement: a copy in a retry or the dead-letter queue, confirmed by the broker."""
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, HeadersType
 
 from services.kit.errors import describe
-from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Settlement, copy_of, from_amqp, now_ms
+from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Settlement, attempt_in, copy_of, now_ms
 from services.kit.topology import Subscription
 
 PUBLISH_TIMEOUT_SECONDS = 4.0
 
 
-async def settle(
+async def hand_on(
     channel: AbstractChannel,
     subscription: Subscription,
     message: AbstractIncomingMessage,
     settlement: Settlement,
 ) -> None:
-    """Do with a message what was decided; the original is acknowledged only after its copy was confirmed.
+    """Copy a message to where it was decided that it goes; then the original may be acknowledged.
 
     Raises:
-        aio_pika.exceptions.AMQPError, ConnectionError, TimeoutError: Nothing was acknowledged.
+        aio_pika.exceptions.AMQPError, ConnectionError, TimeoutError: The copy is not confirmed.
     """
 
     async def copy(queue: str, headers: HeadersType) -> None:
@@ -28,13 +28,12 @@ async def settle(
         await exchange.publish(copy_of(message, told), queue, mandatory=True, timeout=PUBLISH_TIMEOUT_SECONDS)
 
     if settlement.action == "retry":
-        attempt = from_amqp(message, subscription.queue).attempt
+        attempt = attempt_in(message.headers)
         headers: HeadersType = {ATTEMPT: attempt + 1, "x-retry-reason": settlement.outcome}
         await copy(subscription.retry_queue(attempt), headers)
     elif settlement.action == "dead_letter":
         headers = dead_letter_headers(subscription.queue, settlement)
         await copy(subscription.dead_letter_queue, headers)
-    await message.ack()
 
 
 def dead_letter_headers(queue: str, settlement: Settlement) -> HeadersType:

@@ -47,7 +47,7 @@ class OpenOrders:
         fields = self._outbox.fields(event["type"], event["message_id"], event["body"]) if event else []
         keys = [status_key(order.order_id), event_key(order.order_id), OPEN, self._outbox.stream]
         arguments = [order.order_id, now_ms(), self._stuck_after_ms, MOST_SWEEPS, *fields]
-        with damaged():
+        with damaged:
             swept: Swept = await self._run("sweep", keys, arguments)
         return swept
 
@@ -60,7 +60,7 @@ class OpenOrders:
         try:
             return Unusable.model_validate_json(order.event.get("body", "")).data
         except ValidationError:
-            with damaged():
+            with damaged:
                 document = await self._redis.get(order_key(order.order_id)) or "{}"
             customer = Document.model_validate_json(document).customer
             return UnusableData(order_id=order.order_id, customer=customer)

@@ -15,7 +15,7 @@ from services.kit.ids import uuid7
 from services.kit.messages import Settlement
 from services.kit.outbox import Outbox
 from services.kit.recovery import UnusableMessageError, check_headers
-from services.kit.settle import settle
+from services.kit.settle import hand_on
 from services.worker.app import ORDERS
 from tests.contract.documents import examples, problems, schema
 from tests.unit.fakes import TRACEPARENT, Channel, Incoming, Stream, delivery
@@ -119,8 +119,7 @@ async def settled(original: Incoming, settlement: Settlement) -> tuple[str, Mess
     """Settle a delivery and return the queue and the copy that went there."""
     settlement.context["traceparent"] = TRACEPARENT
     channel = Channel()
-    await settle(channel.as_amqp(), ORDERS, original.as_amqp(), settlement)
-    assert original.acknowledged
+    await hand_on(channel.as_amqp(), ORDERS, original.as_amqp(), settlement)
     [published] = channel.published
     return published
 

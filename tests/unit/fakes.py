@@ -6,6 +6,9 @@ from typing import Any, cast
 
 from aio_pika import ExchangeType, Message
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aiormq.abc import DeliveredMessage
+from pamqp.commands import Basic
+from pamqp.header import ContentHeader
 from redis.asyncio import Redis
 
 from services.kit.messages import Delivery
@@ -120,23 +123,36 @@ class Incoming:
     headers: dict[str, Any] = field(default_factory=dict)
     message_id: str | None = "019ab2f0-5c1f-7a01-8b2c-0123456789ab"
     correlation_id: str | None = "checkout-42"
-    exchange: str = "orders"
-    routing_key: str = "order.created.v1"
+    exchange: str | None = "orders"
+    routing_key: str | None = "order.created.v1"
     redelivered: bool = False
     content_type: str = "application/json"
     content_encoding: str | None = None
     timestamp: int = 1_795_426_200
     type: str = "order.created.v1"
     app_id: str = "api"
-    acknowledged: bool = False
-
-    async def ack(self) -> None:
-        """Note that the broker may forget the message."""
-        self.acknowledged = True
 
     def as_amqp(self) -> AbstractIncomingMessage:
         """Return itself as the message that it stands for."""
         return cast("AbstractIncomingMessage", self)
+
+    def delivered(self, **properties: object) -> DeliveredMessage:
+        """Return it as aiormq would, with these further properties."""
+        own = {
+            "message_id": self.message_id,
+            "correlation_id": self.correlation_id,
+            "headers": self.headers,
+            "content_type": self.content_type,
+            "message_type": self.type,
+            "app_id": self.app_id,
+        }
+        told = Basic.Properties()
+        for name, value in {**own, **properties}.items():
+            setattr(told, name, value)  # as the decoder does, which checks nothing
+        basics = Basic.Deliver("consumer", 7, self.redelivered)
+        basics.exchange, basics.routing_key = cast("str", self.exchange), cast("str", self.routing_key)
+        header = ContentHeader(0, len(self.body), told)
+        return DeliveredMessage(delivery=basics, header=header, body=self.body, channel=cast("Any", None))
 
 
 def delivery(body: bytes = b"{}", *, queue: str = "worker.order-created", **headers: object) -> Delivery:

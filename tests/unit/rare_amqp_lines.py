@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import aio_pika
 import pytest
@@ -15,6 +16,7 @@ from services.kit import dead_letters
 from services.kit.broker import Broker
 from services.kit.consumer import Consumer, consuming
 from services.kit.dead_letters import DeadLetters
+from services.kit.deliveries import Acknowledger, Link
 from services.kit.letters import dead_letter
 from services.kit.lifetime import Lifetime
 from services.kit.messages import Outgoing
@@ -82,7 +84,9 @@ def relay(error: Exception | None) -> Relay:
 
 async def unsettled() -> None:
     """Take a delivery whose processing meets a lost connection."""
-    await consumer(GONE)._work(Channel().as_amqp(), Incoming().as_amqp())  # noqa: SLF001 - what aio-pika would call
+    gone: Any = AsyncMock(side_effect=GONE)
+    link = Link(Channel().as_amqp(), gone, Acknowledger(gone), asyncio.Event())
+    await consumer(GONE)._work(link, Incoming().delivered())  # noqa: SLF001 - what aiormq would call
 
 
 async def ended_while_busy() -> None:

@@ -4,7 +4,6 @@ import json
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,11 +12,12 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from structlog.testing import capture_logs
 
-from services.kit.messages import from_amqp
+from services.kit.deliveries import delivery_of
 from services.kit.recovery import recoverable
 from services.notifier.messages import OrderOutcome
 from services.worker.messages import OrderCreated
 from tests.contract.documents import examples
+from tests.unit.fakes import Incoming
 
 MARK = "s3cret-Zoe"
 REASONS = {
@@ -84,15 +84,15 @@ async def test_any_message_is_settled_without_being_repeated(
     model: type[BaseModel], data: st.DataObject
 ) -> None:
     """Any properties, headers, body: a settlement with a known reason, no exception, none of the input."""
-    message: Any = SimpleNamespace(
+    message = Incoming(
         exchange=data.draw(ids),
         routing_key=data.draw(ids),
         body=data.draw(bodies(model)),
         message_id=data.draw(ids),
         correlation_id=data.draw(ids),
         headers=data.draw(headers),
-        redelivered=data.draw(st.none() | st.booleans()),
-    )
+        redelivered=data.draw(st.booleans()),
+    ).delivered()
 
     async def handle(_: BaseModel) -> str:
         return "handled"
@@ -102,7 +102,7 @@ async def test_any_message_is_settled_without_being_repeated(
 
     process = recoverable(model.model_validate_json, handle, give_up=give_up)
     with capture_logs() as logs:
-        settlement = await process(from_amqp(message, "worker.order-created"))
+        settlement = await process(delivery_of(message, "worker.order-created"))
     assert settlement.outcome in REASONS
     assert re.fullmatch("[a-z_]+", settlement.outcome)
     assert settlement.action == ("ack" if settlement.outcome == "handled" else "dead_letter")
