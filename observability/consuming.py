@@ -96,7 +96,8 @@ class ConsumerMiddleware:
                     failed(span, error)
                     raise
                 self._finish(span, delivery, settlement, perf_counter() - began)
-                inject(settlement.context)
+                if settlement.action != "ack":  # there will be a copy
+                    inject(settlement.context)
             return settlement
 
         return observed

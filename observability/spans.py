@@ -10,6 +10,7 @@ from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 
+from observability.fixed import FixedAttributes
 from observability.redaction import redact_text
 
 P = ParamSpec("P")
@@ -43,11 +44,12 @@ def traced(
     tracer: Tracer, name: str, kind: SpanKind, attributes: Mapping[str, AttributeValue]
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
     """Return a decorator that runs a function inside a span; an error marks the span and passes."""
+    fixed = FixedAttributes(attributes)
 
     def decorate(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         @wraps(function)
         async def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            span = tracer.start_span(name, kind=kind, attributes=attributes)
+            span = tracer.start_span(name, kind=kind, attributes=fixed)
             with Inside(span):
                 try:
                     return await function(*args, **kwargs)

@@ -4,7 +4,7 @@ https://opentelemetry.io/docs/specs/otel/common/#attribute-limits
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 from opentelemetry.attributes import BoundedAttributes
@@ -12,6 +12,8 @@ from opentelemetry.sdk.trace import Event, SpanLimits
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, SpanContext
 from opentelemetry.util.types import AnyValue, Attributes
+
+from observability.fixed import FixedAttributes
 
 _PLAIN = frozenset((str, bool, int, float))
 """Types of values that are kept as they are, unless there is a limit on their length."""
@@ -25,6 +27,7 @@ class Bounds:
     limits: SpanLimits
     plain: int = field(init=False)
     """So many attributes of plain types need no care; -1: all do."""
+    takes_links: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Find out what needs no care."""
@@ -32,6 +35,7 @@ class Bounds:
         unlimited = sys.maxsize if most is None else most
         plain = unlimited if self.limits.max_span_attribute_length is None else -1
         object.__setattr__(self, "plain", plain)
+        object.__setattr__(self, "takes_links", self.limits.max_links != 0)
 
     def are_plain(self, count: int, keys: Iterable[object], values: Iterable[object]) -> bool:
         """Return whether a dict keeps these attributes as the SDK would, with `count` of them in it then."""
@@ -41,6 +45,14 @@ class Bounds:
             and _KEY.issuperset(map(type, keys))
             and all(keys)
         )
+
+    def kept(self, attributes: Mapping[str, AnyValue]) -> MutableMapping[str, AnyValue]:
+        """Return attributes as a span begins with them: shared, copied or cleaned."""
+        if type(attributes) is FixedAttributes and attributes.plain and len(attributes) <= self.plain:
+            return attributes
+        if self.are_plain(len(attributes), attributes, attributes.values()):
+            return dict(attributes)
+        return self.attributes(attributes)
 
     def attributes(self, attributes: Mapping[str, AnyValue]) -> BoundedAttributes:
         """Return a span's attributes, each cleaned as it is set, the oldest pushed out."""
@@ -55,6 +67,12 @@ class Bounds:
     def events(self) -> "BoundedList[Event]":
         """Return an empty list of events that pushes out the oldest."""
         return BoundedList(self.limits.max_events)
+
+    def kept_links(self, links: Sequence[Link]) -> Sequence[Link]:
+        """Return links as a span begins with them: one that only leads somewhere needs no care."""
+        if len(links) == 1 and links[0].context.is_valid and not links[0].attributes and self.takes_links:
+            return (links[0],)
+        return self.links(links)
 
     def links(self, links: Sequence[Link]) -> "BoundedList[Link]":
         """Return links, without those that lead nowhere and say nothing."""

@@ -23,8 +23,9 @@ from opentelemetry.util.types import Attributes
 
 from observability.at_hand import span_context
 from observability.lean.bounds import Bounds
+from observability.lean.origin import Origin
 from observability.lean.sampling import Sampling
-from observability.lean.span import LeanSpan, Origin
+from observability.lean.span import LeanSpan
 
 # By whether the span is sampled; trace ids are random here (https://www.w3.org/TR/trace-context-2/#trace-flags).
 _ROOT_FLAGS = (
@@ -62,7 +63,7 @@ class LeanTracer(Tracer):
             self._origin, name, own, parent if parent.is_valid else None, kind, attributes, start_time
         )
         if links:
-            span.links = self._origin.bounds.links(links)
+            span.links = self._origin.bounds.kept_links(links)
         if not (record_exception and set_status_on_exception):
             span.raised = (record_exception, set_status_on_exception)
         return span

@@ -5,8 +5,7 @@ It has the names of the SDK's `ReadableSpan`, so that exporters can read both.
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, MutableMapping, Sequence
 from time import time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -18,23 +17,14 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AnyValue, Attributes
 
-from observability.lean.bounds import Bounds
+from observability.fixed import FixedAttributes
+from observability.lean.origin import Origin
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Event
 
 _UNSET = Status()
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What all spans of one tracer have in common."""
-
-    resource: Resource
-    scope: InstrumentationScope
-    bounds: Bounds
-    on_end: "Callable[[LeanSpan], None]"
 
 
 class LeanSpan(Span):
@@ -64,9 +54,7 @@ class LeanSpan(Span):
         self.context = context
         self.parent = parent
         self.kind = kind
-        self.attributes: MutableMapping[str, AnyValue] = dict(attributes) if attributes else {}
-        if attributes and not origin.bounds.are_plain(len(attributes), attributes, attributes.values()):
-            self.attributes = origin.bounds.attributes(attributes)
+        self.attributes: MutableMapping[str, AnyValue] = origin.bounds.kept(attributes) if attributes else {}
         self.start_time = time_ns() if start_time is None else start_time
 
     @property
@@ -106,7 +94,7 @@ class LeanSpan(Span):
         """Set an attribute, in place of one of that name."""
         if self._has_ended():
             return
-        kept, bounds = self.attributes, self.origin.bounds
+        kept, bounds = _own(self), self.origin.bounds
         if type(kept) is dict and not bounds.are_plain(len(kept) + (key not in kept), (key,), (value,)):
             kept = self.attributes = bounds.attributes(kept)
         elif key in kept:
@@ -115,7 +103,7 @@ class LeanSpan(Span):
 
     def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
         """Set several attributes."""
-        kept = self.attributes
+        kept = _own(self)
         count = len(kept) + len(attributes)
         if (
             self.end_time is None
@@ -146,7 +134,7 @@ class LeanSpan(Span):
         if self._has_ended():
             return
         if not isinstance(self.links, BoundedList):
-            self.links = self.origin.bounds.links(())
+            self.links = self.origin.bounds.links(self.links)
         self.links.extend(self.origin.bounds.links([Link(context, attributes)]))
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
@@ -198,3 +186,10 @@ class LeanSpan(Span):
             return False
         _log.warning("the span %r has ended and can no longer change", self.name)
         return True
+
+
+def _own(span: LeanSpan) -> MutableMapping[str, AnyValue]:
+    """Return a span's attributes, to be changed."""
+    if type(span.attributes) is FixedAttributes:
+        span.attributes = dict(span.attributes)
+    return span.attributes

@@ -74,7 +74,7 @@ def encode_span(span: "ReadableSpan | LeanSpan") -> bytes:
             _start_and_end(_START, span.start_time or 0, _END, span.end_time or 0),
             attributes(_ATTRIBUTES, span.attributes),
             # A plain dict has dropped nothing: see `observability.lean`.
-            b"" if type(span.attributes) is dict and not (span.events or span.links) else _lists(span),
+            b"" if isinstance(span.attributes, dict) and not (span.events or span.links) else _lists(span),
             delimited(_STATUS, _status(span.status)),
             _FLAGS + (_REMOTE if parent and parent.is_remote else _LOCAL),
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 from opentelemetry.util.types import AnyValue, Attributes
 
+from observability.fixed import FixedAttributes
 from observability.otlp.wire import DELIMITED, FIXED64, SINGLE_BYTES, VARINT, delimited, tag, utf8, varint
 
 # Of `KeyValue`.
@@ -31,6 +32,15 @@ def attributes(field_tag: bytes, mapping: Attributes) -> bytes:
     """Return one `KeyValue` field with this tag for each attribute."""
     if not mapping:
         return b""
+    if type(mapping) is not FixedAttributes or not mapping.plain:
+        return _key_values(field_tag, mapping)
+    encoded = mapping.encoded.get(field_tag)
+    if encoded is None:
+        encoded = mapping.encoded[field_tag] = _key_values(field_tag, mapping)
+    return encoded
+
+
+def _key_values(field_tag: bytes, mapping: Mapping[str, AnyValue]) -> bytes:
     parts: list[bytes] = []
     for name, value in _snapshot(mapping).items():
         if type(value) is str and len(value) <= _SHORT:

@@ -24,6 +24,7 @@ from opentelemetry.trace import (
     TraceState,
 )
 
+from observability.fixed import FixedAttributes
 from observability.lean import LeanTracerProvider, Sampling, sampling
 from observability.otlp.spans import encode_span
 from observability.settings import TelemetrySettings
@@ -163,8 +164,32 @@ def plain_attributes(tracer: Tracer) -> None:
     tracer.start_span("s", attributes=dict.fromkeys("abcde", "x")).end()
 
 
+def shared_attributes(tracer: Tracer) -> None:
+    """Start several spans with the same attributes, of which one is changed later."""
+    for fixed in (FixedAttributes({"a": 1, "b": "2"}), FixedAttributes(STRANGE), FixedAttributes({})):
+        for _ in range(2):
+            changed = tracer.start_span("changed", attributes=fixed)
+            changed.set_attribute("a", "again")
+            changed.set_attributes({"c": "much too long"})
+            changed.end()
+            tracer.start_span("as it was", attributes=fixed).end()
+    tracer.start_span("too many", attributes=FixedAttributes(dict.fromkeys("abcde", "x"))).end()
+
+
+def one_link(tracer: Tracer) -> None:
+    """Link to one span that is somewhere, as nearly all who link do, and sometimes to more later."""
+    for link in (Link(ELSEWHERE), Link(NOWHERE), Link(ELSEWHERE, {})):
+        tracer.start_span("s", links=[link]).end()
+        span = tracer.start_span("s", links=[link])
+        for _ in range(3):
+            span.add_link(ELSEWHERE, {"c": 1})
+        span.end()
+
+
 USES: list[Use] = [
     plain_attributes,
+    shared_attributes,
+    one_link,
     attributes_at_the_start,
     attributes_one_by_one,
     attributes_together,

@@ -9,6 +9,8 @@ from opentelemetry.sdk.trace import Event
 from opentelemetry.trace import Status, StatusCode
 from opentelemetry.util.types import AnyValue
 
+from observability.fixed import FixedAttributes
+from observability.otlp.values import attributes
 from tests.unit.otlp_samples import assert_as_stock, decoded_span, decoded_value, span
 
 LONE = "a\ud800b"
@@ -148,3 +150,16 @@ def test_lone_surrogates_cost_a_character_and_not_the_batch() -> None:
 def test_surrogate_pairs_become_the_character_that_they_stand_for() -> None:
     """Text from a decoder that leaves pairs apart is mended without loss."""
     assert decoded_value("\ud83d\ude00").string_value == "😀"
+
+
+def test_attributes_that_many_spans_share_are_as_each_ones_own() -> None:
+    """They are encoded once for each field that they are written in."""
+    own: Mapping[str, AnyValue] = {"db.system.name": "redis", "server.port": 6379, "x": "y" * 200}
+    fixed = FixedAttributes({"db.system.name": "redis", "server.port": 6379, "x": "y" * 200})
+    for tag in (b"\x4a", b"\x1a", b"\x4a"):
+        assert attributes(tag, fixed) == attributes(tag, own)
+    listed: list[str] = []
+    changing = FixedAttributes({"list": listed})
+    before = attributes(b"\x4a", changing)
+    listed.append("more")
+    assert attributes(b"\x4a", changing) != before
