@@ -25,19 +25,23 @@ def redis_command(operation: str) -> Mapping[str, AttributeValue]:
 class RunScript(Protocol):
     """Runs a Lua script in Redis by name."""
 
-    async def __call__(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - replies are as varied as scripts
+    def __call__(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Awaitable[Any]:
         """Return the script's reply."""
 
 
 def traced_scripts(tracer: Tracer, run: RunScript, names: Mapping[str, str]) -> RunScript:
     """Return the runner with a span around those scripts that have a span's name."""
-    attributes = {name: {**redis_command("EVALSHA"), "db.stored_procedure.name": name} for name in names}
-    spans = {name: traced(tracer, names[name], SpanKind.CLIENT, attributes[name])(run) for name in names}
+    runs = {
+        name: traced(
+            tracer, title, SpanKind.CLIENT, {**redis_command("EVALSHA"), "db.stored_procedure.name": name}
+        )(run)
+        for name, title in names.items()
+    }
 
-    async def traced_run(name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - see RunScript
-        return await spans.get(name, run)(name, keys, args)
+    def choose(name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Awaitable[Any]:
+        return runs.get(name, run)(name, keys, args)
 
-    return traced_run
+    return choose
 
 
 def traced(
