@@ -1,4 +1,6 @@
-"""In which order tests run, for two processes share them file by file; and how errors look there."""
+"""What holds for all tests: in which order two processes share them, how errors look, what can interrupt."""
+
+import signal
 
 import pytest
 import structlog
@@ -16,6 +18,11 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+# A shell's background job ignores it, and so would every command that a test interrupts as a keyboard does.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
