@@ -25,23 +25,33 @@ def redis_command(operation: str) -> Mapping[str, AttributeValue]:
 class RunScript(Protocol):
     """Runs a Lua script in Redis by name."""
 
-    def __call__(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Awaitable[Any]:
+    async def __call__(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - replies are as varied as scripts
         """Return the script's reply."""
 
 
 def traced_scripts(tracer: Tracer, run: RunScript, names: Mapping[str, str]) -> RunScript:
-    """Return the runner with a span around those scripts that have a span's name."""
-    runs = {
-        name: traced(
-            tracer, title, SpanKind.CLIENT, {**redis_command("EVALSHA"), "db.stored_procedure.name": name}
-        )(run)
-        for name, title in names.items()
+    """Return the runner with a span around those scripts that have a span's name.
+
+    It does not become the current one: scripts of many go out together, in nobody's context.
+    """
+    attributes = {
+        name: FixedAttributes({**redis_command("EVALSHA"), "db.stored_procedure.name": name})
+        for name in names
     }
 
-    def choose(name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Awaitable[Any]:
-        return runs.get(name, run)(name, keys, args)
+    async def traced_run(name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - see RunScript
+        if name not in names:
+            return await run(name, keys, args)
+        span = tracer.start_span(names[name], kind=SpanKind.CLIENT, attributes=attributes[name])
+        try:
+            return await run(name, keys, args)
+        except BaseException as error:
+            failed(span, error)
+            raise
+        finally:
+            span.end()
 
-    return choose
+    return traced_run
 
 
 def traced(

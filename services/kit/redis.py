@@ -35,7 +35,7 @@ def is_wrong_type(error: RedisError) -> bool:
 class RunScript(Protocol):
     """Runs one of a service's Lua scripts, atomically, by its file's stem."""
 
-    def __call__(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Awaitable[Any]:
+    async def __call__(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - Redis replies are as varied as scripts
         """Return the script's reply; raises `redis.RedisError`."""
 
 
