@@ -14,7 +14,7 @@ from loadtests.bench import accounting
 from loadtests.bench.broker import Queues
 from loadtests.bench.client import Tally, place_orders
 from loadtests.bench.figures import Slice
-from loadtests.bench.seeds import accept, seeds
+from loadtests.bench.seeds import accept, forget_orders, seeds
 from loadtests.bench.sink import Sink
 from loadtests.bench.system import System
 from loadtests.bench.variants import TRACED, Variant, sampled_share
@@ -59,6 +59,8 @@ class Bench:
             done = await self._worker(seconds)
         servers = self.system.servers_cpu() - servers
         seen = await self._seen(done.ids)
+        await self.queues.empty()
+        await forget_orders(self.redis)
         return Slice(
             orders=len(done.ids),
             seconds=done.seconds,

@@ -63,3 +63,11 @@ async def accept(redis: Redis, orders: Sequence[Seed]) -> None:
                 pipeline.hset(f"order:{order.order_id}:status", mapping={"status": "pending", "pending": at})
                 pipeline.set(f"order:{order.order_id}", "{}")
             await pipeline.execute()
+
+
+async def forget_orders(redis: Redis) -> None:
+    """Delete all orders and what belongs to them, so that no turn finds Redis fuller than the one before."""
+    for pattern in ("order*", "payment:*"):
+        keys = [key async for key in redis.scan_iter(pattern, count=BATCH)]
+        for start in range(0, len(keys), BATCH):
+            await redis.unlink(*keys[start : start + BATCH])
