@@ -126,7 +126,7 @@ def _line(constant: Mapping[str, str], export: Callable[[bytes], None] | None) -
         level, event = entry.level, entry.event
         if "exc_info" in event:
             event = _RENDER_EXCEPTION(None, level, event)
-        always = {"timestamp": _timestamp(entry.at), "level": level}
+        always = {"timestamp": datetime.fromtimestamp(entry.at, UTC), "level": level}
         # Twice what no event may say in another's place: first where it is to stand.
         return _json({**always, **head, **_at_hand(entry), **redact(event), **constant, **always})
 
@@ -152,14 +152,9 @@ def _tell_unrendered(entry: Entry, error: Exception) -> None:
 
 def _json(line: Mapping[str, object]) -> bytes:
     try:
-        return orjson.dumps(line, default=_text, option=orjson.OPT_NON_STR_KEYS)
-    except orjson.JSONEncodeError:  # lone surrogates, huge integers: no reason to fail whoever logs
+        return orjson.dumps(line, default=_text, option=orjson.OPT_UTC_Z)
+    except orjson.JSONEncodeError:  # odd keys, lone surrogates, huge integers: no reason to fail whoever logs
         return json.dumps(line, default=_text, skipkeys=True).encode()
-
-
-def _timestamp(at: float) -> str:
-    """Return a Unix time as RFC 3339 has it, in UTC."""
-    return f"{datetime.fromtimestamp(at, UTC).isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def _at_hand(entry: Entry) -> dict[str, object]:
@@ -174,6 +169,8 @@ def _at_hand(entry: Entry) -> dict[str, object]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     return redact_text(repr(value))
 
 
