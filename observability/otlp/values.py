@@ -43,8 +43,8 @@ def attributes(field_tag: bytes, mapping: Attributes) -> bytes:
 def _key_values(field_tag: bytes, mapping: Mapping[str, AnyValue]) -> bytes:
     parts: list[bytes] = []
     for name, value in _snapshot(mapping).items():
-        if type(value) is str and len(value) <= _SHORT:
-            parts.append(_short(field_tag, name, value))
+        if type(value) is int or (type(value) is str and len(value) <= _SHORT):
+            parts.append(_common(field_tag, name, value))
             continue
         key = _cached_key(name)
         content = _ENCODERS.get(type(value), _other)(value)
@@ -77,10 +77,10 @@ def _key(key: str) -> bytes:
     return delimited(_KEY, utf8(str(key))) + _VALUE
 
 
-@lru_cache(maxsize=4096)
-def _short(field_tag: bytes, name: str, value: str) -> bytes:
-    """Return a whole field: short strings are mostly names of things, the same in span after span."""
-    return delimited(field_tag, delimited(_cached_key(name), _string(value)))
+@lru_cache(maxsize=4096, typed=True)  # 1 is not True
+def _common(field_tag: bytes, name: str, value: str | int) -> bytes:
+    """Return a whole field: short strings and numbers are mostly the same in span after span."""
+    return delimited(field_tag, delimited(_cached_key(name), _ENCODERS[type(value)](value)))
 
 
 # Programs have few attribute keys. Keys of nested maps may come from data, so they stay out of the cache.
