@@ -1,6 +1,7 @@
 """Attributes that many spans have in common, and none changes."""
 
 from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from opentelemetry.util.types import AnyValue, AttributeValue
 
@@ -20,3 +21,9 @@ class FixedAttributes(dict[str, AnyValue]):
         """Whether none of them could be changed by somebody else, or has to be cleaned."""
         self.encoded: dict[bytes, bytes] = {}
         """By the tag of their field; kept by who exports them."""
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 - whatever was to be changed
+        raise TypeError("attributes that others share do not change")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    update = pop = popitem = clear = setdefault = _refuse

@@ -33,10 +33,7 @@ class Entry(NamedTuple):
 
 
 class Lines:
-    """Takes entries and writes each as a line, in the order in which a thread noted them.
-
-    It is what structlog calls a logger: it has a method for each level.
-    """
+    """Takes entries and writes each as a line, in the order in which a thread noted them."""
 
     def __init__(
         self,
@@ -70,8 +67,6 @@ class Lines:
             self.flush()
         elif not self._some_wait.is_set():
             self._some_wait.set()
-
-    debug = info = warn = warning = error = exception = critical = take
 
     def close(self) -> None:
         """Write what waits; from now on every line is written at once."""

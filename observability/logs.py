@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import time
 from types import TracebackType
@@ -22,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 _FIRST = ("timestamp", "level", "service", "event", "correlation_id", "trace_id", "span_id")
 """What a reader looks for stands first."""
+# Objects of our own are shown as text, in which nothing personal is left.
+_PLAIN_KEYS = orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
 _NOISY = ("aio_pika", "aiormq", "asyncio", "uvicorn.access")
 
 
@@ -109,7 +112,7 @@ def _noting(lowest: int) -> type[BindableLogger]:
         def _proxy_to_logger(self, method_name: str, event: str | None = None, **fields: object) -> None:
             fields["event"] = event
             noted = {**self._context, **fields} if self._context else fields
-            self._logger.take(_entry(_LEVELS.get(method_name, method_name), noted))
+            self._logger.take(_entry(method_name, noted))
 
     return Noting
 
@@ -151,10 +154,12 @@ def _tell_unrendered(entry: Entry, error: Exception) -> None:
 
 
 def _json(line: Mapping[str, object]) -> bytes:
-    try:
-        return orjson.dumps(line, default=_text, option=orjson.OPT_UTC_Z)
-    except orjson.JSONEncodeError:  # odd keys, lone surrogates, huge integers: no reason to fail whoever logs
-        return json.dumps(line, default=_text, skipkeys=True).encode()
+    # First as nearly all can be written; what has keys that are no text costs more, and the rest even more.
+    for option in (_PLAIN_KEYS, _PLAIN_KEYS | orjson.OPT_NON_STR_KEYS):
+        with suppress(orjson.JSONEncodeError):
+            return orjson.dumps(line, default=_text, option=option)
+    # Lone surrogates, huge integers: no reason to fail whoever logs.
+    return json.dumps(line, default=_text, skipkeys=True).encode()
 
 
 def _at_hand(entry: Entry) -> dict[str, object]:
@@ -177,5 +182,3 @@ def _text(value: object) -> str:
 _RENDER_EXCEPTION = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
-_LEVELS = {"exception": "error", "warn": "warning"}
-"""Levels of methods that are called otherwise."""

@@ -59,12 +59,13 @@ class Bench:
             done = await self._worker(seconds)
         servers = self.system.servers_cpu() - servers
         seen = await self._seen(done.ids)
+        cpu = self.system.cpu(self.variant) - cpu
         await self.queues.empty()
         await forget_orders(self.redis)
         return Slice(
             orders=len(done.ids),
             seconds=done.seconds,
-            cpu=self.system.cpu(self.variant) - cpu,
+            cpu=cpu,
             lag=done.lag,
             servers=servers,
             telemetry=seen.bytes,

@@ -70,8 +70,10 @@ class Bounds:
 
     def kept_links(self, links: Sequence[Link]) -> Sequence[Link]:
         """Return links as a span begins with them: one that only leads somewhere needs no care."""
-        if len(links) == 1 and links[0].context.is_valid and not links[0].attributes and self.takes_links:
-            return (links[0],)
+        if self.takes_links and type(links) is list and len(links) == 1 and links[0]:
+            link = links[0]
+            if link.context.is_valid and not link.attributes:
+                return (link,)
         return self.links(links)
 
     def links(self, links: Sequence[Link]) -> "BoundedList[Link]":

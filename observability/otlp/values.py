@@ -77,7 +77,7 @@ def _key(key: str) -> bytes:
     return delimited(_KEY, utf8(str(key))) + _VALUE
 
 
-@lru_cache(maxsize=4096, typed=True)  # 1 is not True
+@lru_cache(maxsize=4096)
 def _common(field_tag: bytes, name: str, value: str | int) -> bytes:
     """Return a whole field: short strings and numbers are mostly the same in span after span."""
     return delimited(field_tag, delimited(_cached_key(name), _ENCODERS[type(value)](value)))

@@ -63,6 +63,7 @@ class Acknowledger:
         self._channel = channel
         self._tags: list[int] = []
         self._writing: asyncio.Task[None] | None = None
+        self._finished = False
 
     def acknowledge(self, tag: int) -> None:
         """Have the broker forget a delivery.
@@ -70,7 +71,7 @@ class Acknowledger:
         Raises:
             ChannelInvalidStateError: The channel is closed: the delivery comes again.
         """
-        if self._channel.is_closed:
+        if self._finished or not self._is_open():
             raise ChannelInvalidStateError("the channel is closed")
         self._tags.append(tag)
         if self._writing is None:
@@ -78,6 +79,7 @@ class Acknowledger:
 
     async def finish(self, deadline: float) -> None:
         """Wait until all was written, for so many seconds, and write no more."""
+        self._finished = True
         if self._writing is not None:
             await asyncio.wait([self._writing], timeout=deadline)
         if self._writing is not None:
@@ -85,12 +87,17 @@ class Acknowledger:
 
     async def _write(self) -> None:
         try:
-            while self._tags:
+            while self._tags and self._is_open():
                 tags, self._tags = self._tags, []
                 payload = b"".join([acknowledgement(self._channel.number, tag) for tag in tags])
                 await self._channel.write_queue.put(ChannelFrame(payload, should_close=False))
         finally:
             self._writing = None
+
+    def _is_open(self) -> bool:
+        # Before anything else aiormq forgets a channel that is closed, by whichever side: after the answer to
+        # that the broker takes another frame of it for a reason to close the connection.
+        return self._channel.connection.channels.get(self._channel.number) is self._channel
 
 
 @dataclass(frozen=True, slots=True)

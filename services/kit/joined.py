@@ -15,32 +15,40 @@ MOST_BYTES = 64 * 1024
 class Joined:
     """Holds what is written back until the event loop has done what else there is to do."""
 
-    __slots__ = ("_held", "_loop", "_transport")
+    __slots__ = ("_held", "_loop", "_lost", "_transport")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         """Stand before a transport."""
         self._transport = transport
         self._loop = loop
         self._held = b""
+        self._lost = False
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the transport has
         """Leave everything else to the transport."""
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send these bytes when this turn is over, or now if they are many."""
+        """Send these bytes when this turn is over, now if they are many, never once the client is gone."""
+        if self._lost:
+            return
         if not self._held:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._held += data
         if len(self._held) > MOST_BYTES:
-            self._flush()
+            self.flush()
 
-    def close(self) -> None:
-        """Close the connection once all was sent."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what is held back."""
         if self._held:
             self._held, data = b"", self._held
             self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection once all was sent."""
+        self.flush()
+        self._transport.close()
+
+    def forget(self) -> None:
+        """Send nothing more: the connection is lost, and a transport may refuse to write."""
+        self._held, self._lost = b"", True

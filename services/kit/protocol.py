@@ -1,5 +1,6 @@
 """uvicorn's HTTP protocol with the bounds that it lacks: how large a request's head may be, and how slow.
 
+Answers are held back until the end of a turn (`Joined`), so that ends of connections are looked after, too.
 A client that reads nothing is left to the kernel (`http_server` sets TCP_USER_TIMEOUT); a body is bounded by
 who reads it.
 """
@@ -34,6 +35,7 @@ COMPLETE = "orderscope.complete"
 class BoundedProtocol(HttpToolsProtocol):
     """Answers 431 or 408 where uvicorn would go on reading for ever, and 400 as a problem."""
 
+    _joined: Joined
     _running: Any = None
     """The cycle that an application was last started for; behind it others may wait."""
     _deadline: TimerHandle | None = None
@@ -51,16 +53,23 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a head."""
         super().connection_made(transport)
-        self.transport = Joined(transport, self.loop)  # type: ignore[assignment]  # as far as uvicorn needs one
+        self._joined = Joined(transport, self.loop)
+        self.transport = self._joined  # type: ignore[assignment]  # as far as uvicorn needs one
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more, and tell who is answering: uvicorn tells only the request that came last."""
         self._in_time()
+        self._joined.forget()
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
         super().connection_lost(exc)
+
+    def eof_received(self) -> None:
+        """Send what was answered before the event loop closes the connection, which knows nothing of it."""
+        self._joined.flush()
+        super().eof_received()
 
     def data_received(self, data: bytes) -> None:
         """Parse, and refuse what leads nowhere."""

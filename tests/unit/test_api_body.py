@@ -1,16 +1,21 @@
 """Reading an order's body: every way it can be wrong, and never a 500."""
 
+import asyncio
 import json
+import socket
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.api import body as body_module
 from services.api.body import MAX_BODY_BYTES
 from services.api.schemas import EXAMPLE
+from services.kit.http import http_server
 from tests.unit.api_app import app
 from tests.unit.asgi import Answer, call, http_scope
+from tests.unit.wire import Connection
 
 APP = app()
 VALUES = st.recursive(
@@ -116,3 +121,25 @@ async def test_no_body_is_ever_a_server_error(body: bytes) -> None:
 async def test_no_value_is_ever_a_server_error(path: str, value: Any) -> None:  # noqa: ANN401 - JSON
     """Whatever stands in a field, the answer is 202 or a client's error."""
     assert (await posted(example(path, value))).status in {202, 400, 422}
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"), [([b"{"], 408), ([], 408), ([example()[:9], example()[9:]], 202), ([b"x" * 300], 400)]
+)
+async def test_a_body_is_waited_for_so_long_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch, sent: list[bytes], status: int
+) -> None:
+    """Over a real connection, on which it may come after the head, in parts, or not at all."""
+    monkeypatch.setattr(body_module, "READ_TIMEOUT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    length = len(example()) if status != 400 else 300
+    head = (
+        f"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}"
+    )
+    async with http_server(APP, host="127.0.0.1", port=port, shutdown_timeout=1):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await Connection(reader, writer).send(head.encode() + b"\r\n\r\n", *sent)
+        answered = (await Connection(reader, writer).answer())[0]
+        writer.transport.abort()
+    assert answered == status

@@ -3,15 +3,18 @@
 import asyncio
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from pamqp.commands import Basic
 from pamqp.frame import unmarshal
 
-from services.kit.broker import BROKER_ERRORS
-from services.kit.deliveries import Acknowledger, delivery_of, tag_of, whole
-from services.kit.messages import Delivery
-from tests.unit.fakes import FIRST_PUBLISHED_AT, Incoming, delivery
+from services.kit.broker import BROKER_ERRORS, Broker
+from services.kit.consumer import Consumer
+from services.kit.deliveries import Acknowledger, Link, delivery_of, tag_of, whole
+from services.kit.messages import Delivery, Settlement
+from services.kit.topology import Subscription
+from tests.unit.fakes import FIRST_PUBLISHED_AT, Channel, Incoming, delivery
 
 HEADERS = {"x-attempt": 2, "x-first-published-at": FIRST_PUBLISHED_AT}
 DEADLINE_SECONDS = 5.0
@@ -22,8 +25,18 @@ class Underlay:
     """Stands for aiormq's channel: a number, and where its frames are put."""
 
     number: int = 3
-    is_closed: bool = False
     write_queue: "asyncio.Queue[Any]" = field(default_factory=lambda: asyncio.Queue(1))
+    channels: dict[int, Any] = field(default_factory=dict)
+    """Those that the connection knows, for which this stands, too."""
+
+    def __post_init__(self) -> None:
+        """Be open."""
+        self.channels[self.number] = self
+
+    @property
+    def connection(self) -> "Underlay":
+        """Return what knows the channels."""
+        return self
 
     async def written(self) -> list[int]:
         """Return the delivery tags that the next write acknowledges."""
@@ -80,8 +93,12 @@ async def test_deliveries_of_one_turn_are_acknowledged_together() -> None:
     acknowledger = Acknowledger(underlay)
     for tag in (1, 2, 4):
         acknowledger.acknowledge(tag)
-    assert await underlay.written() == [1, 2, 4]
+    await asyncio.sleep(0)  # written, and nothing more fits
+    acknowledger.acknowledge(5)
+    await asyncio.sleep(0)
     acknowledger.acknowledge(2**62)
+    assert await underlay.written() == [1, 2, 4]
+    assert await underlay.written() == [5]
     assert await underlay.written() == [2**62]
 
 
@@ -106,7 +123,50 @@ async def test_the_end_does_not_wait_for_a_connection_that_takes_nothing() -> No
 
 async def test_a_closed_channel_acknowledges_nothing() -> None:
     """Whoever settled the delivery hears of it: it will come again."""
-    underlay: Any = Underlay(is_closed=True)
+    underlay: Any = Underlay()
+    underlay.channels.clear()
     with pytest.raises(BROKER_ERRORS):
         Acknowledger(underlay).acknowledge(1)
     assert underlay.write_queue.empty()
+
+
+async def test_nothing_is_written_once_the_channel_is_closed() -> None:
+    """The broker would close the connection over it, and with it what else uses that."""
+    underlay: Any = Underlay()
+    acknowledger = Acknowledger(underlay)
+    acknowledger.acknowledge(1)
+    underlay.channels.clear()
+    await acknowledger.finish(DEADLINE_SECONDS)
+    assert underlay.write_queue.empty()
+
+
+async def test_what_is_finished_acknowledges_nothing_more() -> None:
+    """A delivery that is settled later comes again, by a channel that is still cared for."""
+    underlay: Any = Underlay()
+    acknowledger = Acknowledger(underlay)
+    await acknowledger.finish(DEADLINE_SECONDS)
+    with pytest.raises(BROKER_ERRORS):
+        acknowledger.acknowledge(1)
+
+
+@pytest.mark.parametrize(("failure", "expected"), [(None, [7]), (ConnectionError("gone"), [])])
+async def test_a_delivery_is_acknowledged_after_its_copy_was_confirmed(
+    failure: Exception | None, expected: list[int]
+) -> None:
+    """And not at all without: else the message would be lost."""
+    underlay: Any = Underlay()
+    channel = Channel(failure=failure)
+    link = Link(channel.as_amqp(), underlay, Acknowledger(underlay), asyncio.Event())
+    given_back: list[int] = []
+    underlay.basic_nack = AsyncMock(side_effect=lambda tag, **_: given_back.append(tag))
+
+    async def process(_: Delivery) -> Settlement:
+        assert underlay.write_queue.empty()
+        return Settlement("retry", "timeout", TimeoutError())
+
+    consumer = Consumer(Broker("amqp://nobody", "test"), Subscription("q", ["k"]), process, prefetch=1)
+    await consumer._work(link, Incoming(headers=HEADERS).delivered())  # noqa: SLF001 - what aiormq would call
+    await link.acknowledger.finish(DEADLINE_SECONDS)
+    assert (await underlay.written() if expected else []) == expected
+    assert underlay.write_queue.empty()
+    assert (len(channel.published), given_back) == (len(expected), [] if expected else [7])

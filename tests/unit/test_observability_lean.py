@@ -178,7 +178,8 @@ def shared_attributes(tracer: Tracer) -> None:
 
 def one_link(tracer: Tracer) -> None:
     """Link to one span that is somewhere, as nearly all who link do, and sometimes to more later."""
-    for link in (Link(ELSEWHERE), Link(NOWHERE), Link(ELSEWHERE, {})):
+    nothing: Any = None
+    for link in (Link(ELSEWHERE), Link(NOWHERE), Link(ELSEWHERE, {}), nothing):
         tracer.start_span("s", links=[link]).end()
         span = tracer.start_span("s", links=[link])
         for _ in range(3):
@@ -334,3 +335,15 @@ def test_a_setting_chooses_the_provider(
 ) -> None:
     """The lean one by default; the SDK's where it is asked for, and where its exporter is."""
     assert exported(settings) == made
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda a: a.update(b=2), lambda a: a.pop("a"), lambda a: a.__setitem__("a", 2), lambda a: a.clear()],
+)
+def test_shared_attributes_do_not_change(change: Callable[[Any], object]) -> None:
+    """Whoever got them from one span would change those of all others."""
+    attributes = FixedAttributes({"a": 1})
+    with pytest.raises(TypeError):
+        change(attributes)
+    assert attributes == {"a": 1}

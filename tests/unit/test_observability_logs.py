@@ -3,8 +3,11 @@
 import io
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import pytest
@@ -196,3 +199,20 @@ def test_a_line_that_cannot_be_rendered_costs_no_other() -> None:
     assert found.keys() == {"before", "behind", "later", "log line not rendered"}
     told = found["log line not rendered"]
     assert (told["level"], told["line"], told["correlation_id"]) == ("error", "endless", "checkout-42")
+
+
+@dataclass
+class Placed:
+    """Something of ours that holds what nobody may read."""
+
+    email: str
+
+
+def test_objects_and_odd_keys_are_shown_as_text(logged: Lines) -> None:
+    """Nothing personal is in the text of an object; and a key that is no text costs nothing."""
+    moment = datetime(2026, 11, 26, tzinfo=UTC)
+    speak_ours("placed", order=Placed("ada@example.com"), at=moment, counts={1: math.nan, moment: 2})
+    [line] = logged()
+    assert "ada@example.com" not in str(line)
+    assert line["at"] == "2026-11-26T00:00:00Z"
+    assert line["counts"] == {"1": None, "2026-11-26T00:00:00Z": 2}

@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from collections.abc import Sequence
 
 import pytest
 from opentelemetry import trace
@@ -72,3 +73,17 @@ async def test_only_named_scripts_have_spans() -> None:
         "db.operation.name": "EVALSHA",
         "db.stored_procedure.name": "accept",
     }
+
+
+async def test_a_scripts_span_is_nobodys_current_one() -> None:
+    """What sends it sends others with it, whose spans they are not; nor is it when it failed."""
+    recorder, current = Recorder(), list[object]()
+
+    async def run(name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> object:
+        current.append(trace.get_current_span())
+        raise ConnectionError(name, keys, args)
+
+    with recorder.within() as outer, pytest.raises(ConnectionError):
+        await traced_scripts(recorder.tracer, run, {"accept": "redis: accept"})("accept", [], [])
+    assert current == [outer]
+    assert recorder.spans[0].status.status_code is StatusCode.ERROR
