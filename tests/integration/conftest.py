@@ -1,6 +1,5 @@
 """Real RabbitMQ and Redis, private to the tests, empty before each of them."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import aio_pika
@@ -9,6 +8,7 @@ from aio_pika.abc import AbstractChannel
 from redis.asyncio import Redis
 
 from services.kit.broker import Broker
+from services.kit.lifetime import Lifetime
 from services.kit.redis import waiting_client
 from tests.running import Endpoints, running_stack
 from tests.servers import QUEUES, empty
@@ -42,7 +42,5 @@ async def channel(servers: Endpoints) -> AsyncIterator[AbstractChannel]:
 async def broker(servers: Endpoints) -> AsyncIterator[Broker]:
     """Return a connected broker, as services use it."""
     broker = Broker(servers["amqp"], "tests")
-    task = asyncio.create_task(broker.keep_connected())
-    yield broker
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with Lifetime().background(broker.keep_connected(), "broker"):
+        yield broker

@@ -11,6 +11,7 @@ from aio_pika.abc import AbstractChannel
 from services.kit.broker import BROKER_ERRORS, Broker
 from services.kit.dead_letters import DeadLetters, OperatorBusyError, UnknownQueueError
 from services.kit.letters import DeadLetter
+from services.kit.lifetime import Lifetime
 from services.kit.messages import Outgoing, PublishBatch
 from services.kit.topology import Subscription, declare_subscription
 from tests.running import Endpoints
@@ -158,16 +159,12 @@ async def test_a_replay_that_cannot_be_delivered_leaves_the_letter(
 async def test_one_operator_at_a_time(desk: Desk, servers: Endpoints) -> None:
     """Another process is told to come again, rather than shown an empty queue; then all is there for it."""
     other = Broker(servers["amqp"], "another process")
-    connecting = asyncio.create_task(other.keep_connected())
-    try:
-        async with asyncio.timeout(10), other.channel():
-            async with desk.letters()._browsing(QUEUE):  # noqa: SLF001 - as long as the test wants
-                with pytest.raises(OperatorBusyError):
-                    await Desk(other).letters().page(QUEUE, offset=0, limit=1)
-            assert await bodies(Desk(other)) == [b"0", b"1", b"2"]
-    finally:
-        connecting.cancel()
-        await asyncio.gather(connecting, return_exceptions=True)
+    connected = Lifetime().background(other.keep_connected(), "another broker")
+    async with connected, asyncio.timeout(10), other.channel():
+        async with desk.letters()._browsing(QUEUE):  # noqa: SLF001 - as long as the test wants
+            with pytest.raises(OperatorBusyError):
+                await Desk(other).letters().page(QUEUE, offset=0, limit=1)
+        assert await bodies(Desk(other)) == [b"0", b"1", b"2"]
 
 
 async def test_operators_of_one_process_wait_for_each_other(desk: Desk) -> None:

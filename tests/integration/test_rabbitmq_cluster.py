@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import aio_pika
@@ -13,6 +13,7 @@ import pytest
 
 from services.kit.broker import BROKER_ERRORS, Broker, cancelled_means_lost
 from services.kit.consumer import Consumer
+from services.kit.lifetime import Lifetime
 from services.kit.messages import Delivery, Settlement
 from services.kit.topology import Subscription, events_exchange
 from stack import programs
@@ -104,13 +105,10 @@ async def at_work(url: str) -> AsyncIterator[tuple[list[int], set[int]]]:
         consumer.run(),
         publish_for_ever(outgoing, confirmed),
     )
-    tasks = [asyncio.create_task(each) for each in work]
-    try:
+    async with AsyncExitStack() as stack:
+        for each in work:
+            await stack.enter_async_context(Lifetime().background(each, str(each)))
         yield confirmed, arrived
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_killed_node_stops_nobody_and_comes_back(nodes: Cluster) -> None:

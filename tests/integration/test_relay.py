@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from services.kit import outbox as outbox_module
 from services.kit.broker import Broker
+from services.kit.lifetime import Lifetime
 from services.kit.outbox import Outbox
 from services.kit.relay import Relay
 from services.kit.topology import Subscription, declare_subscription
@@ -21,13 +22,9 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @asynccontextmanager
 async def relaying(relay: Relay) -> AsyncIterator[None]:
-    """Run a relay while the block runs."""
-    task = asyncio.create_task(relay.run())
-    try:
+    """Run a relay while the block runs, and end it as services do."""
+    async with Lifetime().background(relay.run(), "relay"):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def outbox_of(redis: Redis) -> Outbox:

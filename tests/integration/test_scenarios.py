@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from services.kit.lifetime import Lifetime
 from services.kit.scenarios import KEY, Scenarios, Switches
 from tests.servers import eventually
 
@@ -14,10 +15,8 @@ from tests.servers import eventually
 async def scenarios(redis: Redis) -> AsyncIterator[Scenarios]:
     """Return what a service knows of the scenarios while it runs."""
     found = Scenarios(lambda _: "")
-    task = asyncio.create_task(found.watch(redis))
-    yield found
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with Lifetime().background(found.watch(redis), "scenarios"):
+        yield found
 
 
 async def test_a_service_hears_what_is_switched(redis: Redis, scenarios: Scenarios) -> None:
