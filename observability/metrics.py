@@ -67,7 +67,10 @@ def metrics_route(registry: CollectorRegistry) -> Route:
     """Return `GET /metrics`: OpenMetrics with exemplars for who accepts it, plain text otherwise."""
 
     async def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        try:
+            encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        except (TypeError, ValueError):  # it compares versions, and does not expect what is none
+            encode, content_type = choose_encoder("")
         return Response(encode(registry), headers={"content-type": content_type})
 
     return Route("/metrics", metrics)

@@ -8,19 +8,14 @@ who reads it.
 import asyncio
 from asyncio.events import TimerHandle
 from itertools import chain
-from secrets import token_hex
 from typing import Any
 
-import structlog
 from httptools import HttpParserError
-from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.kit.joined import Joined
-from services.kit.refusals import BROKEN, LATE, OVERLOADED, TOO_LARGE, Refusal, body_and_headers, on_the_wire
-
-log = structlog.get_logger(__name__)
+from services.kit.refusals import BROKEN, LATE, TOO_LARGE, Refusal, noted, on_the_wire, overloaded
 
 MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 100
@@ -41,6 +36,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _deadline: TimerHandle | None = None
     _refusal = BROKEN
     """What it means when the parser gives up."""
+    _later: Refusal | None = None
+    """What is to be said once the requests before it were answered; nothing is read any more."""
     _head_awaited = True
     """Whether the next thing to be completed is a head, not a body."""
     _finished: Any = None
@@ -73,10 +70,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and refuse what leads nowhere."""
+        if self._later is not None:
+            return
         self._unparsed += len(data)
         self._at_most += len(data)
         super().data_received(data)
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._later is not None:
             return
         if self._unparsed > MAX_HEAD_BYTES:
             self._refuse(TOO_LARGE)
@@ -88,8 +87,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Take a head that was in time and is not too large."""
         self._in_time()
-        self._head_awaited, self._unparsed = False, 0
         self._check_size(self._at_most)
+        self._head_awaited, self._unparsed = False, 0
         super().on_headers_complete()
         # Trailers are not added to the request: they must not pass for headers (RFC 9110, 6.5.1).
         self.headers = []
@@ -119,9 +118,11 @@ class BoundedProtocol(HttpToolsProtocol):
             )
 
     def on_response_complete(self) -> None:
-        """Give the rest of a body that nobody reads its time, too."""
+        """Say what had to wait for this answer; give the rest of a body that nobody reads its time, too."""
         super().on_response_complete()
-        if not self._head_awaited and self.cycle.response_complete and not self.transport.is_closing():
+        if self._later is not None:
+            self._refuse(self._later)
+        elif not self._head_awaited and self.cycle.response_complete and not self.transport.is_closing():
             self._expect()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text
@@ -136,7 +137,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:  # noqa: ANN401 - uvicorn's own
         self._running = cycle
-        chosen: Any = _overloaded if app is service_unavailable else app
+        chosen: Any = overloaded if app is service_unavailable else app
         super()._start_asgi_task(cycle, chosen)
 
     def _check_size(self, at_most: int) -> None:
@@ -158,7 +159,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _late(self) -> None:
         self._deadline = None
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._later is not None:
             return
         if self._answering():
             self._expect()  # whoever awaits an answer may take its time
@@ -167,24 +168,22 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
+    def _owes(self) -> bool:
+        """Tell whether a request has begun to be served and is not answered."""
+        return self._running is not None and not self._running.response_complete
+
     def _answering(self) -> bool:
-        """Tell whether an answer is due or on its way, into which another one must not be written."""
-        cycle = self.cycle
-        pending = cycle is not None and not cycle.response_complete
-        return pending and (self._head_awaited or cycle.response_started)
+        """Tell whether an answer is due or on its way."""
+        sending = not self._head_awaited and self._running is self.cycle
+        return self._owes() and (not sending or self._running.response_started)
 
     def _refuse(self, refusal: Refusal) -> None:
-        if not self._answering():
-            correlation_id = token_hex(16)
-            log.warning("request refused", reason=refusal.kind, correlation_id=correlation_id)
-            self.transport.write(on_the_wire(refusal, correlation_id, self.server_state.default_headers))
+        """Say why nothing more is read, after the answers to what came before, and close the connection."""
+        if not self._head_awaited and self.pipeline and self.pipeline[0][0] is self.cycle:
+            self.pipeline.popleft()  # its body is broken, and nobody has begun with it
+        if self._owes() and (self._head_awaited or self._running is not self.cycle):
+            self._later = refusal
+            return
+        if not (self._owes() and self._running.response_started):
+            self.transport.write(on_the_wire(refusal, noted(refusal), self.server_state.default_headers))
         self.transport.close()
-
-
-async def _overloaded(_: Scope, __: Receive, send: Send) -> None:
-    correlation_id = token_hex(16)
-    log.warning("request refused", reason=OVERLOADED.kind, correlation_id=correlation_id)
-    body, headers = body_and_headers(OVERLOADED, correlation_id)
-    headers.append((b"retry-after", b"1"))
-    await send({"type": "http.response.start", "status": int(OVERLOADED.status), "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

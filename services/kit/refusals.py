@@ -4,6 +4,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
+from secrets import token_hex
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+log = structlog.get_logger(__name__)
 
 CONTENT_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 """For answers that are data: nothing in them is run, nothing embeds them."""
@@ -26,6 +32,13 @@ TOO_LARGE = Refusal(
 )
 LATE = Refusal(HTTPStatus.REQUEST_TIMEOUT, "request-timeout", "the headers did not arrive in time")
 OVERLOADED = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "too many connections")
+
+
+def noted(refusal: Refusal) -> str:
+    """Log a refusal and return the correlation id under which it can be found."""
+    correlation_id = token_hex(16)
+    log.warning("request refused", reason=refusal.kind, correlation_id=correlation_id)
+    return correlation_id
 
 
 def body_and_headers(refusal: Refusal, correlation_id: str) -> tuple[bytes, list[tuple[bytes, bytes]]]:
@@ -56,3 +69,11 @@ def on_the_wire(refusal: Refusal, correlation_id: str, defaults: Iterable[tuple[
     lines = [name + b": " + value + b"\r\n" for name, value in [*defaults, *headers]]
     status_line = f"HTTP/1.1 {int(refusal.status)} {refusal.status.phrase}\r\n".encode()
     return b"".join([status_line, *lines, b"\r\n", body])
+
+
+async def overloaded(_: Scope, __: Receive, send: Send) -> None:
+    """Answer in place of the application, of which there is too much to do."""
+    body, headers = body_and_headers(OVERLOADED, noted(OVERLOADED))
+    headers.append((b"retry-after", b"1"))
+    await send({"type": "http.response.start", "status": int(OVERLOADED.status), "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

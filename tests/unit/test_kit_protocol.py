@@ -41,6 +41,11 @@ def header(size: int) -> bytes:
     return b"x: " + b"a" * (size - 5) + b"\r\n"
 
 
+BAD_CHUNK = CHUNKED + b"qq\r\n"
+TOO_MANY = GET + b"a: b\r\n" * 101 + b"\r\n"
+TOO_LARGE = GET + header(LIMIT) + b"\r\n"
+
+
 @pytest.mark.parametrize(
     "parts",
     [
@@ -183,11 +188,37 @@ async def test_a_body_that_ends_after_its_answer_leaves_the_connection_usable(
     assert len(server.app.scopes) == 2
 
 
-async def test_no_answer_is_written_into_another(server: Server, connection: Connection) -> None:
-    """Rubbish behind a request that is being served closes the connection, and adds nothing to it."""
-    await connection.send(GET.replace(b"/echo", b"/hang") + b"\r\n", b"rubbish\r\n\r\n")
-    await connection.closed()
+@pytest.mark.parametrize("path", [b"/hang", b"/stream"])
+@pytest.mark.parametrize("next_one", [b"rubbish\r\n\r\n", BAD_CHUNK, TOO_MANY, TOO_LARGE])
+async def test_no_answer_is_written_into_another(
+    server: Server, connection: Connection, path: bytes, next_one: bytes
+) -> None:
+    """What cannot be read behind a request that is being served adds nothing to its answer."""
+    await connection.send(GET.replace(b"/echo", path) + b"\r\n", next_one, GET + b"\r\n")
+    seen = b""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.3):
+            while data := await connection.reader.read(65_536):
+                seen += data
+    assert seen.count(b"HTTP/1.1") == (path == b"/stream")
+    assert b"problem" not in seen
     assert len(server.app.scopes) == 1
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize(
+    ("last", "status"),
+    [(b"rubbish\r\n\r\n", 400), (BAD_CHUNK, 400), (TOO_MANY, 431), (TOO_LARGE, 431)],
+)
+async def test_what_came_before_is_answered_before_the_refusal(
+    connection: Connection, last: bytes, status: int, *, apart: bool
+) -> None:
+    """In order, each once: a client must be able to tell which of its requests was refused."""
+    good = [GET.replace(b"/echo", b"/slow") + b"\r\n", GET + b"\r\n"]
+    parts = [*good, last, GET + b"\r\n"]
+    await connection.send(*(parts if apart else [b"".join(parts)]))
+    assert [(await connection.answer())[0] for _ in good] == [200, 200]
+    assert (await connection.problem())[0] == status
 
 
 async def test_other_protocols_are_not_spoken(connection: Connection) -> None:

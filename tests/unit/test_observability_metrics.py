@@ -67,7 +67,10 @@ async def test_open_metrics_carries_exemplars() -> None:
     assert found == {"work_seconds_bucket": ids, "works_total": ids}
 
 
-@pytest.mark.parametrize("accept", ["text/plain", "*/*", ""])
+@pytest.mark.parametrize(
+    "accept",
+    ["text/plain", "*/*", "", "text/plain;version=abc", "application/openmetrics-text;version=1.x.0"],
+)
 async def test_the_text_format_comes_without_exemplars(accept: str) -> None:
     """It has no place for them; the series are the same."""
     registry, _ = observed()

@@ -20,8 +20,8 @@ PATIENCE_SECONDS = 5
 class Seen:
     """An application that notes what it is asked and answers to `/echo` with the body.
 
-    `/early` does not wait for the body, `/hang` never answers, `/flood` answers with 64 MiB, `/stream` goes
-    on until its client is gone.
+    `/early` does not wait for the body, `/slow` takes its time, `/hang` never answers, `/flood` answers with
+    64 MiB, `/stream` goes on until its client is gone.
     """
 
     scopes: list[Scope] = field(default_factory=list)
@@ -32,6 +32,8 @@ class Seen:
         self.scopes.append(scope)
         if scope["path"] == "/hang":
             await asyncio.Event().wait()
+        if scope["path"] == "/slow":
+            await asyncio.sleep(0.2)
         if scope["path"] == "/stream":
             await _stream(receive, send)
             self.ended.set()
