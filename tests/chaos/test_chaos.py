@@ -41,15 +41,25 @@ def run_dir(tmp_path: Path) -> Path:
 
 @contextmanager
 def chaos(run_dir: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the command while the block runs; its output can be read."""
+    """Run the command while the block runs; its output can be read. A failed test leaves nothing behind."""
     command = [sys.executable, "-m", "stack", "chaos", "--run-dir", str(run_dir), *options]
     with subprocess.Popen(  # noqa: S603 - our own command
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         try:
             yield process
+        except BaseException:
+            process.kill()
+            stop(run_dir)
+            raise
         finally:
             process.kill()
+
+
+def stop(run_dir: Path) -> None:
+    """Stop what a harness that was killed has left."""
+    down = [sys.executable, "-m", "stack", "down", "--purge", "--run-dir", str(run_dir)]
+    subprocess.run(down, check=True, capture_output=True, timeout=60)  # noqa: S603 - our own command
 
 
 def until_it_says(process: subprocess.Popen[str], text: str) -> None:
@@ -112,6 +122,5 @@ def test_what_a_killed_harness_leaves_can_be_stopped(run_dir: Path) -> None:
         until_it_says(process, "accepted")
         os.kill(process.pid, signal.SIGKILL)
     assert left_over(run_dir)
-    down = [sys.executable, "-m", "stack", "down", "--purge", "--run-dir", str(run_dir)]
-    subprocess.run(down, check=True, capture_output=True, timeout=60)  # noqa: S603 - our own command
+    stop(run_dir)
     assert left_over(run_dir) == []
