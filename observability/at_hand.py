@@ -1,7 +1,8 @@
 """What OpenTelemetry's context holds, for who asks many times a request.
 
-The API's own functions check the type of what they find at every call, against an abstract class: 0.5 µs, and
-a request asks a dozen times. What is put into a context by the API's functions has that type.
+The API's own functions check the type of what they find at every call, against an abstract class: 0.28 µs for
+a span's context, 0.11 without, and a request asks a dozen times. What the API's functions put there has that
+type.
 """
 
 from collections.abc import Mapping

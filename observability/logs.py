@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 _FIRST = ("timestamp", "level", "service", "event", "correlation_id", "trace_id", "span_id")
 """What a reader looks for stands first."""
 # Objects of our own are shown as text, in which nothing personal is left.
-_PLAIN_KEYS = orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
+_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
 _NOISY = ("aio_pika", "aiormq", "asyncio", "uvicorn.access")
 
 
@@ -155,7 +155,7 @@ def _tell_unrendered(entry: Entry, error: Exception) -> None:
 
 def _json(line: Mapping[str, object]) -> bytes:
     # First as nearly all can be written; what has keys that are no text costs more, and the rest even more.
-    for option in (_PLAIN_KEYS, _PLAIN_KEYS | orjson.OPT_NON_STR_KEYS):
+    for option in (_OPTIONS, _OPTIONS | orjson.OPT_NON_STR_KEYS):
         with suppress(orjson.JSONEncodeError):
             return orjson.dumps(line, default=_text, option=option)
     # Lone surrogates, huge integers: no reason to fail whoever logs.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from time import perf_counter
 
+from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from prometheus_client import CollectorRegistry
 
@@ -17,7 +18,7 @@ from observability.messaging import (
     destination,
 )
 from observability.metrics import exemplar, seconds
-from observability.propagation import extract, inject_span
+from observability.propagation import extract, inject
 from observability.series import counter
 from observability.spans import error_type, failed
 
@@ -81,7 +82,7 @@ class PublisherMiddleware:
                 "messaging.message.body.size": len(message.body),
             },
         )
-        inject_span(message.headers, span, parent)
+        inject(message.headers, trace.set_span_in_context(span, parent))
         return span
 
     def _end(self, message: OutgoingMessage, span: Span, error: BaseException | None, elapsed: float) -> None:

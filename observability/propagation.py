@@ -10,7 +10,7 @@ from typing import Any
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from observability.at_hand import baggage_entries, span_context, traceparent
 
@@ -58,24 +58,13 @@ def _extract(headers: Mapping[str, object]) -> Context:
     return propagate.extract(carrier, context=Context())
 
 
-def inject(headers: MutableMapping[str, str], context: Context | None = None) -> None:
+def inject(headers: MutableMapping[str, Any], context: Context | None = None) -> None:
     """Add the context, by default the current one, to headers."""
     span = span_context(context)
     if span.trace_state or not _standard() or baggage_entries(context):
         propagate.inject(headers, context)
     elif span.is_valid:
         headers["traceparent"] = traceparent(span)
-
-
-def inject_span(headers: MutableMapping[str, Any], span: Span, parent: Context) -> None:
-    """Add a span to headers, and what else there is in the context that it was started in."""
-    own = span.get_span_context()
-    if own.trace_state or baggage_entries(parent) or not _standard():
-        carrier: dict[str, str] = {}
-        propagate.inject(carrier, trace.set_span_in_context(span, parent))
-        headers.update(carrier)
-    elif own.is_valid:
-        headers["traceparent"] = traceparent(own)
 
 
 def _standard() -> bool:

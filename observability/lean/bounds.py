@@ -28,6 +28,7 @@ class Bounds:
     plain: int = field(init=False)
     """So many attributes of plain types need no care; -1: all do."""
     takes_links: bool = field(init=False)
+    """Whether there is room for a link."""
 
     def __post_init__(self) -> None:
         """Find out what needs no care."""

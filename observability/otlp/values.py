@@ -32,12 +32,11 @@ def attributes(field_tag: bytes, mapping: Attributes) -> bytes:
     """Return one `KeyValue` field with this tag for each attribute."""
     if not mapping:
         return b""
-    if type(mapping) is not FixedAttributes or not mapping.plain:
+    if not (type(mapping) is FixedAttributes and mapping.plain):
         return _key_values(field_tag, mapping)
-    encoded = mapping.encoded.get(field_tag)
-    if encoded is None:
-        encoded = mapping.encoded[field_tag] = _key_values(field_tag, mapping)
-    return encoded
+    if field_tag not in mapping.encoded:
+        mapping.encoded[field_tag] = _key_values(field_tag, mapping)
+    return mapping.encoded[field_tag]
 
 
 def _key_values(field_tag: bytes, mapping: Mapping[str, AnyValue]) -> bytes:

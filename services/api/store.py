@@ -71,12 +71,10 @@ class OrderStore:
         self._retention = retention
         self._look_after_ms = round(look_after * 1000)
 
-    async def accept(
-        self, order: OrderDocument, event: OrderCreated, idempotency: Idempotency | None
-    ) -> Placed:
+    async def accept(self, order: OrderDocument, event: OrderCreated, key: Idempotency | None) -> Placed:
         """Write everything that an accepted order is, or nothing."""
         document = order.model_dump_json()
-        known = f"idempotency:{_digest(idempotency.key)}" if idempotency else order_key(order.id)
+        known = f"idempotency:{_digest(key.key)}" if key else order_key(order.id)
         outcome, stored = await self._run(
             "accept",
             [
@@ -93,7 +91,7 @@ class OrderStore:
                 document,
                 order.created_at,
                 self._outbox_max_entries,
-                idempotency.fingerprint if idempotency else "",
+                key.fingerprint if key else "",
                 self._idempotency_ttl,
                 first_uuid7(now_ms() - self._retention * 1000),
                 now_ms() + self._look_after_ms,

@@ -14,9 +14,9 @@ from aiormq.abc import DeliveredMessage
 from services.kit.broker import BROKER_ERRORS, Broker
 from services.kit.deliveries import Link, delivery_of, linked, tag_of, whole
 from services.kit.errors import describe
+from services.kit.handing_on import hand_on
 from services.kit.lifetime import Lifetime
 from services.kit.messages import Delivery, Process, trace_fields
-from services.kit.settle import hand_on
 from services.kit.topology import Subscription, TopologyConflictError, declare_subscription
 
 log = structlog.get_logger(__name__)

@@ -16,8 +16,8 @@ from aiormq.exceptions import ChannelLockedResource, ChannelNotFoundEntity
 from services.kit.broker import BROKER_ERRORS, Broker
 from services.kit.errors import describe
 from services.kit.frames import content
-from services.kit.letters import DeadLetter, dead_letter, replay_of
-from services.kit.messages import PublishBatch, copy_of, trace_fields
+from services.kit.letters import DeadLetter, dead_letter, found_by, replay_of
+from services.kit.messages import PublishBatch, copy_of
 from services.kit.publishing import publisher
 from services.kit.topology import waiting_messages
 
@@ -126,7 +126,7 @@ class DeadLetters:
                 except BROKER_ERRORS as error:
                     if not handled:
                         raise
-                    log.warning(f"dead letter not {what}", error=describe(error), **_found_by(letter))  # noqa: G004
+                    log.warning(f"dead letter not {what}", error=describe(error), **found_by(letter))  # noqa: G004
                     break  # how many went is worth more to the operator than an error
                 handled += 1
                 self._tell(letter, what)
@@ -136,7 +136,7 @@ class DeadLetters:
 
     def _tell(self, letter: DeadLetter, what: str) -> None:
         self.count(what)
-        log.info(f"dead letter {what}", **_found_by(letter))  # noqa: G004 - one of two
+        log.info(f"dead letter {what}", **found_by(letter))  # noqa: G004 - one of two
 
     async def _send(
         self, channel: AbstractChannel, message: AbstractIncomingMessage, letter: DeadLetter
@@ -173,16 +173,6 @@ class DeadLetters:
         with suppress(*BROKER_ERRORS):
             async with asyncio.timeout(ANSWER_SECONDS), self.broker.channel() as channel:
                 await channel.queue_delete(MUTEX)
-
-
-def _found_by(letter: DeadLetter) -> dict[str, str | None]:
-    return {
-        "queue": letter.queue,
-        "reason": letter.reason,
-        "message_id": letter.message_id,
-        "correlation_id": letter.correlation_id,
-        **trace_fields(letter.headers),
-    }
 
 
 async def _drop(_: AbstractChannel, message: AbstractIncomingMessage, __: DeadLetter) -> None:

@@ -98,3 +98,14 @@ def _text(value: object) -> str:
 
 def _count(value: object) -> int:
     return min(value, MOST_REPLAYS) if isinstance(value, int) and value > 0 else 0
+
+
+def found_by(letter: DeadLetter) -> dict[str, str | None]:
+    """Return the fields of a log line under which a letter and its work are found."""
+    return {
+        "queue": letter.queue,
+        "reason": letter.reason,
+        "message_id": letter.message_id,
+        "correlation_id": letter.correlation_id,
+        **trace_fields(letter.headers),
+    }

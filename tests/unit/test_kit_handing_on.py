@@ -1,9 +1,9 @@
-"""Settling: nothing is acknowledged before what follows from it is confirmed."""
+"""Handing a message on: to a retry or the dead-letter queue, before the original is acknowledged."""
 
 import pytest
 
+from services.kit.handing_on import hand_on
 from services.kit.messages import Settlement
-from services.kit.settle import hand_on
 from services.kit.topology import Subscription
 from tests.unit.fakes import FIRST_PUBLISHED_AT, Channel, Incoming
 
