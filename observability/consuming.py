@@ -1,16 +1,17 @@
 """The CONSUMER side: a span a delivery, in its producer's trace or linked to it."""
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from time import perf_counter, time
 
 import structlog
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
-from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry
 
 from observability.at_hand import span_context
 from observability.correlation import Correlated, accept
+from observability.fixed import Extended, FixedAttributes
 from observability.messaging import (
     OPERATION_LABELS,
     RABBITMQ,
@@ -114,7 +115,7 @@ class ConsumerMiddleware:
         )
 
     def _finish(self, span: Span, delivery: IncomingMessage, settlement: Settlement, elapsed: float) -> None:
-        span.set_attribute("orderscope.outcome", settlement.outcome)
+        span.set_attributes(_told(settlement.outcome))
         if settlement.error is not None:
             failed(span, settlement.error)
             span.set_attribute("error.type", settlement.outcome)
@@ -152,16 +153,33 @@ class ConsumerMiddleware:
             log.error("message dead-lettered", reason=settlement.outcome, error=error, **fields)
 
 
-def _attributes(delivery: IncomingMessage, identifier: str) -> dict[str, AttributeValue]:
-    return {
-        **SYSTEM,
-        "messaging.operation.name": OPERATION,
-        "messaging.operation.type": OPERATION,
-        "messaging.destination.name": destination(delivery.exchange, delivery.routing_key, delivery.queue),
-        "messaging.rabbitmq.destination.routing_key": delivery.routing_key,
-        "messaging.message.id": redact_text(delivery.message_id or ""),
-        "messaging.message.conversation_id": identifier,
-        "messaging.message.body.size": len(delivery.body),
-        "orderscope.delivery.attempt": delivery.attempt,
-        "correlation_id": identifier,
-    }
+def _attributes(delivery: IncomingMessage, identifier: str) -> Extended:
+    return Extended(
+        {
+            "messaging.message.id": redact_text(delivery.message_id or ""),
+            "messaging.message.conversation_id": identifier,
+            "messaging.message.body.size": len(delivery.body),
+            "correlation_id": identifier,
+        },
+        _common(delivery.exchange, delivery.routing_key, delivery.queue, delivery.attempt),
+    )
+
+
+@lru_cache(maxsize=1024)  # few by nature; the bound is for keys that strangers make up
+def _common(exchange: str, routing_key: str, queue: str, attempt: int) -> FixedAttributes:
+    """Return what the spans of deliveries on the same way have in common."""
+    return FixedAttributes(
+        {
+            **SYSTEM,
+            "messaging.operation.name": OPERATION,
+            "messaging.operation.type": OPERATION,
+            "messaging.destination.name": destination(exchange, routing_key, queue),
+            "messaging.rabbitmq.destination.routing_key": routing_key,
+            "orderscope.delivery.attempt": attempt,
+        }
+    )
+
+
+@lru_cache(maxsize=1024)  # few: they are a label, too
+def _told(outcome: str) -> FixedAttributes:
+    return FixedAttributes({"orderscope.outcome": outcome})

@@ -6,7 +6,7 @@ stock instrumentation costs several times as much; a test holds both to the same
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import structlog
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
@@ -14,10 +14,11 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability.correlation import Correlated, accept
+from observability.fixed import FixedAttributes
 from observability.http_request import OTHER, request_attributes, request_headers, request_method
 from observability.metrics import exemplar, seconds
 from observability.propagation import extract
-from observability.series import level
+from observability.series import Durations, level
 from observability.spans import Inside, failed
 
 log = structlog.get_logger("observability.http")
@@ -59,6 +60,7 @@ class ServerMiddleware:
         for method, route, statuses in expected if enabled else ():
             for status in statuses:
                 self._duration.at("http", method, route, str(status))
+        self._endings: dict[tuple[str, str, str, int], _Ending] = {}
         self._active = level(
             registry,
             "http_server_active_requests",
@@ -86,7 +88,7 @@ class ServerMiddleware:
         method = request_method(scope)
         parent = extract(headers)
         span = self._tracer.start_span(
-            method if method != OTHER else "HTTP",
+            _span_name(method),
             context=parent,
             kind=SpanKind.SERVER,
             attributes=request_attributes(scope, headers, method, exchange.correlation_id),
@@ -108,27 +110,48 @@ class ServerMiddleware:
                 self._finish(span, scope, method, exchange)
 
     def _finish(self, span: Span, scope: Scope, method: str, exchange: "_Exchange") -> None:
-        route = getattr(scope.get("route"), "path", None)
+        route = getattr(scope.get("route"), "path", UNROUTED)
         status = exchange.status or SERVER_ERROR
-        told: dict[str, str | int] = {"http.response.status_code": status}
-        if route:
-            span.update_name(f"{method if method != OTHER else 'HTTP'} {route}")
-            told["http.route"] = route
-        if status >= SERVER_ERROR:
-            told["error.type"] = str(status)
-            if not exchange.raised:  # else the exception describes it
-                span.set_status(Status(StatusCode.ERROR))
-        span.set_attributes(told)
+        ending = self._ending(scope.get("scheme", "http"), method, route, status)
+        span.update_name(ending.name)
+        span.set_attributes(ending.attributes)
+        if status >= SERVER_ERROR and not exchange.raised:  # else the exception describes it
+            span.set_status(Status(StatusCode.ERROR))
         duration = exchange.seconds()
-        series = self._duration.at(scope.get("scheme", "http"), method, route or UNROUTED, str(status))
-        series.observe(duration, exemplar(span))
+        ending.series.observe(duration, exemplar(span))
         log.info(
             "request",
             method=method,
-            route=route or UNROUTED,
+            route=route,
             status=status,
             duration_ms=round(duration * 1000, 2),
         )
+
+    def _ending(self, scheme: str, method: str, route: str, status: int) -> "_Ending":
+        """Return what all such requests end with: there are as many as there are series."""
+        how = scheme, method, route, status
+        ending = self._endings.get(how)
+        if ending is None:
+            series = self._duration.at(scheme, method, route, str(status))
+            ending = self._endings[how] = _Ending(_span_name(method, route), _told(route, status), series)
+        return ending
+
+
+class _Ending(NamedTuple):
+    name: str
+    attributes: FixedAttributes
+    series: Durations
+
+
+def _span_name(method: str, route: str = UNROUTED) -> str:
+    known = method if method != OTHER else "HTTP"
+    return known if route == UNROUTED else f"{known} {route}"
+
+
+def _told(route: str, status: int) -> FixedAttributes:
+    routed = {"http.route": route} if route != UNROUTED else {}
+    failure = {"error.type": str(status)} if status >= SERVER_ERROR else {}
+    return FixedAttributes({"http.response.status_code": status, **routed, **failure})
 
 
 class _Exchange:

@@ -3,18 +3,19 @@
 Names: https://opentelemetry.io/docs/specs/semconv/http/.
 """
 
-from collections.abc import Mapping, MutableMapping
-from typing import Any
+from collections.abc import Mapping
+from functools import lru_cache
 
-from opentelemetry.util.types import AttributeValue
 from starlette.types import Scope
 
+from observability.fixed import Extended, FixedAttributes
 from observability.redaction import redact_text
 
 METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 OTHER = "_OTHER"
 """Stands for a method that is none of these: a stranger's must not become a label."""
 MAX_PATH_LENGTH = 512
+MAX_AGENT_LENGTH = 256
 
 
 def request_method(scope: Scope) -> str:
@@ -36,27 +37,28 @@ def request_headers(scope: Scope) -> dict[str, str]:
 
 def request_attributes(
     scope: Scope, headers: Mapping[str, str], method: str, correlation_id: str
-) -> dict[str, AttributeValue]:
+) -> Extended:
     """Return what is known when a request begins. The query is left out: it may hold anything."""
-    attributes: dict[str, AttributeValue] = {
-        "http.request.method": method,
-        "url.scheme": scope.get("scheme", "http"),
-        "url.path": redact_text(scope["path"][:MAX_PATH_LENGTH]),
-        "network.protocol.version": scope.get("http_version", "1.1"),
-        "correlation_id": correlation_id,
-    }
-    _add_optional(attributes, scope, headers, method)
-    return attributes
+    server, client = scope.get("server") or ("", None), scope.get("client") or ("", None)
+    agent = headers.get("user-agent", "")[:MAX_AGENT_LENGTH]
+    version = scope.get("http_version", "1.1")
+    common = _common(method, scope.get("scheme", "http"), version, *server, client[0], agent)
+    path = redact_text(scope["path"][:MAX_PATH_LENGTH])
+    original = {"http.request.method_original": scope["method"]} if method == OTHER else {}
+    return Extended({"url.path": path, "correlation_id": correlation_id, **original}, common)
 
 
-def _add_optional(
-    attributes: MutableMapping[str, AttributeValue], scope: Scope, headers: Mapping[str, Any], method: str
-) -> None:
-    if method == OTHER:
-        attributes["http.request.method_original"] = scope["method"]
-    if server := scope.get("server"):
-        attributes["server.address"], attributes["server.port"] = server[0], server[1] or 0
-    if client := scope.get("client"):
-        attributes["client.address"], attributes["network.peer.address"] = client[0], client[0]
-    if agent := headers.get("user-agent"):
-        attributes["user_agent.original"] = agent[:256]
+@lru_cache(maxsize=1024)  # a client's requests are alike; the bound is for who changes its name with each
+def _common(  # noqa: PLR0913, PLR0917 - it is a cache's key
+    method: str, scheme: str, version: str, host: str, port: int | None, client: str, agent: str
+) -> FixedAttributes:
+    return FixedAttributes(
+        {
+            "http.request.method": method,
+            "url.scheme": scheme,
+            "network.protocol.version": version,
+            **({"server.address": host, "server.port": port or 0} if host else {}),
+            **({"client.address": client, "network.peer.address": client} if client else {}),
+            **({"user_agent.original": agent} if agent else {}),
+        }
+    )

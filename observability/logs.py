@@ -114,6 +114,13 @@ def _noting(lowest: int) -> type[BindableLogger]:
             noted = {**self._context, **fields} if self._context else fields
             self._logger.take(_entry(method_name, noted))
 
+        def info(self, event: str | None = None, *args: object, **fields: object) -> None:
+            if args or lowest > logging.INFO or self._context:
+                super().info(event, *args, **fields)
+            else:
+                fields["event"] = event
+                self._logger.take(Entry("info", fields, time(), correlation_id(), span_context()))
+
     return Noting
 
 
@@ -124,14 +131,18 @@ def _entry(level: str, event: EventDict) -> Entry:
 def _line(constant: Mapping[str, str], export: Callable[[bytes], None] | None) -> Callable[[Entry], bytes]:
     """Return what makes a line of an entry, in one pass where several processors would copy."""
     head = {name: value for name, value in constant.items() if name in _FIRST}
+    rest = {name: value for name, value in constant.items() if name not in _FIRST}
+    ours = {"timestamp", "level", *constant}
+    """What no event may say in their place."""
 
     def whole(entry: Entry) -> bytes:
         level, event = entry.level, entry.event
         if "exc_info" in event:
             event = _RENDER_EXCEPTION(None, level, event)
-        always = {"timestamp": datetime.fromtimestamp(entry.at, UTC), "level": level}
-        # Twice what no event may say in another's place: first where it is to stand.
-        return _json({**always, **head, **_at_hand(entry), **redact(event), **constant, **always})
+        if not ours.isdisjoint(event):
+            event = {name: value for name, value in event.items() if name not in ours}
+        at = datetime.fromtimestamp(entry.at, UTC)
+        return _json({"timestamp": at, "level": level, **head, **_at_hand(entry), **redact(event), **rest})
 
     def render(entry: Entry) -> bytes:
         try:

@@ -1,6 +1,7 @@
 """The PRODUCER side: a span a message, whose context goes into the message's headers."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from time import perf_counter
 
 from opentelemetry import trace
@@ -8,6 +9,7 @@ from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from prometheus_client import CollectorRegistry
 
 from observability.at_hand import span_context
+from observability.fixed import Extended, FixedAttributes
 from observability.messaging import (
     OPERATION_LABELS,
     RABBITMQ,
@@ -63,24 +65,21 @@ class PublisherMiddleware:
 
     def _start(self, message: OutgoingMessage) -> Span:
         parent = extract(message.headers)
-        name = destination(message.exchange, message.routing_key)
         # The request of an operator who replays a message, which is in a trace of its own.
         asked = span_context()
         span = self._tracer.start_span(
-            f"publish {name}",
+            f"publish {destination(message.exchange, message.routing_key)}",
             context=parent,
             kind=SpanKind.PRODUCER,
             links=[Link(asked)] if asked.is_valid else None,
-            attributes={
-                **SYSTEM,
-                "messaging.operation.name": OPERATION,
-                "messaging.operation.type": "send",
-                "messaging.destination.name": name,
-                "messaging.rabbitmq.destination.routing_key": message.routing_key,
-                "messaging.message.id": message.message_id,
-                "messaging.message.conversation_id": message.correlation_id,
-                "messaging.message.body.size": len(message.body),
-            },
+            attributes=Extended(
+                {
+                    "messaging.message.id": message.message_id,
+                    "messaging.message.conversation_id": message.correlation_id,
+                    "messaging.message.body.size": len(message.body),
+                },
+                _common(message.exchange, message.routing_key),
+            ),
         )
         inject(message.headers, trace.set_span_in_context(span, parent))
         return span
@@ -93,3 +92,17 @@ class PublisherMiddleware:
         self._sent.at(RABBITMQ, OPERATION, name, kind).add()
         self._duration.at(RABBITMQ, OPERATION, name, kind).observe(elapsed, exemplar(span))
         span.end()
+
+
+@lru_cache(maxsize=1024)  # few by nature; the bound is for keys that strangers make up
+def _common(exchange: str, routing_key: str) -> FixedAttributes:
+    """Return what all spans that publish there have in common."""
+    return FixedAttributes(
+        {
+            **SYSTEM,
+            "messaging.operation.name": OPERATION,
+            "messaging.operation.type": "send",
+            "messaging.destination.name": destination(exchange, routing_key),
+            "messaging.rabbitmq.destination.routing_key": routing_key,
+        }
+    )

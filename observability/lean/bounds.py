@@ -4,7 +4,7 @@ https://opentelemetry.io/docs/specs/otel/common/#attribute-limits
 """
 
 import sys
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from opentelemetry.attributes import BoundedAttributes
@@ -12,8 +12,6 @@ from opentelemetry.sdk.trace import Event, SpanLimits
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, SpanContext
 from opentelemetry.util.types import AnyValue, Attributes
-
-from observability.fixed import FixedAttributes
 
 _PLAIN = frozenset((str, bool, int, float))
 """Types of values that are kept as they are, unless there is a limit on their length."""
@@ -46,14 +44,6 @@ class Bounds:
             and _KEY.issuperset(map(type, keys))
             and all(keys)
         )
-
-    def kept(self, attributes: Mapping[str, AnyValue]) -> MutableMapping[str, AnyValue]:
-        """Return attributes as a span begins with them: shared, copied or cleaned."""
-        if type(attributes) is FixedAttributes and attributes.plain and len(attributes) <= self.plain:
-            return attributes
-        if self.are_plain(len(attributes), attributes, attributes.values()):
-            return dict(attributes)
-        return self.attributes(attributes)
 
     def attributes(self, attributes: Mapping[str, AnyValue]) -> BoundedAttributes:
         """Return a span's attributes, each cleaned as it is set, the oldest pushed out."""

@@ -5,7 +5,7 @@ It has the names of the SDK's `ReadableSpan`, so that exporters can read both.
 
 import logging
 import traceback
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from time import time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AnyValue, Attributes
 
-from observability.fixed import FixedAttributes
+from observability.lean.attributes import Kept, kept, with_more, with_one
 from observability.lean.origin import Origin
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class LeanSpan(Span):
         self.context = context
         self.parent = parent
         self.kind = kind
-        self.attributes: MutableMapping[str, AnyValue] = origin.bounds.kept(attributes) if attributes else {}
+        self.attributes: Kept = kept(attributes, origin.bounds) if attributes else {}
         self.start_time = time_ns() if start_time is None else start_time
 
     @property
@@ -92,29 +92,13 @@ class LeanSpan(Span):
 
     def set_attribute(self, key: str, value: AnyValue) -> None:
         """Set an attribute, in place of one of that name."""
-        if self._has_ended():
-            return
-        kept, bounds = _own(self), self.origin.bounds
-        if type(kept) is dict and not bounds.are_plain(len(kept) + (key not in kept), (key,), (value,)):
-            kept = self.attributes = bounds.attributes(kept)
-        elif key in kept:
-            del kept[key]  # it becomes the newest: the oldest go first when there are too many
-        kept[key] = value
+        if not self._has_ended():
+            self.attributes = with_one(self.attributes, key, value, self.origin.bounds)
 
     def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
         """Set several attributes."""
-        kept = _own(self)
-        count = len(kept) + len(attributes)
-        if (
-            self.end_time is None
-            and type(kept) is dict
-            and kept.keys().isdisjoint(attributes)
-            and self.origin.bounds.are_plain(count, attributes, attributes.values())
-        ):
-            kept.update(attributes)
-            return
-        for key, value in attributes.items():
-            self.set_attribute(str(key), value)  # as the SDK does, here alone
+        if not self._has_ended():
+            self.attributes = with_more(self.attributes, attributes, self.origin.bounds)
 
     def update_name(self, name: str) -> None:
         """Give the span another name."""
@@ -186,10 +170,3 @@ class LeanSpan(Span):
             return False
         _log.warning("the span %r has ended and can no longer change", self.name)
         return True
-
-
-def _own(span: LeanSpan) -> MutableMapping[str, AnyValue]:
-    """Return a span's attributes, to be changed."""
-    if type(span.attributes) is FixedAttributes:
-        span.attributes = dict(span.attributes)
-    return span.attributes

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status
 
+from observability.fixed import Extended, FixedAttributes
 from observability.otlp.values import attributes
 from observability.otlp.wire import DELIMITED, FIXED32, FIXED64, VARINT, count, delimited, string, tag
 
@@ -38,6 +39,7 @@ _LINK_ATTRIBUTES, _LINK_DROPPED_ATTRIBUTES = tag(4, DELIMITED), tag(5, VARINT)
 _LINK_FLAGS = tag(6, FIXED32)
 
 _STATUS_MESSAGE, _STATUS_CODE = tag(2, DELIMITED), tag(3, VARINT)
+_UNSET = delimited(_STATUS, b"")  # written, as the SDK's own encoder does, with nothing in it
 
 # OTLP's span kinds begin at 1, because 0 is "unspecified"; the API's begin at 0.
 _KINDS = {kind: _KIND + bytes((kind.value + 1,)) for kind in SpanKind}
@@ -46,6 +48,8 @@ _KINDS = {kind: _KIND + bytes((kind.value + 1,)) for kind in SpanKind}
 # The bits of W3C's trace flags stay zero, as in the SDK's own encoder.
 _LOCAL = (0x100).to_bytes(4, "little")
 _REMOTE = (0x300).to_bytes(4, "little")
+
+_WHOLE = frozenset((dict, FixedAttributes, Extended))
 
 _start_and_end = Struct("<cQcQ").pack
 _event_time = Struct("<cQ").pack
@@ -73,9 +77,9 @@ def encode_span(span: "ReadableSpan | LeanSpan") -> bytes:
             _KINDS[span.kind],
             _start_and_end(_START, span.start_time or 0, _END, span.end_time or 0),
             attributes(_ATTRIBUTES, span.attributes),
-            # A plain dict has dropped nothing: see `observability.lean`.
-            b"" if isinstance(span.attributes, dict) and not (span.events or span.links) else _lists(span),
-            delimited(_STATUS, _status(span.status)),
+            # These have dropped nothing: see `observability.lean.attributes`.
+            b"" if type(span.attributes) in _WHOLE and not (span.events or span.links) else _lists(span),
+            _UNSET if span.status.is_unset else delimited(_STATUS, _status(span.status)),
             _FLAGS + (_REMOTE if parent and parent.is_remote else _LOCAL),
         )
     )
@@ -120,6 +124,4 @@ def _link(link: Link) -> bytes:
 
 
 def _status(status: Status) -> bytes:
-    if status.is_unset:
-        return b""  # the SDK's own encoder writes the message all the same, with nothing in it
     return string(_STATUS_MESSAGE, status.description) + count(_STATUS_CODE, status.status_code.value)

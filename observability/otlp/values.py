@@ -11,7 +11,7 @@ from typing import Any
 
 from opentelemetry.util.types import AnyValue, Attributes
 
-from observability.fixed import FixedAttributes
+from observability.fixed import Extended, FixedAttributes
 from observability.otlp.wire import DELIMITED, FIXED64, SINGLE_BYTES, VARINT, delimited, tag, utf8, varint
 
 # Of `KeyValue`.
@@ -32,7 +32,16 @@ def attributes(field_tag: bytes, mapping: Attributes) -> bytes:
     """Return one `KeyValue` field with this tag for each attribute."""
     if not mapping:
         return b""
-    if not (type(mapping) is FixedAttributes and mapping.plain):
+    if type(mapping) is FixedAttributes:
+        return _fixed(field_tag, mapping)
+    if type(mapping) is Extended:
+        parts = [_fixed(field_tag, part) for part in mapping.fixed]
+        return b"".join([*parts, _key_values(field_tag, mapping.own)])
+    return _key_values(field_tag, mapping)
+
+
+def _fixed(field_tag: bytes, mapping: FixedAttributes) -> bytes:
+    if not mapping.plain:
         return _key_values(field_tag, mapping)
     if field_tag not in mapping.encoded:
         mapping.encoded[field_tag] = _key_values(field_tag, mapping)

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import Event
 from opentelemetry.trace import Status, StatusCode
 from opentelemetry.util.types import AnyValue
 
-from observability.fixed import FixedAttributes
+from observability.fixed import Extended, FixedAttributes
 from observability.otlp.values import attributes
 from tests.unit.otlp_samples import assert_as_stock, decoded_span, decoded_value, span
 
@@ -163,3 +163,11 @@ def test_attributes_that_many_spans_share_are_as_each_ones_own() -> None:
     before = attributes(b"\x4a", changing)
     listed.append("more")
     assert attributes(b"\x4a", changing) != before
+
+
+def test_extended_attributes_are_encoded_as_the_dict_that_they_stand_for() -> None:
+    """The shared parts first."""
+    extended = Extended({"correlation_id": "x" * 32}, FixedAttributes({"db.system.name": "redis"}))
+    extended.add(FixedAttributes({"server.port": 6379}))
+    own: Mapping[str, AnyValue] = {"db.system.name": "redis", "server.port": 6379, "correlation_id": "x" * 32}
+    assert attributes(b"\x4a", extended) == attributes(b"\x4a", own)
