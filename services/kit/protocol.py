@@ -6,7 +6,6 @@ who reads it.
 """
 
 import asyncio
-from asyncio.events import TimerHandle
 from itertools import chain
 from typing import Any
 
@@ -21,8 +20,6 @@ MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 100
 HEAD_TIMEOUT_SECONDS = 10.0
 """For a head once it has begun, and for the rest of a body that nobody reads any more."""
-
-
 COMPLETE = "orderscope.complete"
 """In the scope of a request that is here with all of its body: who reads that does not wait."""
 
@@ -33,7 +30,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _joined: Joined
     _running: Any = None
     """The cycle that an application was last started for; behind it others may wait."""
-    _deadline: TimerHandle | None = None
+    _deadline: asyncio.TimerHandle | None = None
     _refusal = BROKEN
     """What it means when the parser gives up."""
     _later: Refusal | None = None
@@ -50,8 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a head."""
         super().connection_made(transport)
-        self._joined = Joined(transport, self.loop)
-        self.transport = self._joined  # type: ignore[assignment]  # as far as uvicorn needs one
+        self.transport = self._joined = Joined(transport, self.loop)  # type: ignore[assignment]  # all it needs
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -63,10 +59,20 @@ class BoundedProtocol(HttpToolsProtocol):
             self._running.message_event.set()
         super().connection_lost(exc)
 
-    def eof_received(self) -> None:
-        """Send what was answered before the event loop closes the connection, which knows nothing of it."""
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own signature
+        """Answer what was asked before the client closed its half; the event loop would close the rest, too.
+
+        A client that is gone looks the same, so a stream ends as it does with one.
+        """
         self._joined.flush()
-        super().eof_received()
+        begun = self._drop_unfinished()
+        if begun or not self._owes() or self._running.response_started:
+            return False
+        self._in_time()
+        if self._later is None:
+            last = self.pipeline[0][0] if self.pipeline else self._running
+            last.keep_alive = False
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Parse, and refuse what leads nowhere."""
@@ -177,10 +183,17 @@ class BoundedProtocol(HttpToolsProtocol):
         sending = not self._head_awaited and self._running is self.cycle
         return self._owes() and (not sending or self._running.response_started)
 
+    def _drop_unfinished(self) -> bool:
+        """Forget a request whose body is not all there; if somebody has begun with it, say so instead."""
+        unfinished = not self._head_awaited
+        if unfinished and self.pipeline and self.pipeline[0][0] is self.cycle:
+            self.pipeline.popleft()
+            return False
+        return unfinished
+
     def _refuse(self, refusal: Refusal) -> None:
         """Say why nothing more is read, after the answers to what came before, and close the connection."""
-        if not self._head_awaited and self.pipeline and self.pipeline[0][0] is self.cycle:
-            self.pipeline.popleft()  # its body is broken, and nobody has begun with it
+        self._drop_unfinished()
         if self._owes() and (self._head_awaited or self._running is not self.cycle):
             self._later = refusal
             return

@@ -13,6 +13,8 @@ from tests.unit.wire import GET, Connection, Server, serving
 LIMIT = protocol.MAX_HEAD_BYTES
 CHUNKED = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+SLOW = GET.replace(b"/echo", b"/slow") + b"\r\n"
+
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
@@ -214,11 +216,50 @@ async def test_what_came_before_is_answered_before_the_refusal(
     connection: Connection, last: bytes, status: int, *, apart: bool
 ) -> None:
     """In order, each once: a client must be able to tell which of its requests was refused."""
-    good = [GET.replace(b"/echo", b"/slow") + b"\r\n", GET + b"\r\n"]
+    good = [SLOW, GET + b"\r\n"]
     parts = [*good, last, GET + b"\r\n"]
     await connection.send(*(parts if apart else [b"".join(parts)]))
     assert [(await connection.answer())[0] for _ in good] == [200, 200]
     assert (await connection.problem())[0] == status
+
+
+@pytest.mark.parametrize("reads", ["sent apart", "sent together"])
+@pytest.mark.parametrize(
+    ("behind", "answers"),
+    [
+        pytest.param([], 1, id="nothing"),
+        pytest.param([SLOW, GET + b"\r\n"], 3, id="two more"),
+        pytest.param([GET], 1, id="half a head"),
+        pytest.param([GET + b"\r\n", CHUNKED + b"2\r\na"], 2, id="another, and half a body"),
+    ],
+)
+async def test_who_closes_its_half_gets_the_answers_to_what_it_asked(
+    connection: Connection, behind: list[bytes], answers: int, reads: str
+) -> None:
+    """Each in its turn, and nothing else; then the connection is closed."""
+    parts = [SLOW, *behind]
+    await connection.send(*(parts if reads == "sent apart" else [b"".join(parts)]))
+    connection.writer.write_eof()
+    assert [(await connection.answer())[0] for _ in range(answers)] == [200] * answers
+    await connection.closed()
+
+
+async def test_who_closes_its_half_hears_why_it_was_refused(connection: Connection) -> None:
+    """After the answer to what came before."""
+    await connection.send(SLOW + b"rubbish\r\n\r\n")
+    connection.writer.write_eof()
+    assert (await connection.answer())[0] == 200
+    assert (await connection.problem())[0] == 400
+
+
+@pytest.mark.parametrize("path", [b"/echo", b"/stream"])
+async def test_who_closes_its_half_ends_what_would_go_on(
+    server: Server, connection: Connection, path: bytes
+) -> None:
+    """A body of which no more comes, and a stream: the client may as well be gone."""
+    await connection.send(CHUNKED.replace(b"/echo", path) + b"2\r\na")
+    connection.writer.write_eof()
+    await asyncio.wait_for(server.app.ended.wait(), 2)
 
 
 async def test_other_protocols_are_not_spoken(connection: Connection) -> None:
