@@ -114,8 +114,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._check_size(self._size())
         self._in_time()
         self._head_awaited, self._finished, self._unparsed = True, self.scope, 0
-        scope: Any = self.scope
-        scope[COMPLETE] = True
+        self.scope[COMPLETE] = True  # type: ignore[literal-required]  # scopes may be extended
         super().on_message_complete()
         if self.cycle.response_complete and self.timeout_keep_alive_task is None:
             # uvicorn arms it with the answer only, and disarms it with the bytes that came since.
@@ -180,8 +179,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _answering(self) -> bool:
         """Tell whether an answer is due or on its way."""
-        sending = not self._head_awaited and self._running is self.cycle
-        return self._owes() and (not sending or self._running.response_started)
+        receiving = not self._head_awaited and self._running is self.cycle
+        return self._owes() and (not receiving or self._running.response_started)
 
     def _drop_unfinished(self) -> bool:
         """Forget a request whose body is not all there; if somebody has begun with it, say so instead."""
