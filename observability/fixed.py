@@ -34,8 +34,8 @@ class FixedAttributes(dict[str, AnyValue]):
 class Extended(Mapping[str, AnyValue]):
     """What one span alone has, and fixed attributes beside it; to others a mapping, too.
 
-    A span that begins with it goes on filling it. All of it is plain, and no name stands in two of its parts:
-    whoever makes one sees to that.
+    A span that begins with it takes it over and goes on filling it. All of it is plain, and no name stands in
+    two of its parts: whoever makes one sees to that.
     """
 
     __slots__ = ("_size", "fixed", "own")
@@ -75,7 +75,10 @@ class Extended(Mapping[str, AnyValue]):
 
     def __getitem__(self, name: str) -> AnyValue:
         """Return the value of one."""
-        return self.whole()[name]
+        for part in self.fixed:
+            if name in part:
+                return part[name]
+        return self.own[name]
 
     def __iter__(self) -> Iterator[str]:
         """Go through the names."""

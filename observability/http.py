@@ -110,7 +110,7 @@ class ServerMiddleware:
                 self._finish(span, scope, method, exchange)
 
     def _finish(self, span: Span, scope: Scope, method: str, exchange: "_Exchange") -> None:
-        route = getattr(scope.get("route"), "path", UNROUTED)
+        route = getattr(scope.get("route"), "path", None) or UNROUTED
         status = exchange.status or SERVER_ERROR
         ending = self._ending(scope.get("scheme", "http"), method, route, status)
         span.update_name(ending.name)

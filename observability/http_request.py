@@ -42,7 +42,7 @@ def request_attributes(
     server, client = scope.get("server") or ("", None), scope.get("client") or ("", None)
     agent = headers.get("user-agent", "")[:MAX_AGENT_LENGTH]
     version = scope.get("http_version", "1.1")
-    common = _common(method, scope.get("scheme", "http"), version, *server, client[0], agent)
+    common = _common(method, scope.get("scheme", "http"), version, server[0], server[1], client[0], agent)
     path = redact_text(scope["path"][:MAX_PATH_LENGTH])
     original = {"http.request.method_original": scope["method"]} if method == OTHER else {}
     return Extended({"url.path": path, "correlation_id": correlation_id, **original}, common)

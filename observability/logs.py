@@ -114,7 +114,7 @@ def _noting(lowest: int) -> type[BindableLogger]:
             noted = {**self._context, **fields} if self._context else fields
             self._logger.take(_entry(method_name, noted))
 
-        def info(self, event: str | None = None, *args: object, **fields: object) -> None:
+        def info(self, event: str, *args: object, **fields: object) -> None:
             if args or lowest > logging.INFO or self._context:
                 super().info(event, *args, **fields)
             else:
@@ -132,8 +132,7 @@ def _line(constant: Mapping[str, str], export: Callable[[bytes], None] | None) -
     """Return what makes a line of an entry, in one pass where several processors would copy."""
     head = {name: value for name, value in constant.items() if name in _FIRST}
     rest = {name: value for name, value in constant.items() if name not in _FIRST}
-    ours = {"timestamp", "level", *constant}
-    """What no event may say in their place."""
+    ours = {"timestamp", "level", *constant}  # no event may say something else in their place
 
     def whole(entry: Entry) -> bytes:
         level, event = entry.level, entry.event

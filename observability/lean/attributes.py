@@ -1,5 +1,6 @@
 """What a span's attributes become as it is told more; in the end they are what the SDK's would be.
 
+But for one thing: fixed ones that were added later count as older than others when there are too many.
 Nearly all are a dict, or fixed ones with a dict beside them. What needs care goes into the SDK's container.
 """
 

@@ -1,6 +1,5 @@
 """uvicorn's HTTP protocol with the bounds that it lacks: how large a request's head may be, and how slow.
 
-Answers are held back until the end of a turn (`Joined`), so that ends of connections are looked after, too.
 A client that reads nothing is left to the kernel (`http_server` sets TCP_USER_TIMEOUT); a body is bounded by
 who reads it.
 """
@@ -10,11 +9,9 @@ from itertools import chain
 from typing import Any
 
 from httptools import HttpParserError
-from uvicorn.protocols.http.flow_control import service_unavailable
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from services.kit.joined import Joined
-from services.kit.refusals import BROKEN, LATE, TOO_LARGE, Refusal, noted, on_the_wire, overloaded
+from services.kit.ordered import OrderedProtocol
+from services.kit.refusals import BROKEN, LATE, TOO_LARGE
 
 MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 100
@@ -24,19 +21,12 @@ COMPLETE = "orderscope.complete"
 """In the scope of a request that is here with all of its body: who reads that does not wait."""
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(OrderedProtocol):
     """Answers 431 or 408 where uvicorn would go on reading for ever, and 400 as a problem."""
 
-    _joined: Joined
-    _running: Any = None
-    """The cycle that an application was last started for; behind it others may wait."""
     _deadline: asyncio.TimerHandle | None = None
     _refusal = BROKEN
     """What it means when the parser gives up."""
-    _later: Refusal | None = None
-    """What is to be said once the requests before it were answered; nothing is read any more."""
-    _head_awaited = True
-    """Whether the next thing to be completed is a head, not a body."""
     _finished: Any = None
     """The scope of the last message that was complete."""
     _unparsed = 0
@@ -47,32 +37,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a head."""
         super().connection_made(transport)
-        self.transport = self._joined = Joined(transport, self.loop)  # type: ignore[assignment]  # all it needs
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more, and tell who is answering: uvicorn tells only the request that came last."""
+        """Expect nothing more."""
         self._in_time()
-        self._joined.forget()
-        if self._running is not None and not self._running.response_complete:
-            self._running.disconnected = True
-            self._running.message_event.set()
         super().connection_lost(exc)
-
-    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own signature
-        """Answer what was asked before the client closed its half; the event loop would close the rest, too.
-
-        A client that is gone looks the same, so a stream ends as it does with one.
-        """
-        self._joined.flush()
-        begun = self._drop_unfinished()
-        if begun or not self._owes() or self._running.response_started:
-            return False
-        self._in_time()
-        if self._later is None:
-            last = self.pipeline[0][0] if self.pipeline else self._running
-            last.keep_alive = False
-        return True
 
     def data_received(self, data: bytes) -> None:
         """Parse, and refuse what leads nowhere."""
@@ -123,11 +93,9 @@ class BoundedProtocol(HttpToolsProtocol):
             )
 
     def on_response_complete(self) -> None:
-        """Say what had to wait for this answer; give the rest of a body that nobody reads its time, too."""
+        """Give the rest of a body that nobody reads its time, too."""
         super().on_response_complete()
-        if self._later is not None:
-            self._refuse(self._later)
-        elif not self._head_awaited and self.cycle.response_complete and not self.transport.is_closing():
+        if not self._head_awaited and self.cycle.response_complete and not self.transport.is_closing():
             self._expect()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text
@@ -139,11 +107,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self.cycle.keep_alive = False
         if self.cycle.response_complete:
             self.transport.close()
-
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        self._running = cycle
-        chosen: Any = overloaded if app is service_unavailable else app
-        super()._start_asgi_task(cycle, chosen)
 
     def _check_size(self, at_most: int) -> None:
         if len(self.headers) > MAX_HEADERS or (at_most > MAX_HEAD_BYTES and self._size() > MAX_HEAD_BYTES):
@@ -173,29 +136,6 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _owes(self) -> bool:
-        """Tell whether a request has begun to be served and is not answered."""
-        return self._running is not None and not self._running.response_complete
-
     def _answering(self) -> bool:
         """Tell whether an answer is due or on its way."""
-        receiving = not self._head_awaited and self._running is self.cycle
-        return self._owes() and (not receiving or self._running.response_started)
-
-    def _drop_unfinished(self) -> bool:
-        """Forget a request whose body is not all there; if somebody has begun with it, say so instead."""
-        unfinished = not self._head_awaited
-        if unfinished and self.pipeline and self.pipeline[0][0] is self.cycle:
-            self.pipeline.popleft()
-            return False
-        return unfinished
-
-    def _refuse(self, refusal: Refusal) -> None:
-        """Say why nothing more is read, after the answers to what came before, and close the connection."""
-        self._drop_unfinished()
-        if self._owes() and (self._head_awaited or self._running is not self.cycle):
-            self._later = refusal
-            return
-        if not (self._owes() and self._running.response_started):
-            self.transport.write(on_the_wire(refusal, noted(refusal), self.server_state.default_headers))
-        self.transport.close()
+        return self._owes() and (not self._receiving() or self._running.response_started)

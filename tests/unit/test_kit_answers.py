@@ -9,7 +9,7 @@ import pytest
 import uvloop
 from starlette.types import Receive, Scope, Send
 
-from services.kit import protocol
+from services.kit import ordered
 from services.kit.http import http_server
 from services.kit.joined import Joined
 
@@ -96,7 +96,7 @@ def test_head_and_body_are_one_packet(monkeypatch: pytest.MonkeyPatch) -> None:
             written.append(self._held)
             super().flush()
 
-    monkeypatch.setattr(protocol, "Joined", Noted)
+    monkeypatch.setattr(ordered, "Joined", Noted)
     assert ask(nothing)[0].endswith(BODY)
     [answer] = filter(None, written)
     assert answer.startswith(b"HTTP/1.1 200")

@@ -7,12 +7,13 @@ from contextlib import suppress
 import pytest
 from structlog.testing import capture_logs
 
-from services.kit import http, protocol
+from services.kit import http, ordered, protocol
 from tests.unit.wire import GET, Connection, Server, serving
 
 LIMIT = protocol.MAX_HEAD_BYTES
 CHUNKED = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+STREAM = GET.replace(b"/echo", b"/stream") + b"\r\n"
 SLOW = GET.replace(b"/echo", b"/slow") + b"\r\n"
 
 
@@ -228,7 +229,7 @@ async def test_what_came_before_is_answered_before_the_refusal(
     ("behind", "answers"),
     [
         pytest.param([], 1, id="nothing"),
-        pytest.param([SLOW, GET + b"\r\n"], 3, id="two more"),
+        pytest.param([SLOW, GET + b"\r\n", SLOW], 4, id="three more"),
         pytest.param([GET], 1, id="half a head"),
         pytest.param([GET + b"\r\n", CHUNKED + b"2\r\na"], 2, id="another, and half a body"),
     ],
@@ -244,22 +245,46 @@ async def test_who_closes_its_half_gets_the_answers_to_what_it_asked(
     await connection.closed()
 
 
-async def test_who_closes_its_half_hears_why_it_was_refused(connection: Connection) -> None:
-    """After the answer to what came before."""
-    await connection.send(SLOW + b"rubbish\r\n\r\n")
+@pytest.mark.parametrize("last", [b"rubbish\r\n\r\n", BAD_CHUNK])
+@pytest.mark.parametrize("before", [1, 2])
+async def test_who_closes_its_half_hears_why_it_was_refused(
+    connection: Connection, before: int, last: bytes
+) -> None:
+    """After the answers to what came before."""
+    await connection.send(SLOW * before + last)
     connection.writer.write_eof()
-    assert (await connection.answer())[0] == 200
+    assert [(await connection.answer())[0] for _ in range(before)] == [200] * before
     assert (await connection.problem())[0] == 400
 
 
-@pytest.mark.parametrize("path", [b"/echo", b"/stream"])
+async def test_who_closes_its_half_gets_all_of_a_long_answer(connection: Connection) -> None:
+    """Also when it has begun already."""
+    await connection.send(GET.replace(b"/echo", b"/flood") + b"\r\n")
+    connection.writer.write_eof()
+    assert len((await connection.answer())[2]) == 64 * 2**20
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param([CHUNKED + b"2\r\na"], id="a body of which no more comes"),
+        pytest.param([STREAM], id="a stream"),
+        pytest.param([STREAM, b"rubbish\r\n\r\n"], id="a stream, and what is to be refused"),
+        pytest.param([SLOW + STREAM], id="a stream that begins later"),
+        pytest.param([SLOW + STREAM + b"rubbish\r\n\r\n"], id="one that begins later, and a refusal"),
+    ],
+)
 async def test_who_closes_its_half_ends_what_would_go_on(
-    server: Server, connection: Connection, path: bytes
+    server: Server, connection: Connection, asked: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A body of which no more comes, and a stream: the client may as well be gone."""
-    await connection.send(CHUNKED.replace(b"/echo", path) + b"2\r\na")
+    """The client may as well be gone."""
+    monkeypatch.setattr(ordered, "HALF_CLOSED_SECONDS", 0.3)
+    await connection.send(*asked)
+    server.app.ended.clear()
     connection.writer.write_eof()
     await asyncio.wait_for(server.app.ended.wait(), 2)
+    async with asyncio.timeout(2):
+        await connection.reader.read()
 
 
 async def test_other_protocols_are_not_spoken(connection: Connection) -> None:
@@ -295,7 +320,7 @@ async def test_a_stream_ends_with_its_connection_whatever_was_asked_behind_it(
     server: Server, connection: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A request that waits for its turn keeps nobody from hearing that the client is gone."""
-    await connection.send(GET.replace(b"/echo", b"/stream") + b"\r\n" + GET + b"\r\n")
+    await connection.send(STREAM + GET + b"\r\n")
     await connection.reader.readuntil(b"data")
     connection.writer.close()
     await asyncio.wait_for(server.app.ended.wait(), 2)

@@ -3,10 +3,13 @@
 import pytest
 from opentelemetry import baggage
 from opentelemetry.trace import SpanKind, StatusCode
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from observability.correlation import correlation_id
 from observability.http import ServerMiddleware
+from tests.unit.asgi import call, http_scope
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT
 from tests.unit.recorder import Recorder, parent_id, trace_id
 from tests.unit.served import ACTIVE, APP, asked, count
@@ -41,6 +44,43 @@ async def test_a_request_leaves_a_span_a_metric_and_a_line(status: int, code: St
     assert recorder.value(ACTIVE, url_scheme="http", http_request_method="GET") == 0
     assert (line["event"], line["route"], line["status"]) == ("request", "/s/{status:int}", status)
     assert line["duration_ms"] < 5_000
+
+
+async def test_each_request_ends_in_its_own_way() -> None:
+    """What requests have in common is kept; who asks the same route and hears something else is another."""
+    recorder = Recorder()
+    middleware = ServerMiddleware(APP, recorder.tracer, recorder.registry, enabled=True)
+    asked_for = [("GET", "/s/200"), ("GET", "/s/503"), ("POST", "/s/200"), ("GET", "/s/200"), ("GET", "/no")]
+    for method, path in asked_for:
+        await call(middleware, http_scope(method, path))
+    told = [dict(span.attributes or {}) for span in recorder.spans]
+    assert [(t["http.request.method"], t["url.path"]) for t in told] == asked_for
+    assert [t["http.response.status_code"] for t in told] == [200, 503, 200, 200, 404]
+    assert [t.get("error.type") for t in told] == [None, "503", None, None, None]
+    assert count(recorder, "GET", "/s/{status:int}", "200") == 2
+
+
+async def test_little_may_be_known_of_a_request() -> None:
+    """Not where it came from, nor who sends it; of a long name the beginning is enough."""
+    recorder = Recorder()
+    middleware = ServerMiddleware(APP, recorder.tracer, recorder.registry, enabled=True)
+    await call(middleware, {**http_scope("GET", "/s/200"), "client": None, "server": None})
+    await call(middleware, http_scope("GET", "/s/200", [("user-agent", "x" * 300)]))
+    bare, known = [dict(span.attributes or {}) for span in recorder.spans]
+    assert known.keys() - bare.keys() == {
+        *("client.address", "network.peer.address", "server.address", "server.port", "user_agent.original")
+    }
+    assert known["user_agent.original"] == "x" * 256
+
+
+async def test_a_mount_is_no_route() -> None:
+    """Its path may be empty, which names nothing."""
+    app = Starlette(routes=[Mount("/", app=APP)])
+    _, recorder, _ = await asked("GET", "/s/200", app=app)
+    assert recorder.span().name == "GET /s/{status:int}"
+    _, recorder, _ = await asked("GET", "/no", app=app)
+    assert recorder.span().name == "GET"
+    assert count(recorder, "GET", "unmatched", "404") == 1
 
 
 @pytest.mark.parametrize(

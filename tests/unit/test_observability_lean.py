@@ -178,40 +178,29 @@ def shared_attributes(tracer: Tracer) -> None:
 
 
 def extended_attributes(tracer: Tracer) -> None:
-    """Begin with shared attributes and a few beside them; change either, and add more of both kinds."""
+    """Begin with shared attributes and one beside them; change either, and add more of both kinds."""
     shared, more = FixedAttributes({"a": 1}), FixedAttributes({"e": 1})
-    tracer.start_span("as it was", attributes=Extended({"b": "2"}, shared)).end()
-    changes: list[tuple[str, Any]] = [
-        ("a", "again"),
-        ("b", 3),
-        ("c", 4.0),
-        ("d", [1]),
-        ("", 1),
-        (STRANGE["list"][0], 1),
-    ]
-    for key, value in changes:
+    changes: dict[Any, Any] = {"a": "again", "b": 3, "c": 4.0, "d": [1], "": 1, 5: 1}
+    for key, value in changes.items():
         span = tracer.start_span("one", attributes=Extended({"b": "2"}, shared))
         span.set_attribute(key, value)
         span.end()
-    for several in (
-        more,
-        FixedAttributes({"a": 2}),
-        FixedAttributes({"b": 3}),
-        {"c": 3},
-        {"b": 4, "c": 5},
-        STRANGE,
-    ):
-        span = tracer.start_span("several", attributes=Extended({"b": "2"}, shared))
-        span.set_attributes(several)
-        span.set_attribute("c", "much too long")
-        span.end()
+    strange, many = FixedAttributes(STRANGE), FixedAttributes(dict.fromkeys("fghi", 1))
+    for several in (more, {"c": 3}, {"a": 2}, {"b": 3}, {"b": 4, "c": 5}, STRANGE, strange, many):
+        for told in (several, FixedAttributes(several)):
+            span = tracer.start_span("several", attributes=Extended({"b": "2"}, shared))
+            span.set_attributes(told)
+            span.set_attribute("c", "much too long")
+            span.end()
     span = tracer.start_span("shared alone", attributes=shared)
     span.set_attributes(more)
     span.set_attribute("e", 2)
     span.end()
-    tracer.start_span(
-        "too many", attributes=Extended({"b": 1, "c": 1}, FixedAttributes({"a": 1, "d": 1}))
-    ).end()
+    span = tracer.start_span("the oldest goes first", attributes=Extended({"b": 1, "c": 1}, shared))
+    for key in "bde":
+        span.set_attribute(key, 2)
+    span.end()
+    tracer.start_span("as it was", attributes=Extended({"b": 1, "c": 1}, many)).end()
 
 
 def one_link(tracer: Tracer) -> None:

@@ -166,6 +166,23 @@ def test_levels_are_honoured(logged: Lines) -> None:
     assert [(line["logger"], line["event"]) for line in logged()] == [("aio_pika", "yes")]
 
 
+@pytest.mark.parametrize("level", ["INFO", "WARNING"])
+def test_every_way_to_log_information_is_the_same(level: str) -> None:
+    """With bound fields, with arguments, with neither; and not at all where warnings are the least."""
+    stream = io.BytesIO()
+    with logging_restored():
+        configure_logs(CONSTANT, level, stream)
+        log = structlog.get_logger()
+        log.info("plain", order_id="1")
+        log.info("told %s of %s", "one", "two")
+        log.bind(queue="q").info("bound", order_id="2")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    told = [("plain", "1", None), ("told one of two", None, None), ("bound", "2", "q")]
+    found = [(line["event"], line.get("order_id"), line.get("queue")) for line in lines]
+    assert found == (told if level == "INFO" else [])
+    assert {line["level"] for line in lines} <= {"info"}
+
+
 def test_libraries_that_had_handlers_go_the_same_way() -> None:
     """Uvicorn and others bring handlers of their own; their lines would come twice, and not as JSON."""
     root, level, handlers = logging.getLogger(), logging.root.level, logging.root.handlers
