@@ -165,7 +165,7 @@ def _attributes(delivery: IncomingMessage, identifier: str) -> Extended:
     )
 
 
-@lru_cache(maxsize=1024, typed=True)  # few by nature; the bound is for keys that strangers make up
+@lru_cache(maxsize=1024)  # few by nature; the bound is for keys that strangers make up
 def _common(exchange: str, routing_key: str, queue: str, attempt: int) -> FixedAttributes:
     """Return what the spans of deliveries on the same way have in common."""
     return FixedAttributes(

@@ -38,7 +38,7 @@ def trace_fields(headers: Mapping[str, object]) -> dict[str, str]:
 def attempt_in(headers: Mapping[str, object]) -> int:
     """Return which attempt a message is for, from 1; an absent or malformed count is the first."""
     value = headers.get(ATTEMPT)
-    return value if isinstance(value, int) and value > 0 else 1
+    return value if type(value) is int and value > 0 else 1  # a bool is no count
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from services.kit.handing_on import hand_on
-from services.kit.messages import Settlement
+from services.kit.messages import Settlement, attempt_in
 from services.kit.topology import Subscription
 from tests.unit.fakes import FIRST_PUBLISHED_AT, Channel, Incoming
 
@@ -28,6 +28,13 @@ async def test_each_retry_waits_longer(attempt: int, queue: str) -> None:
     channel, message = Channel(), Incoming(headers={**HEADERS, "x-attempt": attempt})
     await hand_on(channel.as_amqp(), QUEUE, message.as_amqp(), Settlement("retry", "x"))
     assert [where for where, _ in channel.published] == [queue]
+
+
+@pytest.mark.parametrize("count", [None, 0, -1, True, 2.0, "2", [2]])
+def test_a_count_of_attempts_that_is_none_means_the_first(count: object) -> None:
+    """A stranger may put anything there, `True` too, which counts as a number in Python alone."""
+    found = attempt_in({"x-attempt": count})
+    assert (found, type(found)) == (1, int)
 
 
 @pytest.mark.parametrize("action", ["retry", "dead_letter"])
