@@ -33,6 +33,8 @@ from observability.spans import Inside, failed
 log = structlog.get_logger("observability.messaging")
 
 OPERATION = "process"
+LONGEST_WAIT_SECONDS = 30 * 86_400.0
+"""A message that is older has a stranger's header, which would stay in the sum for ever."""
 
 
 class ConsumerMiddleware:
@@ -123,9 +125,9 @@ class ConsumerMiddleware:
         series = self._duration.at(RABBITMQ, OPERATION, self._destination(delivery), kind)
         series.observe(elapsed, exemplar(span))
         if delivery.attempt == 1 and (published := delivery.first_published_at) is not None:
-            self._waited.at(delivery.queue).observe(
-                max(0.0, time() - elapsed - published / 1000), exemplar(span)
-            )
+            waited = max(0.0, time() - elapsed - published / 1000)
+            if waited < LONGEST_WAIT_SECONDS:
+                self._waited.at(delivery.queue).observe(waited, exemplar(span))
         self._count(delivery, settlement, elapsed)
 
     def _destination(self, delivery: IncomingMessage) -> str:
@@ -173,8 +175,8 @@ def _common(exchange: str, routing_key: str, queue: str, attempt: int) -> FixedA
             **SYSTEM,
             "messaging.operation.name": OPERATION,
             "messaging.operation.type": OPERATION,
-            "messaging.destination.name": destination(exchange, routing_key, queue),
-            "messaging.rabbitmq.destination.routing_key": routing_key,
+            "messaging.destination.name": redact_text(destination(exchange, routing_key, queue)),
+            "messaging.rabbitmq.destination.routing_key": redact_text(routing_key),
             "orderscope.delivery.attempt": attempt,
         }
     )

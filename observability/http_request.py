@@ -59,6 +59,6 @@ def _common(  # noqa: PLR0913, PLR0917 - it is a cache's key
             "network.protocol.version": version,
             **({"server.address": host, "server.port": port or 0} if host else {}),
             **({"client.address": client, "network.peer.address": client} if client else {}),
-            **({"user_agent.original": agent} if agent else {}),
+            **({"user_agent.original": redact_text(agent)} if agent else {}),
         }
     )

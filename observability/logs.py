@@ -25,6 +25,12 @@ _FIRST = ("timestamp", "level", "service", "event", "correlation_id", "trace_id"
 """What a reader looks for stands first."""
 # Objects of our own are shown as text, in which nothing personal is left.
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
+_STRANGERS = (
+    "opentelemetry.baggage.propagation",
+    "opentelemetry.trace.propagation.tracecontext",
+    "opentelemetry.trace.span",
+)
+"""These warn of malformed headers, some by repeating them: anybody could have them write, and what."""
 _NOISY = ("aio_pika", "aiormq", "asyncio", "uvicorn.access")
 
 
@@ -68,8 +74,7 @@ def configure_logs(
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     # A connection that fails is told by who keeps it, with what is done about it.
     logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
-    # These warn of malformed headers by repeating them, whatever a stranger put there.
-    for name in ("opentelemetry.baggage.propagation", "opentelemetry.trace.span"):
+    for name in _STRANGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     return lines
 

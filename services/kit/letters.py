@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Outgoing, attempt_in, now_ms, trace_fields
+from services.kit.messages import (
+    ATTEMPT,
+    FIRST_PUBLISHED_AT,
+    Outgoing,
+    attempt_in,
+    now_ms,
+    positive,
+    trace_fields,
+)
 
 REPLAYS = "x-replays"
 """How often the message has been replayed from a dead-letter queue."""
@@ -58,8 +66,8 @@ def dead_letter(message: AbstractIncomingMessage, queue: str) -> DeadLetter:
         reason=_reason(headers.get("x-dead-letter-reason") or headers.get("x-first-death-reason")),
         error=_text(headers.get("x-dead-letter-error")),
         attempts=attempt_in(message.headers),
-        replays=_count(headers.get(REPLAYS)),
-        dead_lettered_at=at if isinstance(at, int) else None,
+        replays=min(positive(headers.get(REPLAYS)), MOST_REPLAYS),
+        dead_lettered_at=positive(at) or None,
         message_id=message.message_id,
         correlation_id=message.correlation_id,
         type=message.type,
@@ -94,10 +102,6 @@ def _reason(value: object) -> str:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _count(value: object) -> int:
-    return min(value, MOST_REPLAYS) if isinstance(value, int) and value > 0 else 0
 
 
 def found_by(letter: DeadLetter) -> dict[str, str | None]:

@@ -37,8 +37,12 @@ def trace_fields(headers: Mapping[str, object]) -> dict[str, str]:
 
 def attempt_in(headers: Mapping[str, object]) -> int:
     """Return which attempt a message is for, from 1; an absent or malformed count is the first."""
-    value = headers.get(ATTEMPT)
-    return value if type(value) is int and value > 0 else 1  # a bool is no count
+    return positive(headers.get(ATTEMPT)) or 1
+
+
+def positive(value: object) -> int:
+    """Return a number above zero that a header holds, or 0; a bool is none, whatever Python says."""
+    return value if type(value) is int and value > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +79,16 @@ class Delivery:
 
     @property
     def redeliveries(self) -> int:
-        """How often the broker has delivered it again because nobody settled it, as quorum queues count."""
-        value = self.headers.get("x-delivery-count")
-        return value if isinstance(value, int) else 0
+        """How often the broker has delivered it again because nobody settled it, as quorum queues count.
+
+        On a first delivery the header is its publisher's.
+        """
+        return positive(self.headers.get("x-delivery-count")) if self.redelivered else 0
 
     @property
     def first_published_at(self) -> int | None:
         """When the message was first published, in ms of Unix time, if the header is well formed."""
-        value = self.headers.get(FIRST_PUBLISHED_AT)
-        return value if isinstance(value, int) and value > 0 else None
+        return positive(self.headers.get(FIRST_PUBLISHED_AT)) or None
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from services.kit.joined import Joined
 from services.kit.refusals import Refusal, noted, on_the_wire, overloaded
 
 HALF_CLOSED_SECONDS = 10.0
-"""How long a stream may go on to a client that closed its half, and may be gone."""
+"""How long a stream may go on that began after its client closed its half, and may have been gone."""
 
 
 class OrderedProtocol(HttpToolsProtocol):
@@ -43,6 +43,8 @@ class OrderedProtocol(HttpToolsProtocol):
             self._running.disconnected = True
             self._running.message_event.set()
         super().connection_lost(exc)
+        while self.pipeline:
+            _release(self.pipeline.pop()[0])
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own signature
         """Answer what was asked before the client closed its half; the event loop would close all of it."""
@@ -78,7 +80,7 @@ class OrderedProtocol(HttpToolsProtocol):
     def _drop_unfinished(self) -> None:
         """Forget a request that is not all there, unless somebody has begun with it."""
         if not self._head_awaited and self.pipeline and self.pipeline[0][0] is self.cycle:
-            self.pipeline.popleft()
+            _release(self.pipeline.popleft()[0])
 
     def _end_stream(self) -> None:
         """Close a connection that a stream goes to, now or once one has begun: the client may be gone."""
@@ -96,3 +98,8 @@ class OrderedProtocol(HttpToolsProtocol):
         if not (self._owes() and self._running.response_started):
             self.transport.write(on_the_wire(refusal, noted(refusal), self.server_state.default_headers))
         self.transport.close()
+
+
+def _release(cycle: Any) -> None:  # noqa: ANN401 - uvicorn's own
+    """Let go of a request that nobody will begin with: it holds its connection, which holds it."""
+    cycle.on_response = None

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with the bounds that it lacks: how large a request's head may be, and how slow.
+"""uvicorn's HTTP protocol with the bounds that it lacks: how large a head may be, how slow, how many wait.
 
 A client that reads nothing is left to the kernel (`http_server` sets TCP_USER_TIMEOUT); a body is bounded by
 who reads it.
@@ -11,10 +11,12 @@ from typing import Any
 from httptools import HttpParserError
 
 from services.kit.ordered import OrderedProtocol
-from services.kit.refusals import BROKEN, LATE, TOO_LARGE
+from services.kit.refusals import BROKEN, LATE, TOO_LARGE, TOO_MANY
 
 MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 100
+MAX_PIPELINED = 100
+"""Requests that may wait on a connection: one read brings thousands of them, each of which takes 2 KB."""
 HEAD_TIMEOUT_SECONDS = 10.0
 """For a head once it has begun, and for the rest of a body that nobody reads any more."""
 COMPLETE = "orderscope.complete"
@@ -22,7 +24,7 @@ COMPLETE = "orderscope.complete"
 
 
 class BoundedProtocol(OrderedProtocol):
-    """Answers 431 or 408 where uvicorn would go on reading for ever, and 400 as a problem."""
+    """Answers 431, 408 or 429 where uvicorn would go on reading for ever, and 400 as a problem."""
 
     _deadline: asyncio.TimerHandle | None = None
     _refusal = BROKEN
@@ -64,6 +66,9 @@ class BoundedProtocol(OrderedProtocol):
         """Take a head that was in time and is not too large."""
         self._in_time()
         self._check_size(self._at_most)
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._refusal = TOO_MANY
+            raise HttpParserError
         self._head_awaited, self._unparsed = False, 0
         super().on_headers_complete()
         # Trailers are not added to the request: they must not pass for headers (RFC 9110, 6.5.1).

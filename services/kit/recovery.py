@@ -10,7 +10,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from services.kit.errors import describe
-from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, TRACEPARENT, Delivery, Process, Settlement
+from services.kit.messages import (
+    ATTEMPT,
+    FIRST_PUBLISHED_AT,
+    TRACEPARENT,
+    Delivery,
+    Process,
+    Settlement,
+    positive,
+)
 from services.kit.topology import GIVE_UP_AFTER, RETRY_DELAYS_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -103,8 +111,7 @@ def check_headers(delivery: Delivery) -> None:
         UnusableMessageError: A required header or property is missing or malformed.
     """
     for header in (ATTEMPT, FIRST_PUBLISHED_AT):
-        value = delivery.headers.get(header)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        if not positive(delivery.headers.get(header)):
             # Not what it is instead: that may be anything, and the detail goes into logs and headers.
             raise UnusableMessageError("invalid_headers", f"{header} must be a positive integer")
     traceparent = delivery.headers.get("traceparent")

@@ -30,6 +30,9 @@ TOO_LARGE = Refusal(
     "headers-too-large",
     "request line and headers have at most 16 KiB and 100 fields",
 )
+TOO_MANY = Refusal(
+    HTTPStatus.TOO_MANY_REQUESTS, "too-many-pipelined", "too many requests wait on this connection"
+)
 LATE = Refusal(HTTPStatus.REQUEST_TIMEOUT, "request-timeout", "the headers did not arrive in time")
 OVERLOADED = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "too many connections")
 

@@ -1,11 +1,13 @@
 """What the server makes of heads that are too large, too slow or broken."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
 from structlog.testing import capture_logs
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from services.kit import http, ordered, protocol
 from tests.unit.wire import GET, Connection, Server, serving
@@ -285,6 +287,36 @@ async def test_who_closes_its_half_ends_what_would_go_on(
     await asyncio.wait_for(server.app.ended.wait(), 2)
     async with asyncio.timeout(2):
         await connection.reader.read()
+
+
+@pytest.mark.parametrize("first", [GET + b"\r\n", SLOW])
+async def test_only_so_many_requests_wait(server: Server, connection: Connection, first: bytes) -> None:
+    """One read brings thousands; those before the bound are answered, whoever sent more is told so."""
+    await connection.send(first + (GET + b"\r\n") * 5_000)
+    answered = protocol.MAX_PIPELINED + 1
+    assert [(await connection.answer())[0] for _ in range(answered)] == [200] * answered
+    assert (await connection.problem())[0] == 429
+    assert len(server.app.scopes) == answered
+
+
+@pytest.mark.parametrize("end", ["closed", "half closed", "refused"])
+async def test_what_waited_goes_with_its_connection(
+    server: Server, connection: Connection, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once: the garbage collector looks for circles hardly ever."""
+    monkeypatch.setattr(ordered, "HALF_CLOSED_SECONDS", 0.1)
+    last = BAD_CHUNK if end == "refused" else CHUNKED
+    gc.collect()
+    gc.disable()
+    try:
+        await connection.send(STREAM + (GET + b"\r\n") * 50 + last)
+        assert sum(isinstance(one, RequestResponseCycle) for one in gc.get_objects()) > 50
+        connection.writer.write_eof() if end == "half closed" else connection.writer.close()
+        await asyncio.wait_for(server.app.ended.wait(), 2)
+        await asyncio.sleep(0.05)
+        assert sum(isinstance(one, RequestResponseCycle) for one in gc.get_objects()) <= 1
+    finally:
+        gc.enable()
 
 
 async def test_other_protocols_are_not_spoken(connection: Connection) -> None:

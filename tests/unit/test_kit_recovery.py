@@ -173,3 +173,10 @@ async def test_a_malformed_traceparent_is_poison(traceparent: object) -> None:
 def test_errors_as_labels(error: Exception, label: str) -> None:
     """A class's name without its ending, in snake case, and never empty."""
     assert snake_case(error) == label
+
+
+@pytest.mark.parametrize(("redelivered", "action"), [(False, "ack"), (True, "dead_letter")])
+async def test_only_the_broker_counts_redeliveries(redelivered: bool, action: str) -> None:  # noqa: FBT001 - a case
+    """The header of a first delivery is its publisher's, who may have put anything there."""
+    one = replace(delivery(GOOD, x_delivery_count=2**40), redelivered=redelivered)
+    assert (await Work().process(one)).action == action

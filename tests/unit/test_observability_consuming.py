@@ -160,7 +160,9 @@ async def test_success_is_counted_by_its_outcome() -> None:
 
 
 async def test_a_strangers_routing_key_is_no_label() -> None:
-    """A message that a `CC` brings here may have any: the span tells it, the metric does not."""
+    """A message that a `CC` brings here may have any: the span tells it, redacted, the metric does not."""
+    recorder = (await processed(replace(delivery(), routing_key="ada@example.com"))).recorder
+    assert "ada" not in str(recorder.attributes())
     recorder = (await processed(replace(delivery(), routing_key="evil-1"))).recorder
     assert recorder.attributes()["messaging.destination.name"] == f"orders:evil-1:{QUEUE}"
     labels = {**PROCESS, "messaging_destination_name": f"orders:_other:{QUEUE}", "error_type": ""}
@@ -191,6 +193,13 @@ async def test_time_in_queue_is_that_of_the_first_delivery(attempt: int, counted
         if counted:
             waited = done.recorder.value(f"{WAITED}_sum", queue=QUEUE)
             assert waited == pytest.approx(max(0, ago), abs=1)
+
+
+@pytest.mark.parametrize("first", [1, 2**31, True, -5, "1", None])
+async def test_a_strangers_time_is_no_time_in_queue(first: object) -> None:
+    """It would stay in the sum for ever."""
+    done = await processed(delivery(x_first_published_at=first))
+    assert done.recorder.value(f"{WAITED}_count", queue=QUEUE) is None
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), ZeroDivisionError()])

@@ -61,16 +61,18 @@ async def test_each_request_ends_in_its_own_way() -> None:
 
 
 async def test_little_may_be_known_of_a_request() -> None:
-    """Not where it came from, nor who sends it; of a long name the beginning is enough."""
+    """Not where it came from, nor who sends it; of a long name the beginning is told, of a person nothing."""
     recorder = Recorder()
     middleware = ServerMiddleware(APP, recorder.tracer, recorder.registry, enabled=True)
     await call(middleware, {**http_scope("GET", "/s/200"), "client": None, "server": None})
     await call(middleware, http_scope("GET", "/s/200", [("user-agent", "x" * 300)]))
-    bare, known = [dict(span.attributes or {}) for span in recorder.spans]
+    await call(middleware, http_scope("GET", "/s/200", [("user-agent", "of ada@example.com")]))
+    bare, known, personal = [dict(span.attributes or {}) for span in recorder.spans]
     assert known.keys() - bare.keys() == {
         *("client.address", "network.peer.address", "server.address", "server.port", "user_agent.original")
     }
     assert known["user_agent.original"] == "x" * 256
+    assert personal["user_agent.original"] == "of [redacted]"
 
 
 async def test_a_mount_is_no_route() -> None:

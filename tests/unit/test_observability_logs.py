@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from observability.correlation import Correlated
 from observability.logs import configure_logs
+from observability.propagation import extract
 from tests.unit.exported_logs import logging_restored
+from tests.unit.fakes import TRACEPARENT
 from tests.unit.recorder import Recorder, span_id, trace_id
 
 CONSTANT = {"service": "api", "version": "1.2.3", "environment": "test"}
@@ -164,6 +166,21 @@ def test_levels_are_honoured(logged: Lines) -> None:
     logging.getLogger("aio_pika").info("no")
     logging.getLogger("aio_pika").warning("yes")
     assert [(line["logger"], line["event"]) for line in logged()] == [("aio_pika", "yes")]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"traceparent": "0" * 600},
+        {"traceparent": TRACEPARENT, "tracestate": "no state"},
+        {"baggage": "no baggage"},
+        {"baggage": "a=1," * 9_000},
+    ],
+)
+def test_nobody_can_have_warnings_written(logged: Lines, headers: dict[str, str]) -> None:
+    """Least of all with their own words in them: headers come with every request."""
+    extract(headers)
+    assert logged() == []
 
 
 @pytest.mark.parametrize("level", ["INFO", "WARNING"])
