@@ -1,26 +1,38 @@
 """Looking into a broker, and putting things there, as tests need it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import aio_pika
+import httpx2
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from redis.asyncio import Redis
 
+from stack.servers import rabbitmq, users
+
 T = TypeVar("T")
-SUBSCRIPTIONS = ("worker.order-created", "notifier.order-outcome", "test.queue")
-QUEUES = [
-    f"{name}{suffix}"
-    for name in SUBSCRIPTIONS
-    for suffix in ("", ".retry.1s", ".retry.5s", ".retry.30s", ".dlq")
-]
+DEFINITIONS = Path(rabbitmq.__file__).parents[1] / "config" / "definitions.json"
+EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
 
 
-async def empty(channel: AbstractChannel, queues: Sequence[str]) -> None:
-    """Delete queues, whatever is in them."""
-    for queue in queues:
-        await channel.queue_delete(queue)
+@asynccontextmanager
+async def virtual_host(servers: Mapping[str, str]) -> AsyncIterator[str]:
+    """Yield the address of a new virtual host with our exchanges; it is deleted with all that is in it."""
+    name, auth = f"tests-{uuid4().hex}", (rabbitmq.ADMINISTRATOR, users.PASSWORD)
+    client = httpx2.AsyncClient(base_url=servers["management"], auth=auth, timeout=10, trust_env=False)
+    async with client:
+        (await client.put(f"/api/vhosts/{name}", json={})).raise_for_status()
+        allowed = f"/api/permissions/{name}/{rabbitmq.ADMINISTRATOR}"
+        (await client.put(allowed, json=EVERYTHING)).raise_for_status()
+        for exchange in json.loads(DEFINITIONS.read_text())["exchanges"]:
+            (await client.put(f"/api/exchanges/{name}/{exchange['name']}", json=exchange)).raise_for_status()
+        yield servers["amqp"] + name
+        (await client.delete(f"/api/vhosts/{name}")).raise_for_status()
 
 
 async def message_in(channel: AbstractChannel, queue: str, *, seconds: float = 10) -> AbstractIncomingMessage:

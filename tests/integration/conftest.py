@@ -1,5 +1,6 @@
-"""Real RabbitMQ and Redis, private to the tests, empty before each of them."""
+"""Real RabbitMQ and Redis, private to the tests, empty for each of them."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 
 import aio_pika
@@ -11,14 +12,16 @@ from services.kit.broker import Broker
 from services.kit.lifetime import Lifetime
 from services.kit.redis import waiting_client
 from tests.running import Endpoints, running_stack
-from tests.servers import QUEUES, empty
+from tests.servers import virtual_host
 
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
     """Start the two servers once for all integration tests."""
-    with running_stack(tmp_path_factory.mktemp("servers"), only="rabbitmq,redis") as endpoints:
-        yield endpoints
+    run_dir = tmp_path_factory.mktemp("servers")
+    with running_stack(run_dir, only="rabbitmq,redis") as endpoints:
+        ports = json.loads((run_dir / "stack.json").read_text())["ports"]
+        yield {**endpoints, "management": f"http://127.0.0.1:{ports['rabbitmq_management']}"}
 
 
 @pytest.fixture
@@ -30,17 +33,28 @@ async def redis(servers: Endpoints) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-async def channel(servers: Endpoints) -> AsyncIterator[AbstractChannel]:
-    """Return a channel to a broker without our queues."""
-    connection = await aio_pika.connect(servers["amqp"], timeout=10)
+async def amqp(servers: Endpoints) -> AsyncIterator[str]:
+    """Return the address of a virtual host that is the test's own.
+
+    Else quorum queues of the same names would be deleted and declared hundreds of times, and now and then
+    RabbitMQ keeps a part of one and cannot make it again:
+    https://github.com/rabbitmq/rabbitmq-server/issues/17137.
+    """
+    async with virtual_host(servers) as address:
+        yield address
+
+
+@pytest.fixture
+async def channel(amqp: str) -> AsyncIterator[AbstractChannel]:
+    """Return a channel to a broker without queues."""
+    connection = await aio_pika.connect(amqp, timeout=10)
     async with connection, connection.channel(on_return_raises=True) as channel:
-        await empty(channel, QUEUES)
         yield channel
 
 
 @pytest.fixture
-async def broker(servers: Endpoints) -> AsyncIterator[Broker]:
+async def broker(amqp: str) -> AsyncIterator[Broker]:
     """Return a connected broker, as services use it."""
-    broker = Broker(servers["amqp"], "tests")
+    broker = Broker(amqp, "tests")
     async with Lifetime().background(broker.keep_connected(), "broker"):
         yield broker

@@ -14,7 +14,6 @@ from services.kit.letters import DeadLetter
 from services.kit.lifetime import Lifetime
 from services.kit.messages import Outgoing, PublishBatch
 from services.kit.topology import Subscription, declare_subscription
-from tests.running import Endpoints
 from tests.servers import message_in, publish
 
 SUBSCRIPTION = Subscription("test.queue", ["test.happened.v1"])
@@ -156,9 +155,9 @@ async def test_a_replay_that_cannot_be_delivered_leaves_the_letter(
     assert desk.noted == []
 
 
-async def test_one_operator_at_a_time(desk: Desk, servers: Endpoints) -> None:
+async def test_one_operator_at_a_time(desk: Desk, amqp: str) -> None:
     """Another process is told to come again, rather than shown an empty queue; then all is there for it."""
-    other = Broker(servers["amqp"], "another process")
+    other = Broker(amqp, "another process")
     connected = Lifetime().background(other.keep_connected(), "another broker")
     async with connected, asyncio.timeout(10), other.channel():
         async with desk.letters()._browsing(QUEUE):  # noqa: SLF001 - as long as the test wants

@@ -47,11 +47,19 @@ async def take(channel: AbstractChannel, queue: str) -> None:
     await (await channel.get_queue(queue, ensure=False)).get(no_ack=True, fail=False, timeout=5)
 
 
+@pytest.fixture
+def amqp(servers: Endpoints) -> str:
+    """Return the address of the virtual host in which users have their rights."""
+    return servers["amqp"]
+
+
 @pytest.fixture(autouse=True)
 async def queues(channel: AbstractChannel) -> None:
     """Have the queues of both consumers there, empty."""
     for subscription in OWN.values():
         await declare_subscription(channel, subscription)
+        for queue in (subscription.queue, subscription.dead_letter_queue):
+            await (await channel.get_queue(queue, ensure=False)).purge()
 
 
 @pytest.mark.parametrize("user", OWN)
