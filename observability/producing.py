@@ -21,6 +21,7 @@ from observability.messaging import (
 )
 from observability.metrics import exemplar, seconds
 from observability.propagation import extract, inject
+from observability.redaction import redact_text
 from observability.series import counter
 from observability.spans import error_type, failed
 
@@ -74,8 +75,9 @@ class PublisherMiddleware:
             links=[Link(asked)] if asked.is_valid else None,
             attributes=Extended(
                 {
-                    "messaging.message.id": message.message_id,
-                    "messaging.message.conversation_id": message.correlation_id,
+                    # Of a replay they are whatever the letter's publisher put there.
+                    "messaging.message.id": redact_text(message.message_id),
+                    "messaging.message.conversation_id": redact_text(message.correlation_id),
                     "messaging.message.body.size": len(message.body),
                 },
                 _common(message.exchange, message.routing_key),

@@ -6,12 +6,12 @@ who reads it.
 
 import asyncio
 from itertools import chain
-from typing import Any
+from typing import Any, NoReturn
 
 from httptools import HttpParserError
 
 from services.kit.ordered import OrderedProtocol
-from services.kit.refusals import BROKEN, LATE, TOO_LARGE, TOO_MANY
+from services.kit.refusals import BROKEN, LATE, TOO_LARGE, TOO_MANY, Refusal
 
 MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 100
@@ -63,12 +63,11 @@ class BoundedProtocol(OrderedProtocol):
             self._at_most = 0
 
     def on_headers_complete(self) -> None:
-        """Take a head that was in time and is not too large."""
+        """Take a head that was in time, is not too large, and not one too many."""
         self._in_time()
         self._check_size(self._at_most)
         if len(self.pipeline) >= MAX_PIPELINED:
-            self._refusal = TOO_MANY
-            raise HttpParserError
+            self._give_up(TOO_MANY)
         self._head_awaited, self._unparsed = False, 0
         super().on_headers_complete()
         # Trailers are not added to the request: they must not pass for headers (RFC 9110, 6.5.1).
@@ -115,8 +114,12 @@ class BoundedProtocol(OrderedProtocol):
 
     def _check_size(self, at_most: int) -> None:
         if len(self.headers) > MAX_HEADERS or (at_most > MAX_HEAD_BYTES and self._size() > MAX_HEAD_BYTES):
-            self._refusal = TOO_LARGE
-            raise HttpParserError
+            self._give_up(TOO_LARGE)
+
+    def _give_up(self, meaning: Refusal) -> NoReturn:
+        """Have the parser stop, of which uvicorn tells `send_400_response`."""
+        self._refusal = meaning
+        raise HttpParserError
 
     def _size(self) -> int:
         return len(self.url) + 4 * len(self.headers) + sum(map(len, chain.from_iterable(self.headers)))

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from observability.http import UNROUTED
 from observability.http_request import METHODS
-from services.kit.refusals import BROKEN, LATE, OVERLOADED, TOO_LARGE
+from services.kit import refusals
 from services.kit.topology import Subscription
 from services.notifier.app import OUTCOMES
 from services.worker.app import ORDERS
@@ -130,7 +130,8 @@ def test_values_are_those_of_the_code() -> None:
     assert set(values["queue"]) == {ORDERS.queue, OUTCOMES.queue}
     assert set(values["letters"]) == {ORDERS.dead_letter_queue, OUTCOMES.dead_letter_queue}
     assert set(values["event_type"]) == set(EVENTS)
-    assert set(values["refusal"]) == {refusal.kind for refusal in (BROKEN, LATE, OVERLOADED, TOO_LARGE)}
+    every = [one for one in vars(refusals).values() if isinstance(one, refusals.Refusal)]
+    assert set(values["refusal"]) == {one.kind for one in every}
     sent = {f"orders:{event}" for event in EVENTS}
     assert set(values["destination"]) == sent | destinations(ORDERS) | destinations(OUTCOMES)
 

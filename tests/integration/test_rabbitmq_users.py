@@ -58,7 +58,8 @@ async def queues(channel: AbstractChannel) -> None:
     """Have the queues of both consumers there, empty."""
     for subscription in OWN.values():
         await declare_subscription(channel, subscription)
-        for queue in (subscription.queue, subscription.dead_letter_queue):
+        retries = [subscription.retry_queue(attempt) for attempt in (1, 2, 3)]
+        for queue in (subscription.queue, subscription.dead_letter_queue, *retries):
             await (await channel.get_queue(queue, ensure=False)).purge()
 
 

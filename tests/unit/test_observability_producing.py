@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
@@ -40,6 +41,14 @@ async def published(
     with unrelated.within():
         results = await PublisherMiddleware(recorder.tracer, recorder.registry)(publish)(messages)
     return recorder, results
+
+
+async def test_a_replayed_letters_ids_are_redacted() -> None:
+    """They are whatever its publisher put there."""
+    letter = replace(message(), message_id="of ada@example.com", correlation_id="ada@example.com")
+    recorder, _ = await published(letter)
+    assert recorder.attributes()["messaging.message.id"] == "of [redacted]"
+    assert recorder.attributes()["messaging.message.conversation_id"] == "[redacted]"
 
 
 async def test_a_message_gets_a_producer_span() -> None:
