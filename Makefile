@@ -21,28 +21,28 @@ $(INSTALLED): requirements-dev.lock
 install: $(INSTALLED) ## Install the Python packages into .venv
 
 demo: install ## Start everything, place orders, show what can be seen
-	@$(BIN)/python -m stack demo
+	@$(BIN)/python -m cli demo
 
 test: install ## Run all tests, on real servers of their own
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: install ## Break what can break under load, account for every order; CHAOS_ORDERS, CHAOS_SEED, CHAOS_FAULTS, CHAOS_RATE, CLUSTER=3
-	@$(BIN)/python -m stack chaos
+	@$(BIN)/python -m cli chaos
 
 drill: install ## Inject one fault, wait for its alert and its end; NAME=payment-slow, DRILL_FAST=1 for seconds instead of minutes
-	@$(BIN)/python -m stack drill $(or $(NAME),'')
+	@$(BIN)/python -m cli drill $(or $(NAME),'')
 
 drills: install ## All of them, one after the other; DRILL_FAST=1
-	@$(BIN)/python -m stack drill all
+	@$(BIN)/python -m cli drill all
 
 scenario: install ## Switch faults on and off by hand; ARGS="on payment-slow", ARGS=--help
-	@$(BIN)/python -m stack scenario $(ARGS)
+	@$(BIN)/python -m cli scenario $(ARGS)
 
 load: install ## Let users place orders, judge by thresholds; LOAD_RATE, LOAD_USERS, LOAD_SECONDS, LOAD_SHAPE, LOAD_UI=1, LOAD_HOST
-	@$(BIN)/python -m stack load
+	@$(BIN)/python -m cli load
 
 soak: install ## Find the highest rate that is held, keep up 70 % of it for ten minutes; SOAK_SECONDS, SOAK_RATE
-	@$(BIN)/python -m stack soak
+	@$(BIN)/python -m cli soak
 
 bench: install ## Measure api and worker beside bare references, and what telemetry costs; BENCH_SECONDS, BENCH_ROUNDS
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r loadtests/bench/stock.lock
@@ -88,7 +88,7 @@ down: ## Stop it; volumes stay
 	@docker compose down
 
 dead-letters: install ## Work through dead letters: ARGS="list worker", ARGS="replay worker ID", ARGS=--help
-	@$(BIN)/python -m stack dead-letters $(ARGS)
+	@$(BIN)/python -m cli dead-letters $(ARGS)
 
 audit: install ## Look the locked packages up in the database of known vulnerabilities
 	@for lock in requirements.lock requirements-dev.lock requirements-load.lock; do \

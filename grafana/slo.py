@@ -1,6 +1,6 @@
 """The objectives: are they met, how much may still go wrong, and how fast is that being used up?
 
-The series `slo:…` are recorded by `observability/rules/slo.yaml`, and its alerts look at the same ones.
+The series `slo:…` are recorded by `observability/config/rules/slo.yaml`; its alerts look at the same ones.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""``python -m stack``: starts, stops and shows the native stack."""
+"""``python -m stack``: the commands of `cli`, which knows more than the stack does."""
 
+import os
 import sys
 
-from stack.cli import main
-
-sys.exit(main())
+# A process of its own: the stack imports nothing that stands above it.
+os.execv(sys.executable, [sys.executable, "-m", "cli", *sys.argv[1:]])  # noqa: S606 - our own interpreter

@@ -4,8 +4,8 @@ import shutil
 
 from stack import processes, procfs, state
 from stack.layout import Layout
-from stack.load import locust
 from stack.locking import interruptible, locked
+from stack.processes import LOAD, mark_prefix
 from stack.progress import GREEN, YELLOW, Progress
 from stack.selection import stop_order
 
@@ -36,7 +36,7 @@ def down(layout: Layout, progress: Progress, *, purge: bool = False) -> None:
 
 
 def _stop_load(layout: Layout, progress: Progress) -> None:
-    marks = (locust.mark(layout),)
+    marks = (mark_prefix(layout.run_dir, LOAD),)
     if procfs.with_variable(processes.MARK, marks):
         processes.sweep(marks)
         progress.say("load", "stopped", GREEN)

@@ -16,6 +16,8 @@ from stack.layout import PRIVATE, Layout, make_secret, write_atomically
 from stack.spec import Spec
 
 MARK = "ORDERSCOPE_COMPONENT"
+LOAD = "load"
+"""The name under which a load test marks its processes."""
 POLL_SECONDS = 0.05
 KILL_SECONDS = 5.0
 # Erlang's helper processes end by themselves, a moment after the server.

@@ -8,9 +8,9 @@ from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractExchange
 
 from loadtests.bench.variants import Variant
-from services.kit.frames import event
-from services.kit.messages import Outgoing
-from services.kit.publishing import publisher
+from services.common.messaging.frames import event
+from services.common.messaging.messages import Outgoing
+from services.common.messaging.publisher import publisher
 from stack.errors import StackError
 from stack.servers import rabbitmq, users
 

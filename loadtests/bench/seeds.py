@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
-from services.kit.ids import uuid7
-from services.kit.messages import ATTEMPT, FIRST_PUBLISHED_AT, Outgoing, now_ms
+from services.common.ids import uuid7
+from services.common.messaging.messages import ATTEMPT, FIRST_PUBLISHED_AT, Outgoing, now_ms
 
 BATCH = 500
 

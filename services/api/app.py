@@ -34,17 +34,17 @@ from services.api.routes import Orders, orders_router
 from services.api.scenarios import scenarios_router
 from services.api.settings import Settings
 from services.api.store import OrderStore
-from services.kit.broker import Broker
-from services.kit.dead_letters import DeadLetters
-from services.kit.dependencies import watch_dependencies
-from services.kit.garbage import keep_what_is_there
-from services.kit.http import Ping, http_server, probe_routes
-from services.kit.ids import uuid7
-from services.kit.lifetime import Lifetime, until_signalled
-from services.kit.outbox import Outbox, watch_outbox
-from services.kit.redis import load_scripts, redis_client, waiting_client
-from services.kit.relay import Relay, relaying
-from services.kit.scenarios import Scenarios, Switches
+from services.common.dependencies import watch_dependencies
+from services.common.garbage import keep_what_is_there
+from services.common.http.server import Ping, http_server, probe_routes
+from services.common.ids import uuid7
+from services.common.lifecycle import Lifetime, until_signalled
+from services.common.messaging.connection import Broker
+from services.common.messaging.dead_letters import DeadLetters
+from services.common.outbox.relay import Relay, relaying
+from services.common.outbox.stream import Outbox, watch_outbox
+from services.common.redis.client import load_scripts, redis_client, waiting_client
+from services.common.scenarios import Scenarios, Switches
 
 LUA = Path(__file__).parent / "lua"
 PROMISED = [("POST", "/v1/orders", (202, 500, 503))]

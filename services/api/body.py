@@ -8,7 +8,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.api.problems import InvalidField, ProblemError
 from services.api.schemas import NewOrder
-from services.kit.protocol import COMPLETE
+from services.common.http.protocol import COMPLETE
 
 MAX_BODY_BYTES = 64 * 1024
 READ_TIMEOUT_SECONDS = 10.0

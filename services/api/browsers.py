@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Sequence
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.kit.refusals import CONTENT_POLICY
+from services.common.http.refusals import CONTENT_POLICY
 
 PRIVATE = "/v1"
 """Under it answers are about somebody's orders: no cache on the way may keep them."""
@@ -34,7 +34,7 @@ _DATA_OF_SOMEBODY = (*_DATA, (b"cache-control", b"no-store"))
 def for_browsers(app: ASGIApp, cors_origins: Sequence[str]) -> ASGIApp:
     """Return the app with a content policy on every answer; pages of these origins alone may use it.
 
-    What does not depend on the path (`SECURITY_HEADERS` of `services.kit.http`) the server adds itself.
+    `SECURITY_HEADERS` of `services.common.http.server` depend on no path: the server adds them.
     """
     return _policies(_shared(app, cors_origins) if cors_origins else app)
 

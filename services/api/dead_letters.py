@@ -18,9 +18,9 @@ from services.api.letters import (
     whole_letter,
 )
 from services.api.problems import ProblemError, documented
-from services.kit.broker import BROKER_ERRORS
-from services.kit.dead_letters import DeadLetters, OperatorBusyError, UnknownQueueError
-from services.kit.errors import describe
+from services.common.errors import describe
+from services.common.messaging.connection import BROKER_ERRORS
+from services.common.messaging.dead_letters import DeadLetters, OperatorBusyError, UnknownQueueError
 
 log = structlog.get_logger(__name__)
 

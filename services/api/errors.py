@@ -17,7 +17,7 @@ from services.api.orders import (
     UnknownProductError,
 )
 from services.api.problems import Ids, InvalidField, ProblemError, problem_response
-from services.kit.errors import describe
+from services.common.errors import describe
 
 log = structlog.get_logger(__name__)
 

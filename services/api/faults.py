@@ -9,9 +9,9 @@ from services.api.cache import OrderCache
 from services.api.limits import Decision
 from services.api.orders import Placed
 from services.api.schemas import NewOrder, Order
-from services.kit.ids import uuid7
-from services.kit.messages import Outgoing, PublishBatch
-from services.kit.scenarios import On, OnFor
+from services.common.ids import uuid7
+from services.common.messaging.messages import Outgoing, PublishBatch
+from services.common.scenarios import On, OnFor
 
 Place = Callable[[NewOrder, str | None], Awaitable[Placed]]
 Decide = Callable[[str], Awaitable[Decision]]

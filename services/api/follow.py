@@ -14,7 +14,7 @@ from services.api.cache import SETTLED
 from services.api.orders import DamagedOrderError
 from services.api.schemas import OrderStatus, StatusChange
 from services.api.store import status_key
-from services.kit.errors import describe
+from services.common.errors import describe
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from fastapi import Path
 from pydantic import BaseModel, Field
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from services.kit.letters import DeadLetter
+from services.common.messaging.dead_letter import DeadLetter
 
 MAX_SHOWN_BYTES = 64 * 1024
 LETTER_ID = "[0-9a-f]{32}"

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from services.kit.redis import RunScript
+from services.common.redis.client import RunScript
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from services.api.limits import Decision
 from services.api.orders import Placed
 from services.api.schemas import NewOrder
-from services.kit.instruments import Count, Instruments
+from services.common.instruments import Count, Instruments
 
 Place = Callable[[NewOrder, str | None], Awaitable[Placed]]
 Decide = Callable[[str], Awaitable[Decision]]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
 from services.api.problems import ProblemError, documented
-from services.kit.scenarios import MAX_SECONDS, Switches
+from services.common.scenarios import MAX_SECONDS, Switches
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from services.api.keys import CLIENT_NAME, ApiKeys
-from services.kit.settings import DEVELOPMENT_SECRET, ServiceSettings
+from services.common.settings import DEVELOPMENT_SECRET, ServiceSettings
 
 ClientName = Annotated[str, StringConstraints(pattern=CLIENT_NAME)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -18,10 +18,10 @@ from services.api.orders import (
     Placed,
 )
 from services.api.schemas import Order, OrderDocument, OrderPage, OrderStatus, StatusChange
-from services.kit.ids import first_uuid7
-from services.kit.messages import now_ms
-from services.kit.outbox import Outbox
-from services.kit.redis import RunScript, is_wrong_type
+from services.common.ids import first_uuid7
+from services.common.messaging.messages import now_ms
+from services.common.outbox.stream import Outbox
+from services.common.redis.client import RunScript, is_wrong_type
 
 log = structlog.get_logger(__name__)
 

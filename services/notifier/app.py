@@ -11,17 +11,17 @@ from starlette.applications import Starlette
 
 from observability import Telemetry, TelemetrySettings, setup
 from observability.flags import FlagHook, scenario_requests
-from services.kit.broker import Broker
-from services.kit.consumer import Consumer, consuming
-from services.kit.dependencies import watch_dependencies
-from services.kit.garbage import keep_what_is_there
-from services.kit.http import Ping, http_server, probe_routes
-from services.kit.lifetime import until_signalled
-from services.kit.messages import Process
-from services.kit.recovery import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
-from services.kit.redis import load_scripts, redis_client
-from services.kit.scenarios import Scenarios
-from services.kit.topology import Subscription
+from services.common.dependencies import watch_dependencies
+from services.common.garbage import keep_what_is_there
+from services.common.http.server import Ping, http_server, probe_routes
+from services.common.lifecycle import until_signalled
+from services.common.messaging.connection import Broker
+from services.common.messaging.consumer import Consumer, consuming
+from services.common.messaging.messages import Process
+from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
+from services.common.messaging.topology import Subscription
+from services.common.redis.client import load_scripts, redis_client
+from services.common.scenarios import Scenarios
 from services.notifier.faults import BROKER_DOWN, without_mail_server
 from services.notifier.handlers import Ports, RecipientRefusedError, notify
 from services.notifier.mail import MailServer

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from services.kit.scenarios import On
+from services.common.scenarios import On
 from services.notifier.emails import Email
 from services.notifier.mail import MailServerError
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from services.kit.instruments import Instruments
+from services.common.instruments import Instruments
 from services.notifier.emails import Email
 from services.notifier.handlers import SENT, RecipientRefusedError
 from services.notifier.messages import ORDER_DONE, ORDER_FAILED, OrderOutcome

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import EmailStr, Field
 
-from services.kit.settings import ServiceSettings
+from services.common.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

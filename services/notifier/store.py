@@ -7,7 +7,7 @@ from typing import Literal
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from services.kit.redis import RunScript
+from services.common.redis.client import RunScript
 
 SENT = "sent"
 MARK_DELAYS_SECONDS = (0.2, 0.5, 1.0)

@@ -14,20 +14,20 @@ from starlette.applications import Starlette
 
 from observability import Telemetry, TelemetrySettings, context_headers, setup
 from observability.flags import FlagHook, scenario_requests
-from services.kit.broker import BROKER_ERRORS, Broker
-from services.kit.consumer import Consumer, consuming
-from services.kit.dependencies import watch_dependencies
-from services.kit.garbage import keep_what_is_there
-from services.kit.http import Ping, http_server, probe_routes
-from services.kit.lifetime import until_signalled
-from services.kit.messages import Process
-from services.kit.outbox import Outbox, watch_outbox
-from services.kit.periodic import periodically
-from services.kit.recovery import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
-from services.kit.redis import RunScript, load_scripts, redis_client, retrying, waiting_client
-from services.kit.relay import Relay, relaying
-from services.kit.scenarios import Scenarios
-from services.kit.topology import Subscription, waiting_messages
+from services.common.dependencies import watch_dependencies
+from services.common.garbage import keep_what_is_there
+from services.common.http.server import Ping, http_server, probe_routes
+from services.common.lifecycle import until_signalled
+from services.common.messaging.connection import BROKER_ERRORS, Broker
+from services.common.messaging.consumer import Consumer, consuming
+from services.common.messaging.messages import Process
+from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
+from services.common.messaging.topology import Subscription, waiting_messages
+from services.common.outbox.relay import Relay, relaying
+from services.common.outbox.stream import Outbox, watch_outbox
+from services.common.periodic import periodically
+from services.common.redis.client import RunScript, load_scripts, redis_client, retrying, waiting_client
+from services.common.scenarios import Scenarios
 from services.worker.faults import BROKER_DOWN, CONSUMER_STOPPED, outages, slow_or_hanging
 from services.worker.handlers import DamagedOrderError, Ports, UnknownOrderError, abandon, fulfil
 from services.worker.messages import ORDER_CREATED, OrderCreated, Unusable

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from services.kit.scenarios import On
+from services.common.scenarios import On
 from services.worker.messages import OrderCreatedData
 
 Charge = Callable[[OrderCreatedData], Awaitable[None]]

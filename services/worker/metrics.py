@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import perf_counter
 
-from services.kit.instruments import Count, Instruments
+from services.common.instruments import Count, Instruments
 from services.worker.handlers import Final, PaymentDeclinedError, PaymentUnavailableError, Settled
 from services.worker.messages import OrderCreatedData, OrderReference
 

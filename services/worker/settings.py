@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.kit.settings import ServiceSettings
+from services.common.settings import ServiceSettings
 
 STOCK = {
     "espresso-beans": 1_000_000,

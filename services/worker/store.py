@@ -7,9 +7,9 @@ from typing import Any, Literal
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from services.kit.ids import uuid7
-from services.kit.outbox import Outbox
-from services.kit.redis import RunScript, is_wrong_type
+from services.common.ids import uuid7
+from services.common.outbox.stream import Outbox
+from services.common.redis.client import RunScript, is_wrong_type
 from services.worker.handlers import STUCK, DamagedOrderError, Final, Reservation, Settled, UnknownOrderError
 from services.worker.messages import OrderCreatedData, OrderOutcome, OrderReference, OutcomeData
 

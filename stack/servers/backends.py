@@ -14,7 +14,7 @@ def traces(otlp: int, query: int, directory: Path, environ: Mapping[str, str]) -
     options = ("--otlp-port", str(otlp), "--query-port", str(query))
     return Spec(
         name="traces",
-        command=(sys.executable, "-m", "stack.traces", *options),
+        command=(sys.executable, "-m", "stack.backends.traces", *options),
         cwd=directory,
         environment=python_environment(environ),
         ready=probes.http(query, "/api/v3/services"),
@@ -28,7 +28,7 @@ def inbox(smtp: int, http: int, directory: Path, environ: Mapping[str, str]) -> 
     options = ("--smtp-port", str(smtp), "--http-port", str(http))
     return Spec(
         name="inbox",
-        command=(sys.executable, "-m", "stack.inbox", *options),
+        command=(sys.executable, "-m", "stack.backends.inbox", *options),
         cwd=directory,
         environment=python_environment(environ),
         ready=probes.http(http, "/api/v1/messages"),

@@ -8,7 +8,7 @@ from stack.layout import ROOT
 from stack.ports import Ports
 from stack.spec import Spec
 
-CONFIGURATION = ROOT / "observability" / "jaeger" / "config.yaml"
+CONFIGURATION = ROOT / "observability" / "config" / "jaeger" / "config.yaml"
 
 
 def spec(program: Path, ports: Ports, directory: Path, environ: Mapping[str, str]) -> Spec:

@@ -8,7 +8,7 @@ from stack.layout import ROOT
 from stack.ports import Ports
 from stack.spec import Spec
 
-CONFIGURATION = ROOT / "observability" / "loki" / "config.yaml"
+CONFIGURATION = ROOT / "observability" / "config" / "loki" / "config.yaml"
 
 
 def url(ports: Ports) -> str:

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from services.kit.topology import EXCHANGE, RETRY_DELAYS_SECONDS, Subscription, declare_subscription
+from services.common.messaging.topology import (
+    EXCHANGE,
+    RETRY_DELAYS_SECONDS,
+    Subscription,
+    declare_subscription,
+)
 from services.notifier.app import OUTCOMES
 from services.worker.app import ORDERS
 from tests.contract.documents import CONTRACTS, EVENTS, read

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pamqp.header import ContentHeader
 
-from services.kit.frames import Content, event
-from services.kit.handing_on import hand_on
-from services.kit.ids import uuid7
-from services.kit.messages import Settlement
-from services.kit.outbox import Outbox
-from services.kit.recovery import UnusableMessageError, check_headers
+from services.common.ids import uuid7
+from services.common.messaging.frames import Content, event
+from services.common.messaging.messages import Settlement
+from services.common.messaging.republish import hand_on
+from services.common.messaging.retries import UnusableMessageError, check_headers
+from services.common.outbox.stream import Outbox
 from services.worker.app import ORDERS
 from tests.contract.documents import examples, problems, schema
 from tests.unit.fakes import TRACEPARENT, Channel, Incoming, Stream, delivery

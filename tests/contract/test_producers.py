@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.api.catalogue import CATALOGUE
 from services.api.orders import created, price
 from services.api.schemas import NewOrder
-from services.kit.ids import uuid7
+from services.common.ids import uuid7
 from services.worker.messages import OrderReference
 from services.worker.store import outcome
 from tests.contract.documents import examples, problems, schema

@@ -12,7 +12,7 @@ from services.api.catalogue import CATALOGUE
 from services.api.orders import created, price
 from services.api.schemas import EXAMPLE, NewOrder
 from services.api.store import OPEN, STATUSES, OrderStore, event_key, order_key, status_key
-from services.kit.outbox import Outbox
+from services.common.outbox.stream import Outbox
 from services.worker.messages import OrderCreated
 from services.worker.store import FulfilmentStore
 from tests.unit.fakes import Scripts, Stream

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from observability.http import UNROUTED
 from observability.http_request import METHODS
-from services.kit import refusals
-from services.kit.topology import Subscription
+from services.common.http import refusals
+from services.common.messaging.topology import Subscription
 from services.notifier.app import OUTCOMES
 from services.worker.app import ORDERS
 from tests.contract.documents import EVENTS, read

@@ -12,8 +12,8 @@ import aio_pika
 import httpx2
 from redis.asyncio import Redis
 
-from services.kit.ids import uuid7
-from services.kit.scenarios import WATCH_SECONDS
+from services.common.ids import uuid7
+from services.common.scenarios import WATCH_SECONDS
 from stack import state
 from stack.layout import Layout
 from tests.e2e.seen import SERVICES, Seen

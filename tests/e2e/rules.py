@@ -9,7 +9,7 @@ from tests.promql import selectors
 
 RULES: list[dict[str, Any]] = [
     rule
-    for path in sorted((ROOT / "observability" / "rules").glob("*.yaml"))
+    for path in sorted((ROOT / "observability" / "config" / "rules").glob("*.yaml"))
     for group in yaml.safe_load(path.read_text())["groups"]
     for rule in group["rules"]
 ]

@@ -16,7 +16,7 @@ from aio_pika.abc import AbstractChannel
 from services.api.catalogue import CATALOGUE
 from services.api.orders import created, price
 from services.api.schemas import NewOrder
-from services.kit.ids import uuid7
+from services.common.ids import uuid7
 from tests.e2e.seen import Seen, Span, spans
 from tests.e2e.test_bad_input import assert_problem
 from tests.e2e.test_bad_messages import GOOD_HEADERS

@@ -16,7 +16,7 @@ import pytest
 from aio_pika import Message
 from aio_pika.abc import AbstractChannel
 
-from services.kit.settings import DEVELOPMENT_SECRET
+from services.common.settings import DEVELOPMENT_SECRET
 from tests.running import Endpoints
 from tests.servers import eventually, publish
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from services.kit.settings import DEVELOPMENT_SECRET
+from services.common.settings import DEVELOPMENT_SECRET
 from tests.e2e.seen import Seen
 from tests.running import Endpoints
 from tests.servers import eventually

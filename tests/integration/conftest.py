@@ -8,9 +8,9 @@ import pytest
 from aio_pika.abc import AbstractChannel
 from redis.asyncio import Redis
 
-from services.kit.broker import Broker
-from services.kit.lifetime import Lifetime
-from services.kit.redis import waiting_client
+from services.common.lifecycle import Lifetime
+from services.common.messaging.connection import Broker
+from services.common.redis.client import waiting_client
 from tests.running import Endpoints, running_stack
 from tests.servers import virtual_host
 

@@ -13,9 +13,9 @@ from services.api.catalogue import CATALOGUE
 from services.api.orders import IdempotencyConflictError, OutboxFullError, Placed, created, place
 from services.api.schemas import EXAMPLE, NewOrder
 from services.api.store import OrderStore
-from services.kit.ids import uuid7
-from services.kit.outbox import Outbox
-from services.kit.redis import load_scripts, redis_client
+from services.common.ids import uuid7
+from services.common.outbox.stream import Outbox
+from services.common.redis.client import load_scripts, redis_client
 from tests.running import Endpoints
 from tests.servers import entries
 

@@ -15,7 +15,7 @@ from stack.layout import ROOT, Layout
 from stack.progress import progress_on
 
 STORIES = sorted((ROOT / "tests" / "rules").glob("*.yaml"))
-RULES = sorted((ROOT / "observability" / "rules").glob("*.yaml"))
+RULES = sorted((ROOT / "observability" / "config" / "rules").glob("*.yaml"))
 pytestmark = pytest.mark.timeout(180)  # days of budgets take a while to evaluate
 each_story = pytest.mark.parametrize("story", [pytest.param(path, id=path.stem) for path in STORIES])
 

@@ -11,10 +11,10 @@ import pamqp.encode
 import pytest
 from aio_pika.abc import AbstractChannel
 
-from services.kit.broker import Broker
-from services.kit.consumer import Consumer
-from services.kit.messages import Delivery, Process, Settlement
-from services.kit.topology import Subscription, declare_subscription
+from services.common.messaging.connection import Broker
+from services.common.messaging.consumer import Consumer
+from services.common.messaging.messages import Delivery, Process, Settlement
+from services.common.messaging.topology import Subscription, declare_subscription
 from tests.servers import eventually, message_in, publish
 
 SUBSCRIPTION = Subscription("test.queue", ["test.happened.v1"])

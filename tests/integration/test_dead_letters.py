@@ -8,12 +8,12 @@ import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel
 
-from services.kit.broker import BROKER_ERRORS, Broker
-from services.kit.dead_letters import DeadLetters, OperatorBusyError, UnknownQueueError
-from services.kit.letters import DeadLetter
-from services.kit.lifetime import Lifetime
-from services.kit.messages import Outgoing, PublishBatch
-from services.kit.topology import Subscription, declare_subscription
+from services.common.lifecycle import Lifetime
+from services.common.messaging.connection import BROKER_ERRORS, Broker
+from services.common.messaging.dead_letter import DeadLetter
+from services.common.messaging.dead_letters import DeadLetters, OperatorBusyError, UnknownQueueError
+from services.common.messaging.messages import Outgoing, PublishBatch
+from services.common.messaging.topology import Subscription, declare_subscription
 from tests.servers import message_in, publish
 
 SUBSCRIPTION = Subscription("test.queue", ["test.happened.v1"])

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 import services.api
 from services.api.limits import RateLimiter
-from services.kit.redis import load_scripts
+from services.common.redis.client import load_scripts
 
 LUA = Path(services.api.__file__).parent / "lua"
 

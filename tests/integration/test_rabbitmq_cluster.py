@@ -11,11 +11,11 @@ import aio_pika
 import httpx2
 import pytest
 
-from services.kit.broker import BROKER_ERRORS, Broker, cancelled_means_lost
-from services.kit.consumer import Consumer
-from services.kit.lifetime import Lifetime
-from services.kit.messages import Delivery, Settlement
-from services.kit.topology import Subscription, events_exchange
+from services.common.lifecycle import Lifetime
+from services.common.messaging.connection import BROKER_ERRORS, Broker, cancelled_means_lost
+from services.common.messaging.consumer import Consumer
+from services.common.messaging.messages import Delivery, Settlement
+from services.common.messaging.topology import Subscription, events_exchange
 from stack import programs
 from stack.servers import epmd, rabbitmq, users
 from stack.servers.rabbitmq_cluster import Listeners, cluster

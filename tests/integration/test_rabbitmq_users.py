@@ -9,7 +9,7 @@ import pytest
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import AMQPError, ChannelClosed
 
-from services.kit.topology import (
+from services.common.messaging.topology import (
     EXCHANGE,
     NO_DELIVERY_LIMIT,
     Subscription,

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
-from services.kit.redis import redis_client
+from services.common.redis.client import redis_client
 from stack.servers.users import SERVICES
 from tests.running import Endpoints
 

@@ -8,12 +8,12 @@ import pytest
 from aio_pika.abc import AbstractChannel
 from redis.asyncio import Redis
 
-from services.kit import outbox as outbox_module
-from services.kit.broker import Broker
-from services.kit.lifetime import Lifetime
-from services.kit.outbox import Outbox
-from services.kit.relay import Relay
-from services.kit.topology import Subscription, declare_subscription
+from services.common.lifecycle import Lifetime
+from services.common.messaging.connection import Broker
+from services.common.messaging.topology import Subscription, declare_subscription
+from services.common.outbox import stream as outbox_module
+from services.common.outbox.relay import Relay
+from services.common.outbox.stream import Outbox
 from tests.servers import eventually, message_in
 
 SUBSCRIPTION = Subscription("test.queue", ["test.happened.v1"])

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from services.kit.lifetime import Lifetime
-from services.kit.scenarios import KEY, Scenarios, Switches
+from services.common.lifecycle import Lifetime
+from services.common.scenarios import KEY, Scenarios, Switches
 from tests.servers import eventually
 
 

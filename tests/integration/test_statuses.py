@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 import services.worker
-from services.kit.outbox import Outbox
-from services.kit.redis import load_scripts
+from services.common.outbox.stream import Outbox
+from services.common.redis.client import load_scripts
 from services.worker.handlers import (
     PaymentDeclinedError,
     PaymentUnavailableError,

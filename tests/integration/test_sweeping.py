@@ -14,9 +14,9 @@ from services.api.catalogue import CATALOGUE
 from services.api.orders import place
 from services.api.schemas import EXAMPLE, NewOrder
 from services.api.store import OrderStore
-from services.kit.ids import uuid7
-from services.kit.outbox import Outbox
-from services.kit.redis import load_scripts
+from services.common.ids import uuid7
+from services.common.outbox.stream import Outbox
+from services.common.redis.client import load_scripts
 from services.worker.handlers import DamagedOrderError
 from services.worker.messages import OrderReference
 from services.worker.open_orders import MOST_SWEEPS, OpenOrders

@@ -14,7 +14,7 @@ from services.api.messages import OrderCreated
 from services.api.orders import Idempotency, Placed, place
 from services.api.routes import Orders, orders_router
 from services.api.schemas import NewOrder, Order, OrderDocument, OrderPage, OrderStatus
-from services.kit.ids import uuid7
+from services.common.ids import uuid7
 
 IDS = {"correlation_id": "checkout-42", "trace_id": "0af7651916cd43dd8448eb211c80319c"}
 UNKNOWN = "01a21356-f394-7180-94cd-33f2abfe6c78"

@@ -17,13 +17,13 @@ from services.api.faults import Leak
 from services.api.follow import Followers
 from services.api.schemas import EXAMPLE
 from services.api.settings import Settings as ApiSettings
-from services.kit.broker import Broker
-from services.kit.dead_letters import DeadLetters
-from services.kit.ids import uuid7
-from services.kit.lifetime import Lifetime
-from services.kit.messages import Delivery, Process
-from services.kit.outbox import Outbox
-from services.kit.scenarios import Scenarios
+from services.common.ids import uuid7
+from services.common.lifecycle import Lifetime
+from services.common.messaging.connection import Broker
+from services.common.messaging.dead_letters import DeadLetters
+from services.common.messaging.messages import Delivery, Process
+from services.common.outbox.stream import Outbox
+from services.common.scenarios import Scenarios
 from services.notifier.app import build as build_notifier
 from services.notifier.settings import Settings as NotifierSettings
 from services.worker.app import build as build_worker

@@ -2,9 +2,9 @@
 
 from email.message import EmailMessage
 
-from stack.inbox.mail import Envelope, Mail
-from stack.inbox.mailbox import Limits, Mailbox
-from stack.inbox.receive import receive
+from stack.backends.inbox.mail import Envelope, Mail
+from stack.backends.inbox.mailbox import Limits, Mailbox
+from stack.backends.inbox.receive import receive
 
 ENVELOPE = Envelope("shop@orderscope.example", ("ada@example.com",))
 

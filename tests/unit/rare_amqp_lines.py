@@ -12,16 +12,16 @@ import pytest
 from aio_pika.abc import AbstractChannel
 from redis.exceptions import RedisError
 
-from services.kit import dead_letters
-from services.kit.broker import Broker
-from services.kit.consumer import Consumer, consuming
-from services.kit.dead_letters import DeadLetters
-from services.kit.deliveries import Acknowledger, Link
-from services.kit.letters import dead_letter
-from services.kit.lifetime import Lifetime
-from services.kit.messages import Outgoing
-from services.kit.relay import TRIES, Relay
-from services.kit.topology import Subscription, TopologyConflictError
+from services.common.lifecycle import Lifetime
+from services.common.messaging import dead_letters
+from services.common.messaging.connection import Broker
+from services.common.messaging.consumer import Consumer, consuming
+from services.common.messaging.dead_letter import dead_letter
+from services.common.messaging.dead_letters import DeadLetters
+from services.common.messaging.deliveries import Acknowledger, Link
+from services.common.messaging.messages import Outgoing
+from services.common.messaging.topology import Subscription, TopologyConflictError
+from services.common.outbox.relay import TRIES, Relay
 from tests.unit.fakes import Channel, Incoming
 from tests.unit.rare_lines import Emit, failing
 

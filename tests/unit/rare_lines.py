@@ -18,14 +18,14 @@ from services.api.follow import Followers, changes
 from services.api.http import http_api
 from services.api.orders import OutboxFullError
 from services.api.store import OrderStore
-from services.kit.broker import Broker
-from services.kit.dead_letters import DeadLetters
-from services.kit.ids import uuid7
-from services.kit.lifetime import Lifetime
-from services.kit.outbox import Outbox
-from services.kit.periodic import periodically
-from services.kit.recovery import recoverable
-from services.kit.redis import retrying
+from services.common.ids import uuid7
+from services.common.lifecycle import Lifetime
+from services.common.messaging.connection import Broker
+from services.common.messaging.dead_letters import DeadLetters
+from services.common.messaging.retries import recoverable
+from services.common.outbox.stream import Outbox
+from services.common.periodic import periodically
+from services.common.redis.client import retrying
 from services.worker.messages import OrderCreated
 from services.worker.sweeper import BACKLOG, sweep_orders
 from tests.unit.api_app import IDS, app

@@ -10,8 +10,8 @@ from typing import cast
 
 import pytest
 
+from cli.command import main
 from stack import probes, processes, procfs, state
-from stack.cli import main
 from stack.components import BUILDERS, Plan
 from stack.layout import Layout
 from stack.processes import MARK, Process

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.api import body as body_module
 from services.api.body import MAX_BODY_BYTES
 from services.api.schemas import EXAMPLE
-from services.kit.http import http_server
+from services.common.http.server import http_server
 from tests.unit.api_app import app
 from tests.unit.asgi import Answer, call, http_scope
 from tests.unit.wire import Connection

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.api.schemas import OrderStatus, StatusChange
-from services.kit.ids import uuid7
+from services.common.ids import uuid7
 from tests.unit.api_app import app
 from tests.unit.asgi import Answer, call, http_scope
 

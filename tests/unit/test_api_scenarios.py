@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from services.api.http import http_api
 from services.api.problems import MEDIA_TYPE
 from services.api.scenarios import SCENARIOS, scenarios_router
-from services.kit.scenarios import Switches
+from services.common.scenarios import Switches
 from tests.unit.api_app import IDS
 from tests.unit.asgi import call, http_scope
 

@@ -10,7 +10,7 @@ from prometheus_client.exposition import choose_encoder
 
 from observability import Telemetry
 from observability.http_request import METHODS
-from services.kit.messages import Process
+from services.common.messaging.messages import Process
 from tests.telemetry.contract import CONTRACT
 from tests.telemetry.series import families, over_budget
 from tests.unit.asgi import call, http_scope

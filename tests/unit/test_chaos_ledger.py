@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from stack.chaos.evidence import Evidence, Mail, Record, emails_noted
-from stack.chaos.ledger import Harness, settle
-from stack.chaos.letters import Letter
-from stack.chaos.orders import STOCK
-from stack.chaos.system import Exit
+from resilience.chaos.evidence import Evidence, Mail, Record, emails_noted
+from resilience.chaos.ledger import Harness, settle
+from resilience.chaos.letters import Letter
+from resilience.chaos.orders import STOCK
+from resilience.chaos.system import Exit
 
 APPROVED = {"state": "approved", "charges": "1"}
 FINE = {"accepted", "done", "failed", "dead"}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stack.chaos.kinds import UnknownFaultError
-from stack.chaos.options import OptionError, Options, add_options, parse
-from stack.cli import main
+from cli.command import main
+from resilience.chaos.kinds import UnknownFaultError
+from resilience.chaos.options import OptionError, Options, add_options, parse
 
 VARIABLES = ("CHAOS_ORDERS", "CHAOS_SEED", "CHAOS_FAULTS", "CHAOS_RATE", "CLUSTER")
 

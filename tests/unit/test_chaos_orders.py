@@ -5,16 +5,16 @@ from collections.abc import Callable
 import aio_pika
 import pytest
 
+from resilience.chaos.chance import chance
+from resilience.chaos.letters import WORK_QUEUES
+from resilience.chaos.orders import SCARCE, STOCK, draw
+from resilience.chaos.poison import poison
 from services.api.catalogue import CATALOGUE
 from services.api.schemas import NewOrder
-from services.kit.messages import Delivery
-from services.kit.recovery import UnusableMessageError, check_headers, parse_body
+from services.common.messaging.messages import Delivery
+from services.common.messaging.retries import UnusableMessageError, check_headers, parse_body
 from services.notifier.messages import OrderOutcome
 from services.worker.messages import OrderCreated
-from stack.chaos.chance import chance
-from stack.chaos.letters import WORK_QUEUES
-from stack.chaos.orders import SCARCE, STOCK, draw
-from stack.chaos.poison import poison
 
 PARSERS: dict[str, Callable[[bytes], object]] = {
     "worker.order-created": OrderCreated.model_validate_json,

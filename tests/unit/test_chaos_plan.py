@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from stack.chaos.kinds import KINDS, UnknownFaultError, select
-from stack.chaos.plan import EARLY, EARLY_SECONDS, WARM_UP_SECONDS, Plan, plan
+from resilience.chaos.kinds import KINDS, UnknownFaultError, select
+from resilience.chaos.plan import EARLY, EARLY_SECONDS, WARM_UP_SECONDS, Plan, plan
 
 SEEDS = range(50)
 ONE, CLUSTER = select("all", cluster=False), select("all", cluster=True)

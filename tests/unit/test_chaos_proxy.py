@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from stack.chaos.proxy import Proxy
+from resilience.chaos.proxy import Proxy
 from stack.ports import free_port
 from tests.servers import eventually
 

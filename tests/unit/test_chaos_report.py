@@ -6,15 +6,15 @@ from typing import Any
 
 from rich.console import Console
 
-from stack.chaos.actions import Actions
-from stack.chaos.inject import Done
-from stack.chaos.kinds import select
-from stack.chaos.load import Answers
-from stack.chaos.options import Options
-from stack.chaos.plan import Plan
-from stack.chaos.report import ALLOWED, FATES, LOSSES, document, losses, table
-from stack.chaos.run import Outcome
-from stack.chaos.system import Exit
+from resilience.chaos.actions import Actions
+from resilience.chaos.inject import Done
+from resilience.chaos.kinds import select
+from resilience.chaos.load import Answers
+from resilience.chaos.options import Options
+from resilience.chaos.plan import Plan
+from resilience.chaos.report import ALLOWED, FATES, LOSSES, document, losses, table
+from resilience.chaos.run import Outcome
+from resilience.chaos.system import Exit
 
 OPTIONS = Options(100, 7, select("all", cluster=False), 60, 0, observe=False)
 PLAN = Plan(50.0, ())

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from resilience.chaos.build import Blueprint
+from resilience.chaos.system import System, running
 from stack import processes, procfs, state
-from stack.chaos.build import Blueprint
-from stack.chaos.system import System, running
 from stack.errors import StackError
 from stack.layout import Layout
 from stack.ports import Ports

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from cli import load_options as options
 from stack.dotenv import variables
-from stack.load import options
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -237,6 +237,6 @@ def test_jaegers_figures_go_to_prometheus_and_come_back() -> None:
 @pytest.mark.parametrize("name", ["jaeger", "loki"])
 def test_every_variable_of_a_configuration_is_one_that_the_native_stack_sets_too(name: str) -> None:
     """Compose and the native stack share the file: what one of them forgets has a default in it."""
-    text = (ROOT / "observability" / name / "config.yaml").read_text(encoding="utf-8")
+    text = (ROOT / "observability" / "config" / name / "config.yaml").read_text(encoding="utf-8")
     variables_of_it = {variable for variable in SERVICES[name]["environment"] if name.upper() in variable}
     assert variables_of_it <= set(re.findall(r"\$\{(?:env:)?(\w+)", text))

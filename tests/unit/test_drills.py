@@ -10,13 +10,9 @@ import httpx2
 import pytest
 import yaml
 
-from services.api import faults as api
-from services.api.scenarios import SCENARIOS
-from services.notifier import faults as notifier
-from services.worker import faults as worker
-from stack.drills import letters, mails, prometheus, report
-from stack.drills.catalogue import DRILLS, named
-from stack.drills.causes import (
+from resilience.drills import letters, mails, prometheus, report
+from resilience.drills.catalogue import DRILLS, named
+from resilience.drills.causes import (
     ACCEPT,
     CHARGE,
     FLAG,
@@ -28,10 +24,14 @@ from stack.drills.causes import (
     poisoned,
     twice,
 )
-from stack.drills.kinds import Panel
-from stack.drills.run import Result
-from stack.drills.traces import Search, Span, by_trace, find
-from stack.drills.waiting import until
+from resilience.drills.kinds import Panel
+from resilience.drills.run import Result
+from resilience.drills.traces import Search, Span, by_trace, find
+from resilience.drills.waiting import until
+from services.api import faults as api
+from services.api.scenarios import SCENARIOS
+from services.notifier import faults as notifier
+from services.worker import faults as worker
 from stack.errors import StackError
 from stack.layout import ROOT
 
@@ -62,7 +62,7 @@ def test_every_scenario_has_a_drill_and_every_drill_a_scenario() -> None:
 @each_drill
 def test_a_drill_is_about_what_there_is(drill: Any) -> None:  # noqa: ANN401 - a Drill
     """An alert of the rules, a panel of a dashboard that asks Prometheus."""
-    rules = [path.read_text() for path in (ROOT / "observability" / "rules").glob("*.yaml")]
+    rules = [path.read_text() for path in (ROOT / "observability" / "config" / "rules").glob("*.yaml")]
     groups = [group for text in rules for group in yaml.safe_load(text)["groups"]]
     alerts = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
     assert alerts[drill.alert.name]["labels"]["severity"] in {drill.alert.severity, "{{ $labels.severity }}"}

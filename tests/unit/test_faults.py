@@ -14,7 +14,7 @@ from services.api.faults import LEAKED_BYTES, Leak, blocking, disturbed, spike, 
 from services.api.limits import Decision
 from services.api.orders import Placed
 from services.api.schemas import NewOrder, Order
-from services.kit.messages import Outgoing
+from services.common.messaging.messages import Outgoing
 from services.notifier.emails import Email
 from services.notifier.faults import without_mail_server
 from services.notifier.mail import MailServerError

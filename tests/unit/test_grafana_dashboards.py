@@ -138,7 +138,7 @@ def test_runbooks_send_their_readers_to_dashboards_and_panels_that_exist(runbook
 def test_alerts_lead_to_dashboards_that_exist() -> None:
     """The address in an alert's email names one by its uid."""
     uids = {model["uid"] for model in MODELS.values()}
-    rules = sorted((ROOT / "observability" / "rules").glob("*.yaml"))
+    rules = sorted((ROOT / "observability" / "config" / "rules").glob("*.yaml"))
     led = {uid for path in rules for uid in re.findall(r"/d/([\w-]+)", path.read_text(encoding="utf-8"))}
     assert led
     assert led <= uids

@@ -3,9 +3,9 @@
 import orjson
 import pytest
 
-from stack.inbox.http import http_app
-from stack.inbox.mail import Mail
-from stack.inbox.mailbox import Mailbox
+from stack.backends.inbox.http import http_app
+from stack.backends.inbox.mail import Mail
+from stack.backends.inbox.mailbox import Mailbox
 from tests.unit.backend_client import Client
 from tests.unit.inbox_samples import mailbox_of, order_mail, received
 

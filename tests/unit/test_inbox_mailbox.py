@@ -2,7 +2,7 @@
 
 import tracemalloc
 
-from stack.inbox.mailbox import Limits, Mailbox
+from stack.backends.inbox.mailbox import Limits, Mailbox
 from tests.unit.inbox_samples import mailbox_of, order_mail, received
 
 

@@ -6,15 +6,15 @@ import smtplib
 import orjson
 import pytest
 
-from stack.inbox.cli import parse_settings
-from stack.inbox.mailbox import Limits
+from stack.backends.inbox.cli import parse_settings
+from stack.backends.inbox.mailbox import Limits
 from tests.unit.backend_process import backend, fetch
 from tests.unit.inbox_samples import order_mail
 
 
 async def test_a_mail_sent_by_smtp_is_listed_over_http() -> None:
     """In by one port, out by the other; SIGTERM ends it with 0, although a client stays connected."""
-    async with backend("stack.inbox", "--smtp-port", "0", "--http-port", "0") as running:
+    async with backend("stack.backends.inbox", "--smtp-port", "0", "--http-port", "0") as running:
         smtp, http = running.addresses
         assert smtp.startswith("smtp://")
         with smtplib.SMTP("127.0.0.1", int(smtp.rpartition(":")[2]), timeout=20) as client:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stack.inbox.mail import Address, Envelope
-from stack.inbox.shapes import headers_json, message_json, summary_json
+from stack.backends.inbox.mail import Address, Envelope
+from stack.backends.inbox.shapes import headers_json, message_json, summary_json
 from tests.unit.inbox_samples import order_mail, received
 
 

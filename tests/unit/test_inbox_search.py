@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stack.inbox.mail import Envelope
-from stack.inbox.mailbox import Mailbox
-from stack.inbox.search import search
+from stack.backends.inbox.mail import Envelope
+from stack.backends.inbox.mailbox import Mailbox
+from stack.backends.inbox.search import search
 from tests.unit.inbox_samples import mailbox_of, order_mail, received
 
 

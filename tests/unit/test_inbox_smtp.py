@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import aiosmtplib
 import pytest
 
-from stack.inbox.mailbox import Limits, Mailbox
-from stack.inbox.smtp import SmtpLimits, receiving
-from stack.web.serve import listen
+from stack.backends.inbox.mailbox import Limits, Mailbox
+from stack.backends.inbox.smtp import SmtpLimits, receiving
+from stack.backends.web.serve import listen
 from tests.unit.inbox_samples import order_mail
 
 _DEADLINE_SECONDS = 20

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cli.command import main
+from cli.load_options import add_options, told
 from loadtests.options import OptionError, parse
-from stack.cli import main
-from stack.load.options import add_options, told
-from stack.soak import options as soak_options
-from stack.soak.options import SHARE
+from loadtests.soak import options as soak_options
+from loadtests.soak.options import SHARE
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.soak import target
+from loadtests.soak.target import limits, under_load
 from stack.errors import StackError
 from stack.layout import Layout
-from stack.load import target
-from stack.load.target import limits, under_load
 from stack.progress import progress_on
 from tests.unit.stack_commands import FakeStack, fake_stack
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from observability.consuming import ConsumerMiddleware
 from observability.correlation import correlation_id
-from services.kit.messages import Delivery, Settlement
+from services.common.messaging.messages import Delivery, Settlement
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT, delivery
 from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
 

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from observability.producing import PublisherMiddleware
-from services.kit.messages import Outgoing
+from services.common.messaging.messages import Outgoing
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT
 from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
 

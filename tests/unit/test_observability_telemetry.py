@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from observability import Telemetry, TelemetrySettings, setup
 from observability.correlation import context_headers, correlation_id
 from observability.tracing import resource
-from services.kit.messages import Delivery, Outgoing, Settlement
+from services.common.messaging.messages import Delivery, Outgoing, Settlement
 from tests.unit.asgi import call, http_scope
 from tests.unit.fakes import TRACEPARENT, Scripts, delivery
 from tests.unit.recorder import Recorder

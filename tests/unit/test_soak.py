@@ -9,12 +9,12 @@ from typing import Any
 import httpx2
 import pytest
 
+from loadtests.soak.judge import MIB, judge, memory, p99, queues, warm_up
+from loadtests.soak.report import Soaked, document, line, show
+from loadtests.soak.samples import Sample, Watcher, sampling
+from loadtests.soak.search import RATES, Step, highest, search, step, step_seconds
 from stack.ports import Ports
 from stack.progress import Progress
-from stack.soak.judge import MIB, judge, memory, p99, queues, warm_up
-from stack.soak.report import Soaked, document, line, show
-from stack.soak.samples import Sample, Watcher, sampling
-from stack.soak.search import RATES, Step, highest, search, step, step_seconds
 from stack.state import State
 
 Sizes = Callable[[float], float]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stack.demo.command import refuse_silence
+from cli.demo.command import refuse_silence
 from stack.errors import StackError
 
 

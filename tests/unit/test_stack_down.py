@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.soak import locust
 from stack import processes, state
 from stack.layout import ROOT
-from stack.load import locust
 from stack.ports import Ports
 from stack.processes import MARK
 from tests.unit.stack_commands import FakeStack, fake_stack, kill

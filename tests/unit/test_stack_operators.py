@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cli import dead_letters as letters
+from cli.command import main
+from resilience.drills import scenarios
 from stack import operators
-from stack.cli import main
-from stack.drills import scenarios
-from stack.letters import command as letters
 
 
 @pytest.mark.parametrize("add", [scenarios.add_arguments, letters.add_arguments])

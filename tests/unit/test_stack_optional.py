@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.command import main
 from stack import state
-from stack.cli import main
 from stack.components import Plan, spec
 from stack.layout import ROOT, Layout
 from stack.ports import Ports
@@ -40,11 +40,11 @@ def test_all_are_started_with_the_projects_configuration(
     current = state.load(Layout(run_dir))
     assert current
     told = Layout(run_dir).log("jaeger").read_text().splitlines()
-    assert f"arguments --config {ROOT}/observability/jaeger/config.yaml" in told
+    assert f"arguments --config {ROOT}/observability/config/jaeger/config.yaml" in told
     assert f"JAEGER_OTLP_HTTP_ENDPOINT=127.0.0.1:{current.ports.otlp_http}" in told
     assert f"JAEGER_STORAGE_DIRECTORY={run_dir}/data/jaeger" in told
     told = Layout(run_dir).log("loki").read_text().splitlines()
-    config = ROOT / "observability/loki/config.yaml"
+    config = ROOT / "observability/config/loki/config.yaml"
     assert f"arguments -config.file={config} -config.expand-env=true" in told
     assert f"LOKI_DIRECTORY={run_dir}/data/loki" in told
     told = Layout(run_dir).log("grafana").read_text().splitlines()

@@ -13,8 +13,8 @@ from stack.layout import ROOT, Layout
 from stack.ports import Ports
 from stack.servers.rules import RANGE, WAIT, faster, native_routes, native_rules, pace
 
-RULES = sorted((ROOT / "observability" / "rules").glob("*.yaml"))
-ROUTES = ROOT / "observability" / "alertmanager" / "config.yaml"
+RULES = sorted((ROOT / "observability" / "config" / "rules").glob("*.yaml"))
+ROUTES = ROOT / "observability" / "config" / "alertmanager" / "config.yaml"
 
 
 @pytest.mark.parametrize(("environ", "times"), [({}, 1), ({"DRILL_FAST": "0"}, 1), ({"DRILL_FAST": "1"}, 60)])

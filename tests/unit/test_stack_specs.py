@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services.kit.topology import EXCHANGE
+from services.common.messaging.topology import EXCHANGE
 from stack import components
 from stack.components import Plan
 from stack.layout import ROOT, Layout
@@ -183,7 +183,7 @@ def test_prometheus_keeps_as_much_time_as_composes() -> None:
 def test_jaeger_is_told_its_addresses() -> None:
     """By the variables that its configuration file, which compose shares, asks for."""
     spec = jaeger.spec(Path("/bin/jaeger"), PORTS, Path("/data"), {})
-    assert spec.command == ("/bin/jaeger", "--config", str(ROOT / "observability/jaeger/config.yaml"))
+    assert spec.command == ("/bin/jaeger", "--config", str(ROOT / "observability/config/jaeger/config.yaml"))
     assert spec.environment["JAEGER_OTLP_HTTP_ENDPOINT"] == "127.0.0.1:6"
     assert spec.environment["JAEGER_QUERY_HTTP_ENDPOINT"] == "127.0.0.1:7"
     asked_for = set(re.findall(r"env:(\w+)", jaeger.CONFIGURATION.read_text()))

@@ -7,8 +7,8 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from stack.traces.batch import split_protobuf
-from stack.traces.spans import NO_SERVICE_NAME, MalformedError
+from stack.backends.traces.batch import split_protobuf
+from stack.backends.traces.spans import NO_SERVICE_NAME, MalformedError
 from tests.unit.trace_samples import field, key_values, make_request, make_span
 
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from stack.traces.query_app import query_app
-from stack.traces.receiver import otlp_app
-from stack.traces.store import Limits, TraceStore
+from stack.backends.traces.query_app import query_app
+from stack.backends.traces.receiver import otlp_app
+from stack.backends.traces.store import Limits, TraceStore
 from tests.unit.backend_client import Client
 from tests.unit.trace_samples import field, make_request, make_span
 

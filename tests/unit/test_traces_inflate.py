@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from stack.traces.inflate import ExpandsTooFarError, gunzip
+from stack.backends.traces.inflate import ExpandsTooFarError, gunzip
 
 
 def test_a_bomb_is_not_held_in_memory() -> None:

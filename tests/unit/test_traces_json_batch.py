@@ -5,9 +5,9 @@ import pytest
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]  # protobuf ships no stubs
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from stack.traces.batch import split_protobuf
-from stack.traces.json_batch import split_json
-from stack.traces.spans import MalformedError
+from stack.backends.traces.batch import split_protobuf
+from stack.backends.traces.json_batch import split_json
+from stack.backends.traces.spans import MalformedError
 from tests.unit.trace_samples import NOON, make_request, make_span
 
 HEX_ID, HEX_SPAN = "0AF7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

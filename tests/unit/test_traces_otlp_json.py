@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from stack.traces.otlp_json import span_json, trace_json
-from stack.traces.values import value_text
+from stack.backends.traces.otlp_json import span_json, trace_json
+from stack.backends.traces.values import value_text
 from tests.unit.trace_samples import any_value, make_request, make_span, store_of, trace_id
 
 text, keys = st.text(max_size=8), st.text(min_size=1, max_size=8)

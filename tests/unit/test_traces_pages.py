@@ -5,10 +5,10 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stack.traces.query_app import query_app
-from stack.traces.store import TraceStore
-from stack.traces.text import duration_text, time_text
-from stack.traces.tree import rows
+from stack.backends.traces.query_app import query_app
+from stack.backends.traces.store import TraceStore
+from stack.backends.traces.text import duration_text, time_text
+from stack.backends.traces.tree import rows
 from tests.unit.backend_client import Client
 from tests.unit.trace_samples import NOON, SECOND, make_request, make_span, store_of, trace_id
 

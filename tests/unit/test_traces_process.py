@@ -9,8 +9,8 @@ import time
 import orjson
 import pytest
 
-from stack.traces.cli import parse_settings
-from stack.traces.store import Limits
+from stack.backends.traces.cli import parse_settings
+from stack.backends.traces.store import Limits
 from tests.unit.backend_process import backend, fetch
 from tests.unit.trace_samples import make_request, make_span, trace_id
 
@@ -20,7 +20,7 @@ PROTOBUF = "application/x-protobuf"
 
 async def test_spans_of_three_services_come_out_as_one_trace() -> None:
     """In by OTLP over real connections, out by Jaeger's API; both ports are healthy; SIGTERM ends it well."""
-    async with backend("stack.traces", *FREE_PORTS) as running:
+    async with backend("stack.backends.traces", *FREE_PORTS) as running:
         otlp, query = running.addresses
         for url in running.addresses:
             assert orjson.loads(await fetch(f"{url}/health")) == {"status": "up"}
@@ -35,7 +35,7 @@ async def test_spans_of_three_services_come_out_as_one_trace() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_it_stops_at_once_although_a_client_stays_connected(number: signal.Signals) -> None:
     """An exporter that keeps half a request to itself does not hold it up."""
-    async with backend("stack.traces", *FREE_PORTS) as running:
+    async with backend("stack.backends.traces", *FREE_PORTS) as running:
         host, port = running.addresses[0].removeprefix("http://").split(":")
         _, writer = await asyncio.open_connection(host, int(port))
         head = (
@@ -51,7 +51,7 @@ async def test_it_stops_at_once_although_a_client_stays_connected(number: signal
 
 async def test_queries_are_answered_while_spans_pour_in() -> None:
     """Thousands of spans a second leave room for a query, which never waits for long."""
-    async with backend("stack.traces", *FREE_PORTS) as running:
+    async with backend("stack.backends.traces", *FREE_PORTS) as running:
         otlp, query = running.addresses
         bodies = [
             make_request(*(make_span(1 + part * 500 + n // 10) for n in range(2_000))).SerializeToString()
@@ -72,7 +72,7 @@ async def test_a_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "stack.traces", "--otlp-port", "0", "--query-port", str(port)),
+            *(sys.executable, "-m", "stack.backends.traces", "--otlp-port", "0", "--query-port", str(port)),
             stderr=asyncio.subprocess.PIPE,
         )
         async with asyncio.timeout(20):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stack.traces.query_app import query_app
-from stack.traces.store import TraceStore
+from stack.backends.traces.query_app import query_app
+from stack.backends.traces.store import TraceStore
 from tests.unit.backend_client import Answer, Client
 from tests.unit.trace_samples import NOON, SECOND, make_request, make_span, store_of, trace_id
 

@@ -9,8 +9,8 @@ import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # googleapis ships no py.typed
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from stack.traces.receiver import MAX_BODY_BYTES, MAX_JSON_BYTES, otlp_app
-from stack.traces.store import Limits, TraceStore
+from stack.backends.traces.receiver import MAX_BODY_BYTES, MAX_JSON_BYTES, otlp_app
+from stack.backends.traces.store import Limits, TraceStore
 from tests.unit.backend_client import Answer, Client
 from tests.unit.trace_samples import make_request, make_span, trace_id
 

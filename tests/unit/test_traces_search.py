@@ -6,9 +6,9 @@ import orjson
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from stack.traces.query_app import query_app
-from stack.traces.search import TraceQuery, find_traces
-from stack.traces.store import TraceStore
+from stack.backends.traces.query_app import query_app
+from stack.backends.traces.search import TraceQuery, find_traces
+from stack.backends.traces.store import TraceStore
 from tests.unit.backend_client import Client
 from tests.unit.trace_samples import NOON, SECOND, key_values, make_request, make_span, store_of
 

@@ -2,7 +2,7 @@
 
 import tracemalloc
 
-from stack.traces.store import Limits, Operation, TraceStore
+from stack.backends.traces.store import Limits, Operation, TraceStore
 from tests.unit.trace_samples import make_request, make_span, send, store_of, trace_id
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stack.traces.booleans import parse_bool
-from stack.traces.times import parse_duration, parse_rfc3339
+from stack.backends.traces.booleans import parse_bool
+from stack.backends.traces.times import parse_duration, parse_rfc3339
 from tests.unit.trace_samples import NOON
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from stack.traces.wire import WireError, submessages
+from stack.backends.traces.wire import WireError, submessages
 from tests.unit.trace_samples import make_span, trace_id
 
 

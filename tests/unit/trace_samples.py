@@ -8,9 +8,9 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from stack.traces.batch import split_protobuf
-from stack.traces.ingest import ingest
-from stack.traces.store import Limits, TraceStore
+from stack.backends.traces.batch import split_protobuf
+from stack.backends.traces.ingest import ingest
+from stack.backends.traces.store import Limits, TraceStore
 
 SECOND = 1_000_000_000
 NOON = 1_769_860_800 * SECOND  # 2026-01-31T12:00:00Z

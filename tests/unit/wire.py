@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from services.kit.http import http_server
+from services.common.http.server import http_server
 
 GET = b"GET /echo HTTP/1.1\r\nHost: x\r\n"
 PATIENCE_SECONDS = 5

@@ -1,0 +1,1 @@
+"""The command line: what needs several parts of the project."""

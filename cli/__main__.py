@@ -1,0 +1,7 @@
+"""``python -m cli``: every command of the project."""
+
+import sys
+
+from cli.command import main
+
+sys.exit(main())

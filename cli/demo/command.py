@@ -1,0 +1,85 @@
+"""`python -m stack demo`: starts what does not run, demonstrates, and leaves things as they were."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+
+from cli.demo.run import demo
+from stack import state
+from stack.down import down
+from stack.endpoints import table
+from stack.errors import StackError
+from stack.layout import Layout
+from stack.locking import interruptible, uninterrupted
+from stack.progress import Progress
+from stack.up import up
+
+LOOK_SECONDS = 1.0
+SILENT = {
+    "TELEMETRY": {"off"},
+    "OTEL_SDK_DISABLED": {"true"},
+    "OTEL_TRACES_EXPORTER": {"none"},
+    "LOG_LEVEL": {"WARNING", "ERROR", "CRITICAL"},
+}
+"""Settings with which there is nothing to show."""
+
+
+def command(layout: Layout, progress: Progress) -> int:
+    """Return 0 when everything was shown as it should be, 1 otherwise.
+
+    At a terminal the stack goes on serving until Ctrl-C. A stack that ran before is left running.
+
+    Raises:
+        StackError: The environment has the services keep to themselves what is to be shown.
+    """
+    refuse_silence(os.environ)
+    started = time.monotonic()
+    before = state.load(layout)
+    was_running = bool(before and before.running())
+    failure = None
+    try:
+        with interruptible():
+            up(layout, progress)
+            failure = demo(json.loads(layout.endpoints.read_text()), layout.logs, started)
+            if failure is None:
+                _addresses(layout, progress)
+            if failure is None and sys.stdout.isatty():
+                _serve(layout, progress)
+    except StackError as error:
+        failure = str(error)
+    finally:
+        if not was_running and state.load(layout):
+            with uninterrupted():
+                down(layout, progress)
+    progress.write(f"demo: failed: {failure}" if failure else "demo: ok")
+    return 1 if failure else 0
+
+
+def refuse_silence(environ: Mapping[str, str]) -> None:
+    """See that the services will tell what is to be shown.
+
+    Raises:
+        StackError: They would not, the environment says.
+    """
+    for name, values in SILENT.items():
+        if (value := environ.get(name, "")) in values:
+            raise StackError(f"the demo shows traces and log lines, which {name}={value} turns off")
+
+
+def _addresses(layout: Layout, progress: Progress) -> None:
+    progress.write()
+    if current := state.load(layout):
+        for line in table(layout, current.ports, [one.name for one in current.processes]):
+            progress.write(f"  {line}")
+
+
+def _serve(layout: Layout, progress: Progress) -> None:
+    progress.write("Serving; Ctrl-C stops everything")
+    try:
+        while state.load(layout):
+            time.sleep(LOOK_SECONDS)
+        progress.write("The stack was stopped by another command")
+    except KeyboardInterrupt:
+        progress.write()

@@ -1,0 +1,1 @@
+"""Proofs against a running stack: chaos and drills."""

@@ -1,0 +1,84 @@
+"""`python -m stack chaos`: breaks what can break while orders come in, and accounts for every one."""
+
+import asyncio
+import json
+import sys
+from argparse import Namespace
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from resilience.chaos import report
+from resilience.chaos.build import ANY_PORTS, blueprint
+from resilience.chaos.kinds import UnknownFaultError
+from resilience.chaos.options import OptionError, Options, parse
+from resilience.chaos.plan import Plan, plan
+from resilience.chaos.run import Outcome, run
+from resilience.chaos.system import first_error, purge
+from stack import install, procfs
+from stack.errors import StackError
+from stack.layout import Layout, write_atomically
+from stack.locking import interruptible, locked
+from stack.ports import reserved_ports
+from stack.progress import RED, Progress, progress_on
+
+USAGE = 2
+
+
+def command(layout: Layout, given: Namespace, progress: Progress) -> int:
+    """Return 0 when every accepted order is accounted for, 1 when not, 2 for options that make no sense.
+
+    Raises:
+        StackError: The system cannot be started, or does not come back after a fault.
+    """
+    try:
+        options = parse(given)
+    except (OptionError, UnknownFaultError) as error:
+        complaint = progress_on(sys.stderr)
+        complaint.write(complaint.paint(f"error: {error}", RED))
+        return USAGE
+    procfs.require_linux()
+    scenario = plan(options.seed, options.kinds, options.orders / options.rate, nodes=options.cluster or 1)
+    what = f"{options.orders} orders in {scenario.seconds:.0f} s, {len(scenario.faults)} faults"
+    progress.write(f"{what}, seed {options.seed}")
+    with locked(layout), interruptible():
+        purge(layout)
+        install.ensure(
+            ("epmd", "rabbitmq", "redis", *(("prometheus",) if options.observe else ())), layout, progress
+        )
+        outcome = _run(layout, options, scenario, progress)
+    return _conclude(layout, options, scenario, outcome, progress)
+
+
+def _run(layout: Layout, options: Options, scenario: Plan, progress: Progress) -> Outcome:
+    with ExitStack() as claims:
+        count = options.cluster or 1
+        claimed = [claims.enter_context(reserved_ports(ANY_PORTS)) for _ in range(2 * count)]
+        ports, between = claimed[:count], claimed[count:]
+        parts = blueprint(layout, ports, between, mails=options.orders, observe=options.observe)
+        try:
+            return asyncio.run(run(options, scenario, parts, progress))
+        except BaseExceptionGroup as group:
+            error = first_error(group)
+            if isinstance(error, (TimeoutError, OSError)):
+                raise StackError(f"the run broke off: {error!r}") from error
+            raise error from None
+        except TimeoutError as error:
+            raise StackError(f"the run took too long and was broken off: {error}") from error
+
+
+def _conclude(layout: Layout, options: Options, scenario: Plan, outcome: Outcome, progress: Progress) -> int:
+    file = report_file(layout)
+    write_atomically(file, json.dumps(report.document(options, scenario, outcome), indent=1) + "\n")
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console.print(report.table(outcome))
+    losses = report.losses(outcome)
+    verdict = "failed: " + ", ".join(f"{count} {name}" for name, count in losses.items()) if losses else "ok"
+    progress.write(f"chaos: {verdict}; seed {options.seed}, {file}, logs in {layout.logs}")
+    return 1 if losses else 0
+
+
+def report_file(layout: Layout) -> Path:
+    """Return where the ledger is written: beside the run directory, which the next run empties."""
+    return layout.run_dir.with_name(f"{layout.run_dir.name}.json")

@@ -1,0 +1,110 @@
+"""`python -m stack drill`: runs drills against a running system, or against one that it starts."""
+
+import asyncio
+import json
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import httpx2
+from rich.console import Console
+
+from resilience.drills import prometheus, report
+from resilience.drills.catalogue import DRILLS, named
+from resilience.drills.kinds import Drill
+from resilience.drills.places import Places, places
+from resilience.drills.run import AS_WRITTEN, QUICK, Bench, Result, run
+from stack import state
+from stack.dotenv import variables
+from stack.down import down
+from stack.errors import StackError
+from stack.layout import ROOT, Layout, write_atomically
+from stack.locking import interruptible, uninterrupted
+from stack.operators import Operator, operator
+from stack.progress import Progress
+from stack.servers import rules
+from stack.up import up
+
+TIMEOUT_SECONDS = 10.0
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the command's arguments."""
+    names = ", ".join(drill.name for drill in DRILLS)
+    parser.add_argument(
+        "names", nargs="?", default="all", metavar="NAME,…", help=f"all (default), or some of {names}"
+    )
+    parser.add_argument(
+        "--compose", action="store_true", help="against Docker Compose's stack, not the native one"
+    )
+    parser.add_argument(
+        "--api", metavar="URL", help="where the api answers (with --compose; default: port 8000)"
+    )
+
+
+def command(given: Namespace, layout: Layout, progress: Progress) -> int:
+    """Return 0 when every drill went as it should, 1 otherwise.
+
+    A native stack that does not run yet is started, and stopped again.
+
+    Raises:
+        StackError: There is no such drill, or the system cannot be started or reached.
+    """
+    drills = named(given.names)
+    with interruptible(), _running(layout, progress, compose=given.compose):
+        where = places(layout, compose=given.compose, api=given.api)
+        asked = operator(layout, where.api if given.compose else None)
+        quick, results = asyncio.run(_all(drills, where, asked, progress))
+    file = layout.run_dir / "drills.json"
+    write_atomically(file, json.dumps(report.document(results, quick=quick), indent=1) + "\n")
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(report.table(results))
+    failed = [one.name for one in results if one.failure]
+    progress.write(f"drills: {'failed: ' + ', '.join(failed) if failed else 'ok'}; {file}")
+    return 1 if failed else 0
+
+
+@contextmanager
+def _running(layout: Layout, progress: Progress, *, compose: bool) -> Iterator[None]:
+    before = state.load(layout)
+    if compose or (before and before.running()):
+        yield
+        return
+    up(layout, progress)
+    try:
+        yield
+    finally:
+        with uninterrupted():
+            down(layout, progress)
+
+
+async def _all(
+    drills: Sequence[Drill], where: Places, asked: Operator, progress: Progress
+) -> tuple[bool, list[Result]]:
+    async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+        try:
+            quick = await prometheus.quick(client, where.prometheus)
+        except httpx2.HTTPError as error:
+            raise StackError(f"no answer from Prometheus at {where.prometheus}: {error!r}") from error
+        if rules.pace(os.environ) != 1 and not quick:
+            raise StackError(
+                "this stack runs at its normal pace: `make stack-down`, then DRILL_FAST=1 starts its own"
+            )
+        pace = QUICK if quick else AS_WRITTEN
+        told = (
+            "windows and waits 60 times shorter"
+            if quick
+            else "windows as written: minutes each (DRILL_FAST=1 is faster)"
+        )
+        progress.write(f"{len(drills)} drills, {told}")
+        bench = Bench(client, where, asked, pace, quick, _headers(), progress)
+        return quick, [await run(drill, bench) for drill in drills]
+
+
+def _headers() -> dict[str, str]:
+    """Return the API key, where there is one."""
+    file = ROOT / ".env"
+    written = variables(file.read_text(encoding="utf-8")) if file.exists() else {}
+    key = os.environ.get("API_KEY") or written.get("API_KEY")
+    return {"X-API-Key": key} if key else {}

@@ -1,0 +1,1 @@
+"""AMQP: the connection, topology, publisher, consumer, retries and dead letters."""

@@ -1,0 +1,1 @@
+"""The outbox: the stream in Redis and the relay that publishes it."""

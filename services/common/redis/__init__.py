@@ -1,0 +1,1 @@
+"""Redis clients with deadlines, and Lua scripts."""

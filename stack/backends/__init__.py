@@ -1,0 +1,1 @@
+"""Small stand-ins for Jaeger and Mailpit: the trace store and the inbox."""

@@ -1,0 +1,58 @@
+"""Identifiers of RFC 9562, version 7."""
+
+import os
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.ids import first_uuid7, uuid7
+from services.common.messaging.messages import now_ms
+
+MILLISECONDS = st.integers(0, 2**48 - 1)
+
+
+@given(MILLISECONDS)
+def test_ids_are_version_7(milliseconds: int) -> None:
+    """Version, variant and time stand where section 5.7 has them, in canonical form."""
+    for text in (uuid7(milliseconds), first_uuid7(milliseconds)):
+        parsed = uuid.UUID(text)
+        assert (parsed.version, parsed.variant, str(parsed)) == (7, uuid.RFC_4122, text)
+        assert parsed.int >> 80 == milliseconds
+
+
+@given(MILLISECONDS, MILLISECONDS)
+def test_ids_sort_by_time(one: int, other: int) -> None:
+    """As texts they compare as their milliseconds do."""
+    if one != other:
+        assert (uuid7(one) < uuid7(other)) == (one < other)
+
+
+@given(MILLISECONDS)
+def test_no_id_is_below_the_first_of_its_millisecond(milliseconds: int) -> None:
+    """The bound that ages are compared by cuts between milliseconds."""
+    assert first_uuid7(milliseconds) <= uuid7(milliseconds)
+    if milliseconds:
+        assert uuid7(milliseconds - 1) < first_uuid7(milliseconds)
+
+
+def test_ids_are_of_now_and_never_the_same() -> None:
+    """Without a time they take the clock's, and 74 random bits."""
+    before = now_ms()
+    ids = {uuid7() for _ in range(1_000)}
+    assert len(ids) == 1_000
+    assert all(before <= uuid.UUID(text).int >> 80 <= now_ms() for text in ids)
+
+
+def test_a_forked_process_makes_ids_of_its_own() -> None:
+    """It must not hand out what its parent has in store."""
+    reading, writing = os.pipe()
+    if not (child := os.fork()):
+        os.write(writing, "".join(uuid7(0) for _ in range(3)).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as found:
+        theirs = found.read()
+    os.waitpid(child, 0)
+    assert len(theirs) == 3 * 36
+    assert not any(uuid7(0) in theirs for _ in range(300))

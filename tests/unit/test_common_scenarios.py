@@ -1,0 +1,120 @@
+"""Scenarios: on for everybody until they end, or for one request; seen by hooks when they are."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from openfeature.flag_evaluation import FlagEvaluationDetails, FlagValueType
+from openfeature.hook import Hook, HookContext, HookHints
+from redis.exceptions import ConnectionError  # noqa: A004 - it is Redis' own
+
+from services.common.scenarios import MAX_SECONDS, Scenarios, ends
+
+HEADERS = {"baggage": "scenario=smtp-down"}
+
+
+class Ear(Hook):
+    """Remembers which flags were found to be what."""
+
+    def __init__(self) -> None:
+        """Start having heard nothing."""
+        self.heard: list[tuple[str, object, str]] = []
+
+    def after(
+        self, hook_context: HookContext, details: FlagEvaluationDetails[FlagValueType], hints: HookHints
+    ) -> None:
+        """Remember."""
+        del hook_context, hints
+        self.heard.append((details.flag_key, details.value, str(details.reason)))
+
+
+def asking(headers: Mapping[str, object] | None) -> str:
+    """Ask for `smtp-down` with these headers, for nothing without."""
+    return "smtp-down" if headers is HEADERS else ""
+
+
+def scenarios(*on: str, ends_in: float = 60.0, ear: Ear | None = None) -> Scenarios:
+    """Return scenarios of which some are on."""
+    made = Scenarios(asking, [ear] if ear else [])
+    made.learn({name: time.time() + ends_in for name in on})
+    return made
+
+
+def test_what_is_switched_on_is_on_for_everybody() -> None:
+    """That one, and no other."""
+    found = scenarios("payment-slow")
+    assert found.on("payment-slow")
+    assert found.on_for("payment-slow", {})
+    assert found.everywhere("payment-slow")
+    assert not found.on("payment-hang")
+
+
+def test_it_ends_by_itself() -> None:
+    """Also when nobody looks at Redis any more."""
+    found = scenarios("payment-slow", ends_in=0.05)
+    assert found.on("payment-slow")
+    time.sleep(0.06)
+    assert not found.on("payment-slow")
+    assert not found.everywhere("payment-slow")
+
+
+@pytest.mark.parametrize("others", [(), ("payment-slow",)])
+def test_a_request_gets_what_it_asks_for_and_nobody_else(others: tuple[str, ...]) -> None:
+    """Whether or not others are on."""
+    found = scenarios(*others)
+    assert found.on_for("smtp-down", HEADERS)
+    assert not found.on_for("payment-hang", HEADERS)
+    assert not found.on("smtp-down")
+    assert not found.everywhere("smtp-down")
+
+
+def test_hooks_hear_why_one_is_on_and_nothing_while_none_is() -> None:
+    """OpenFeature is asked only when the answer can be yes."""
+    ear = Ear()
+    scenarios(ear=ear).on("payment-slow")
+    assert ear.heard == []
+    scenarios("payment-slow", ear=ear).on("payment-slow")
+    scenarios(ear=ear).on_for("smtp-down", HEADERS)
+    assert ear.heard == [("payment-slow", True, "STATIC"), ("smtp-down", True, "TARGETING_MATCH")]
+
+
+class Store:
+    """Stands for Redis: answers, and then is away."""
+
+    async def hgetall(self, _: str) -> dict[str, str]:
+        """Tell what is on, once."""
+        if self.asked:
+            raise ConnectionError
+        self.asked = True
+        return {"broker-down": str(time.time() + 0.3), "smtp-down": "soon"}
+
+    asked = False
+
+
+async def test_effects_end_in_time_also_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that was told to refuse its broker for a while does so for no longer."""
+    monkeypatch.setattr("services.common.scenarios.WATCH_SECONDS", 0.05)
+    found, seen = Scenarios(asking), list[bool]()
+    found.applies(lambda: seen.append(found.everywhere("broker-down")))
+    store: Any = Store()
+    task = asyncio.create_task(found.watch(store))
+    await asyncio.wait([task], timeout=0.6)
+    task.cancel()
+    assert (seen[0], seen[-1]) == (True, False)
+    assert not found.on("smtp-down")  # a value that is no time is none
+
+
+def test_no_scenario_lasts_longer_than_it_may() -> None:
+    """What never ends, or at no time that can be told, was not switched on by anybody: it is off."""
+    now = time.time()
+    told = {
+        "a": now + MAX_SECONDS,
+        "b": now + 2 * MAX_SECONDS,
+        "c": now - 1,
+        "d": 1e30,
+        "e": "inf",
+        "f": "nan",
+    }
+    assert list(ends({name: str(until) for name, until in told.items()})) == ["a"]
