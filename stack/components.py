@@ -109,8 +109,8 @@ def _prometheus(plan: Plan) -> Spec:
 
 
 def _alertmanager(plan: Plan) -> Spec:
-    source, pace = ROOT / "observability" / "config" / "alertmanager" / "config.yaml", rules.pace(plan.environ)
-    configuration = rules.native_routes(source, plan.ports.smtp, pace)
+    source = ROOT / "observability" / "config" / "alertmanager" / "config.yaml"
+    configuration = rules.native_routes(source, plan.ports.smtp, rules.pace(plan.environ))
     program, port = programs.require(programs.ALERTMANAGER), plan.ports.alertmanager
     return alertmanager.spec(program, port, plan.layout.data("alertmanager"), plan.environ, configuration)
 

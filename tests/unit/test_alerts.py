@@ -14,7 +14,7 @@ SECTIONS = ["Meaning", "What to look at", "How to fix"]
 
 def alerts() -> list[dict[str, Any]]:
     """Return all alerts."""
-    texts = [path.read_text() for path in sorted((ROOT / "observability" / "config" / "rules").glob("*.yaml"))]
+    texts = [path.read_text() for path in sorted((ROOT / "observability/config/rules").glob("*.yaml"))]
     groups = [group for text in texts for group in yaml.safe_load(text)["groups"]]
     return [rule for group in groups for rule in group["rules"] if "alert" in rule]
 
