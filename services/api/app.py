@@ -43,7 +43,9 @@ from services.common.messaging.connection import Broker
 from services.common.messaging.dead_letters import DeadLetters
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
-from services.common.redis.client import load_scripts, redis_client, waiting_client
+from services.common.redis.client import blocking_client, pipeline_client, redis_client
+from services.common.redis.pipeline import AutoPipeline
+from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios, Switches
 
 LUA = Path(__file__).parent / "lua"
@@ -59,9 +61,10 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         enter = stack.enter_async_context
         await enter(telemetry.running())
         redis = await enter(redis_client(settings.redis_url))
-        waiting = await enter(waiting_client(settings.redis_url))
+        pipeline = AutoPipeline(await enter(pipeline_client(settings.redis_url)))
+        blocking = await enter(blocking_client(settings.redis_url))
         broker = Broker(settings.amqp_url, telemetry.instance)
-        outbox = Outbox(waiting, "api", context=context_headers)
+        outbox = Outbox(blocking, "api", context=context_headers)
         publisher = telemetry.publisher()
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
         relay = Relay(
@@ -76,7 +79,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         letters = DeadLetters(
             operators, settings.dead_letter_queues, publisher, letters_handled(telemetry.instruments())
         )
-        followers = Followers(waiting, settings.max_event_streams)
+        followers = Followers(blocking, settings.max_event_streams)
         await enter(lifetime.background(broker.keep_connected(), "broker"))
         await enter(lifetime.background(operators.keep_connected(), "operators' broker"))
         pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping, required=False)}
@@ -88,7 +91,19 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         leak = Leak()
         scenarios.applies(partial(_apply, scenarios, leak, broker, operators))
         await enter(lifetime.background(scenarios.watch(redis), "scenarios"))
-        app = build(settings, telemetry, redis, outbox, followers, letters, pings, lifetime, scenarios, leak)
+        app = build(
+            settings,
+            telemetry,
+            redis,
+            pipeline,
+            outbox,
+            followers,
+            letters,
+            pings,
+            lifetime,
+            scenarios,
+            leak,
+        )
         await enter(
             http_server(
                 telemetry.http(for_browsers(app, settings.cors_origins), PROMISED),
@@ -112,6 +127,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     settings: Settings,
     telemetry: Telemetry,
     redis: Redis,
+    pipeline: AutoPipeline,
     outbox: Outbox,
     followers: Followers,
     letters: DeadLetters,
@@ -121,7 +137,9 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     leak: Leak,
 ) -> FastAPI:
     """Return the application; opens no connection."""
-    scripts = telemetry.traced_scripts(load_scripts(redis, LUA), {"accept": "redis: accept"})
+    scripts = telemetry.traced_scripts(
+        load_scripts(pipeline, LUA, once={"limit"}), {"accept": "redis: accept"}
+    )
     instruments = telemetry.instruments()
     store = OrderStore(
         redis,

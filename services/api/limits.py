@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from services.common.redis.client import RunScript
+from services.common.redis.scripts import RunScript
 
 
 @dataclass(frozen=True, slots=True)

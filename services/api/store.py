@@ -21,7 +21,8 @@ from services.api.schemas import Order, OrderDocument, OrderPage, OrderStatus, S
 from services.common.ids import first_uuid7
 from services.common.messaging.messages import now_ms
 from services.common.outbox.stream import Outbox
-from services.common.redis.client import RunScript, is_wrong_type
+from services.common.redis.client import is_wrong_type
+from services.common.redis.scripts import RunScript
 
 log = structlog.get_logger(__name__)
 

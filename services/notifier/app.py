@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanKind
-from redis.asyncio import Redis
 from starlette.applications import Starlette
 
 from observability import Telemetry, TelemetrySettings, setup
@@ -20,7 +19,9 @@ from services.common.messaging.consumer import Consumer, consuming
 from services.common.messaging.messages import Process
 from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
 from services.common.messaging.topology import Subscription
-from services.common.redis.client import load_scripts, redis_client
+from services.common.redis.client import pipeline_client, redis_client
+from services.common.redis.pipeline import AutoPipeline
+from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios
 from services.notifier.faults import BROKER_DOWN, without_mail_server
 from services.notifier.handlers import Ports, RecipientRefusedError, notify
@@ -45,9 +46,10 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         enter = stack.enter_async_context
         await enter(telemetry.running())
         redis = await enter(redis_client(settings.redis_url))
+        pipeline = AutoPipeline(await enter(pipeline_client(settings.redis_url)))
         broker = Broker(settings.amqp_url, telemetry.instance)
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
-        process = build(settings, telemetry, redis, scenarios)
+        process = build(settings, telemetry, pipeline, scenarios)
         consumer = Consumer(broker, OUTCOMES, process, settings.prefetch)
         pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
@@ -63,11 +65,11 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await lifetime.wait()
 
 
-def build(settings: Settings, telemetry: Telemetry, redis: Redis, scenarios: Scenarios) -> Process:
+def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scenarios: Scenarios) -> Process:
     """Return the processing of a delivery; opens no connection."""
     store = NotificationStore(
-        redis,
-        load_scripts(redis, LUA),
+        pipeline,
+        load_scripts(pipeline, LUA),
         # A claim outlasts any one attempt, and lapses before the last retry of one that died holding it.
         claim_seconds=2 * settings.smtp_timeout_seconds,
         retention=settings.retention_seconds,

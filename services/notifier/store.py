@@ -4,10 +4,10 @@ import asyncio
 from secrets import token_hex
 from typing import Literal
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from services.common.redis.client import RunScript
+from services.common.redis.pipeline import AutoPipeline
+from services.common.redis.scripts import RunScript
 
 SENT = "sent"
 MARK_DELAYS_SECONDS = (0.2, 0.5, 1.0)
@@ -17,9 +17,9 @@ MARK_DELAYS_SECONDS = (0.2, 0.5, 1.0)
 class NotificationStore:
     """Remembers notifications: claimed for a moment, or sent."""
 
-    def __init__(self, redis: Redis, run: RunScript, *, claim_seconds: float, retention: int) -> None:
+    def __init__(self, call: AutoPipeline, run: RunScript, *, claim_seconds: float, retention: int) -> None:
         """A claim lapses after `claim_seconds`, what was sent is forgotten after `retention` seconds."""
-        self._redis = redis
+        self._call = call
         self._run = run
         self._claim_ms = round(claim_seconds * 1000)
         self._retention = retention
@@ -28,7 +28,9 @@ class NotificationStore:
     async def claim(self, order_id: str) -> Literal["claimed", "sent", "being_sent"]:
         """Take an order's notification, unless it was sent or another has it."""
         token = token_hex(16)
-        holder = await self._redis.set(_key(order_id), token, nx=True, get=True, px=self._claim_ms)
+        holder = await self._call(
+            lambda redis: redis.set(_key(order_id), token, nx=True, get=True, px=self._claim_ms)
+        )
         if holder in {None, token}:  # our own: the client had lost the answer, and asked again
             self._tokens[order_id] = token
             return "claimed"
@@ -39,12 +41,12 @@ class NotificationStore:
         self._tokens.pop(order_id, None)
         for delay in MARK_DELAYS_SECONDS:
             try:
-                await self._redis.set(_key(order_id), SENT, ex=self._retention)
+                await self._call(lambda redis: redis.set(_key(order_id), SENT, ex=self._retention))
             except RedisError:
                 await asyncio.sleep(delay)
             else:
                 return
-        await self._redis.set(_key(order_id), SENT, ex=self._retention)
+        await self._call(lambda redis: redis.set(_key(order_id), SENT, ex=self._retention))
 
     async def release(self, order_id: str) -> None:
         """Give our claim back."""
@@ -53,7 +55,7 @@ class NotificationStore:
 
     async def give_up(self) -> None:
         """Make sure that Redis answers: without it, whether an email is due is not known."""
-        await self._redis.ping()
+        await self._call(lambda redis: redis.ping())
 
 
 def _key(order_id: str) -> str:

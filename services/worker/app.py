@@ -26,7 +26,9 @@ from services.common.messaging.topology import Subscription, waiting_messages
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.periodic import periodically
-from services.common.redis.client import RunScript, load_scripts, redis_client, retrying, waiting_client
+from services.common.redis.client import blocking_client, pipeline_client, redis_client, retry_until_done
+from services.common.redis.pipeline import AutoPipeline
+from services.common.redis.scripts import RunScript, load_scripts
 from services.common.scenarios import Scenarios
 from services.worker.faults import BROKER_DOWN, CONSUMER_STOPPED, outages, slow_or_hanging
 from services.worker.handlers import DamagedOrderError, Ports, UnknownOrderError, abandon, fulfil
@@ -51,13 +53,14 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         enter = stack.enter_async_context
         await enter(telemetry.running())
         redis = await enter(redis_client(settings.redis_url))
-        waiting = await enter(waiting_client(settings.redis_url))
+        pipeline = AutoPipeline(await enter(pipeline_client(settings.redis_url)))
+        blocking = await enter(blocking_client(settings.redis_url))
         broker = Broker(settings.amqp_url, f"{telemetry.instance} consumer")
         # A connection of its own: what goes wrong with a delivery must not hold up what is to be told.
         outgoing = Broker(settings.amqp_url, f"{telemetry.instance} relay")
-        outbox = Outbox(waiting, "worker", context=context_headers)
+        outbox = Outbox(blocking, "worker", context=context_headers)
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
-        parts = build(settings, telemetry, redis, outbox, partial(_backlog, outgoing), scenarios)
+        parts = build(settings, telemetry, redis, pipeline, outbox, partial(_backlog, outgoing), scenarios)
         relay = Relay(outbox, outgoing, "worker", telemetry.instance, telemetry.publisher())
         consumer = Consumer(broker, ORDERS, parts.process, settings.prefetch)
         pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
@@ -72,7 +75,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(lifetime.background(watch_outbox(outbox, telemetry.outbox_gauges()), "outbox watch"))
         scenarios.applies(partial(_apply, scenarios, consumer, broker, outgoing))
         await enter(lifetime.background(scenarios.watch(redis), "scenarios"))
-        await retrying(partial(parts.store.stock_up, settings.stock), lifetime)
+        await retry_until_done(partial(parts.store.stock_up, settings.stock), lifetime)
         sweeping = periodically(
             partial(sweep_orders, parts.sweeper),
             settings.sweep_seconds,
@@ -105,12 +108,13 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     settings: Settings,
     telemetry: Telemetry,
     redis: Redis,
+    pipeline: AutoPipeline,
     outbox: Outbox,
     backlog: Callable[[], Awaitable[int]],
     scenarios: Scenarios,
 ) -> Parts:
     """Return the worker's parts; opens no connection."""
-    scripts = telemetry.traced_scripts(load_scripts(redis, LUA), SPANS)
+    scripts = telemetry.traced_scripts(load_scripts(pipeline, LUA, once={"sweep"}), SPANS)
     store = FulfilmentStore(redis, scripts, outbox, retention=settings.retention_seconds)
     ports = fulfilment_ports(telemetry, store, payments(settings, scripts, scenarios), scenarios)
 

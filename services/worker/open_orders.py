@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from services.common.messaging.messages import now_ms
 from services.common.outbox.stream import Outbox
-from services.common.redis.client import RunScript
+from services.common.redis.scripts import RunScript
 from services.worker.messages import OrderReference, Unusable, UnusableData
 from services.worker.store import OPEN, damaged, event_key, order_key, status_key
 from services.worker.sweeper import OpenOrder, Swept

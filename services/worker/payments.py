@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from services.common.redis.client import RunScript
+from services.common.redis.scripts import RunScript
 from services.worker.handlers import PaymentDeclinedError, PaymentUnavailableError
 from services.worker.messages import OrderCreatedData
 from services.worker.store import now

@@ -9,7 +9,8 @@ from redis.exceptions import ResponseError
 
 from services.common.ids import uuid7
 from services.common.outbox.stream import Outbox
-from services.common.redis.client import RunScript, is_wrong_type
+from services.common.redis.client import is_wrong_type
+from services.common.redis.scripts import RunScript
 from services.worker.handlers import STUCK, DamagedOrderError, Final, Reservation, Settled, UnknownOrderError
 from services.worker.messages import OrderCreatedData, OrderOutcome, OrderReference, OutcomeData
 

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from services.common.lifecycle import Lifetime
 from services.common.messaging.connection import Broker
-from services.common.redis.client import waiting_client
+from services.common.redis.client import blocking_client
 from tests.running import Endpoints, running_stack
 from tests.servers import virtual_host
 
@@ -27,7 +27,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
 @pytest.fixture
 async def redis(servers: Endpoints) -> AsyncIterator[Redis]:
     """Return a client of an empty Redis."""
-    async with waiting_client(servers["redis"]) as client:
+    async with blocking_client(servers["redis"]) as client:
         await client.flushall()
         yield client
 

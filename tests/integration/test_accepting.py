@@ -15,7 +15,9 @@ from services.api.schemas import EXAMPLE, NewOrder
 from services.api.store import OrderStore
 from services.common.ids import uuid7
 from services.common.outbox.stream import Outbox
-from services.common.redis.client import load_scripts, redis_client
+from services.common.redis.client import redis_client
+from services.common.redis.pipeline import AutoPipeline
+from services.common.redis.scripts import load_scripts
 from tests.running import Endpoints
 from tests.servers import entries
 
@@ -28,7 +30,7 @@ def store(redis: Redis, *, outbox_max_entries: int = 1000) -> OrderStore:
     outbox = Outbox(redis, "api", context=lambda: {"correlation_id": "c-1"})
     return OrderStore(
         redis,
-        load_scripts(redis, LUA),
+        load_scripts(AutoPipeline(redis), LUA),
         outbox,
         outbox_max_entries=outbox_max_entries,
         idempotency_ttl=60,

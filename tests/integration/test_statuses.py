@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 
 import services.worker
 from services.common.outbox.stream import Outbox
-from services.common.redis.client import load_scripts
+from services.common.redis.pipeline import AutoPipeline
+from services.common.redis.scripts import load_scripts
 from services.worker.handlers import (
     PaymentDeclinedError,
     PaymentUnavailableError,
@@ -36,7 +37,7 @@ class World:
         self.redis = redis
         self.event = created(token, quantity)
         self.order_id = self.event.data.order_id
-        scripts = load_scripts(redis, LUA)
+        scripts = load_scripts(AutoPipeline(redis), LUA)
         outbox = Outbox(redis, "worker", context=dict)
         self.store = FulfilmentStore(redis, scripts, outbox, retention=60)
         provider = SimulatedPayments(scripts, 0, 0, 0, 60)

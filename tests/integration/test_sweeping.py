@@ -16,7 +16,8 @@ from services.api.schemas import EXAMPLE, NewOrder
 from services.api.store import OrderStore
 from services.common.ids import uuid7
 from services.common.outbox.stream import Outbox
-from services.common.redis.client import load_scripts
+from services.common.redis.pipeline import AutoPipeline
+from services.common.redis.scripts import load_scripts
 from services.worker.handlers import DamagedOrderError
 from services.worker.messages import OrderReference
 from services.worker.open_orders import MOST_SWEEPS, OpenOrders
@@ -38,9 +39,9 @@ class World:
         accepting = Outbox(redis, "api", context=lambda: headers)
         outbox = Outbox(redis, "worker", context=lambda: {"correlation_id": "c-1", "traceparent": "t-2"})
         bounds: dict[str, Any] = {"outbox_max_entries": 10, "idempotency_ttl": 60, "retention": 60}
-        store = OrderStore(redis, load_scripts(redis, API), accepting, **bounds, look_after=-1)
+        store = OrderStore(redis, load_scripts(AutoPipeline(redis), API), accepting, **bounds, look_after=-1)
         self.place = partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
-        scripts = load_scripts(redis, WORKER)
+        scripts = load_scripts(AutoPipeline(redis), WORKER)
         self.open = OpenOrders(redis, scripts, outbox, stuck_after=stuck_after)
         self.fulfilment = FulfilmentStore(redis, scripts, outbox, retention=60)
 
@@ -155,7 +156,7 @@ async def test_two_sweepers_tell_an_order_once(redis: Redis) -> None:
     world = World(redis)
     await world.place(NEW, None)
     outbox = Outbox(redis, "worker", context=dict)
-    patient = OpenOrders(redis, load_scripts(redis, WORKER), outbox, stuck_after=9)
+    patient = OpenOrders(redis, load_scripts(AutoPipeline(redis), WORKER), outbox, stuck_after=9)
     [order] = await world.open.due(10)
     assert [await patient.sweep(order), await patient.sweep(order)] == ["told_again", "not_due"]
     body = json.loads((await entries(redis, "outbox:worker"))[0]["body"])

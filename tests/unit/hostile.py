@@ -1,9 +1,9 @@
 """Clients, customers and strangers who say nothing twice, and the services over a Redis that is none."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from hashlib import sha1
 from typing import Any
 from urllib.parse import quote
 
@@ -39,22 +39,26 @@ REPLIES: dict[str, Any] = {
     "charge": "approved",
     "settle": ["done", 1, "2026-01-01T00:00:00.000Z"],
 }
-SCRIPTS: dict[str, Path] = {file.read_text(): file for file in ROOT.glob("services/*/lua/*.lua")}
+SCRIPTS = {
+    sha1(file.read_bytes(), usedforsecurity=False).hexdigest(): file.stem
+    for file in ROOT.glob("services/*/lua/*.lua")
+}
 EVENT: dict[str, Any] = {"occurred_at": "2026-01-01T00:00:00Z", "type": "order.created.v1"}
 
 
 class Redis:
     """Stands for a Redis in which every script goes well, no order is known, and every email was sent."""
 
-    def register_script(self, text: str) -> Any:  # noqa: ANN401 - as redis-py has it
-        """Return what gives a script's reply, whatever it is asked."""
+    async def __call__(self, stage: Callable[["Redis"], object], *, once: bool = False) -> object:
+        """Stand for an `AutoPipeline`, too."""
+        del once
+        return stage(self)
 
-        async def run(**_: object) -> Any:  # noqa: ANN401 - as varied as scripts
-            return REPLIES.get(SCRIPTS[text].stem)
+    def evalsha(self, digest: str, *_: object) -> Any:  # noqa: ANN401 - as varied as scripts
+        """Return what a script replies, whatever its arguments are."""
+        return REPLIES.get(SCRIPTS[digest])
 
-        return run
-
-    async def set(self, *_: object, **__: object) -> str:
+    def set(self, *_: object, **__: object) -> str:
         """Say that the email was sent."""
         return "sent"
 
@@ -76,7 +80,7 @@ def api(seen: Telemetry) -> ASGIApp:
     letters = DeadLetters(Broker("amqp://nobody", "test"), [], lambda publish: publish, lambda _: None)
     followers = Followers(redis, limit=9)
     whole = build_api(
-        ApiSettings(), seen, redis, outbox, followers, letters, {}, Lifetime(), no_scenarios(), Leak()
+        ApiSettings(), seen, redis, redis, outbox, followers, letters, {}, Lifetime(), no_scenarios(), Leak()
     )
     return seen.http(whole)
 
@@ -86,7 +90,7 @@ def worker(seen: Telemetry) -> Process:
     redis: Any = Redis()
     settings = WorkerSettings(payment_latency_ms=0)
     outbox = Outbox(redis, "worker", context=dict)
-    return build_worker(settings, seen, redis, outbox, _no_backlog, no_scenarios()).process
+    return build_worker(settings, seen, redis, redis, outbox, _no_backlog, no_scenarios()).process
 
 
 def notifier(seen: Telemetry) -> Process:

@@ -25,7 +25,7 @@ from services.common.messaging.dead_letters import DeadLetters
 from services.common.messaging.retries import recoverable
 from services.common.outbox.stream import Outbox
 from services.common.periodic import periodically
-from services.common.redis.client import retrying
+from services.common.redis.client import retry_until_done
 from services.worker.messages import OrderCreated
 from services.worker.sweeper import BACKLOG, sweep_orders
 from tests.unit.api_app import IDS, app
@@ -179,7 +179,7 @@ RARE: dict[str, Emit] = {
     "process failed": a_bug_that_ends_it_all,
     "outbox entry unusable": taking_what_is_no_event,
     "giving up failed, trying again": giving_up_in_vain,
-    "redis not ready": lambda: retrying(failing(RedisError("gone")), Lifetime()),
+    "redis not ready": lambda: retry_until_done(failing(RedisError("gone")), Lifetime()),
     "periodic work failed": lambda: periodically(
         failing(RedisError("gone")), 60, name="looking", errors=(RedisError,)
     ),

@@ -1,39 +1,29 @@
-"""Redis connections that are lost in the middle of something, on the event loop that services run on."""
+"""Redis connections that are lost while nobody uses them, on the event loop that services run on."""
 
 import asyncio
-from asyncio import StreamReader, StreamWriter
-from typing import Any
 
 import pytest
 import uvloop
 from redis.exceptions import ConnectionError as LostError
 
-from services.common.redis.client import redis_client
+from services.common.redis.client import pipeline_client, redis_client
+from tests.unit.redis_server import FakeRedis
 
 
-async def _pong(reader: StreamReader, writer: StreamWriter) -> None:
-    """Answer each command of a client with the same word."""
-    while await reader.read(1000):
-        writer.write(b"+PONG\r\n")
-    writer.close()
+def test_a_connection_that_was_reset_is_replaced() -> None:
+    """Its command is sent on another one, or fails as an error of Redis, never as a bug of the program."""
 
-
-def test_a_connection_that_is_reset_before_a_write_is_lost() -> None:
-    """It is an error of Redis, to be tried again or answered with 503, and none of the program."""
-
-    async def reset_then_write() -> None:
-        async with await asyncio.start_server(_pong, "127.0.0.1", 0) as server:
-            client = redis_client(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
-            assert await client.ping()
-            pool: Any = client.connection_pool
-            connection = await pool.get_connection()
-            connection._writer.transport.abort()  # noqa: SLF001 - as a reset does, between two awaits
-            try:
+    async def echo_after_reset() -> None:
+        async with FakeRedis().running() as server, redis_client(server.url) as client:
+            for word in ("before", "after"):
+                assert await client.echo(word) == word
+                server.reset()
+                await asyncio.sleep(0.05)  # the reset has arrived
+            async with pipeline_client(server.url) as unrepeating:
+                assert await unrepeating.echo("before")
+                server.reset()
+                await asyncio.sleep(0.05)
                 with pytest.raises(LostError):
-                    await connection.send_command("PING")
-                assert not connection.is_connected
-            finally:
-                await pool.release(connection)
-                await client.aclose()
+                    await unrepeating.echo("after")
 
-    uvloop.run(reset_then_write())
+    uvloop.run(echo_after_reset())
