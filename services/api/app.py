@@ -34,15 +34,14 @@ from services.api.routes import Orders, orders_router
 from services.api.scenarios import scenarios_router
 from services.api.settings import Settings
 from services.api.store import OrderStore
-from services.common.dependencies import watch_dependencies
-from services.common.garbage import keep_what_is_there
 from services.common.http.server import Ping, http_server, probe_routes
 from services.common.ids import uuid7
-from services.common.lifecycle import Lifetime, until_signalled
+from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import Broker
 from services.common.messaging.dead_letters import DeadLetters
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
+from services.common.probes import watch_dependencies
 from services.common.redis.client import blocking_client, pipeline_client, redis_client
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
@@ -112,7 +111,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
                 shutdown_timeout=settings.shutdown_timeout_seconds,
             )
         )
-        keep_what_is_there()
+        freeze_startup_objects()
         await lifetime.wait()
 
 
@@ -148,7 +147,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         outbox_max_entries=settings.outbox_max_entries,
         idempotency_ttl=settings.idempotency_ttl_seconds,
         retention=settings.retention_seconds,
-        look_after=settings.stuck_after_seconds,
+        sweep_after=settings.stuck_after_seconds,
     )
     cache = OrderCache(
         telemetry.traced("redis: read order", SpanKind.CLIENT, redis_command("PIPELINE"))(store.order),
@@ -157,7 +156,9 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         on_read=cache_reads(instruments),
     )
     limiter = RateLimiter(scripts, settings.rate_limit_per_second, settings.rate_limit_burst)
-    crowded = replace(limiter, per_second=limiter.per_second / SPIKE, burst=max(1, limiter.burst // SPIKE))
+    spike_limiter = replace(
+        limiter, per_second=limiter.per_second / SPIKE, burst=max(1, limiter.burst // SPIKE)
+    )
     placing = count_accepted(
         instruments, partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
     )
@@ -170,7 +171,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         ending=lambda: lifetime.ending,
     )
     counted = count_decisions(instruments)
-    decide = counted(spike(limiter.decide, crowded.decide, scenarios.on))
+    decide = counted(spike(limiter.decide, spike_limiter.decide, scenarios.on))
     # Who ends a spike must not be kept out by it.
     token = settings.operator_token
     operators_only = [operator_limit(counted(limiter.decide), token), operator(token)]

@@ -1,4 +1,4 @@
-"""What scenarios break in the api: each is a wrapper around the part that a real fault would hit."""
+"""What scenarios break in the api: each wraps the part that a real fault would hit."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ LEAKED_BYTES = 256 * 1024
 MAX_LEAKS = 600
 """150 MiB: enough to be seen, not enough to be ended for at 256 MiB."""
 SPIKE = 500
-"""As how many requests one counts."""
+"""How many requests each one counts as during a traffic spike."""
 
 
 def blocking(place: Place, on: On) -> Place:
@@ -67,7 +67,7 @@ class Leak:
         return placed
 
     def mend(self, *, leaking: bool) -> None:
-        """Give everything back once it does not leak any more for everybody."""
+        """Free all of it once the scenario is off for everybody."""
         if self._leaking and not leaking:
             for piece in self.kept:
                 piece.close()
@@ -86,12 +86,12 @@ def stampede(cache: OrderCache, on: On) -> Load:
     return load
 
 
-def spike(decide: Decide, crowded: Decide, on: On) -> Decide:
-    """Return the rate limit as it is, or as it is for a client that sends far more than it may."""
+def spike(decide: Decide, spike_limiter: Decide, on: On) -> Decide:
+    """Return the rate limit, during a traffic spike that of a client that sends far more than it may."""
 
     async def decided(client: str) -> Decision:
-        # Counted apart: the client's own count, and an operator at its address, are as before.
-        return await (crowded(f"spike {client}") if on(TRAFFIC_SPIKE) else decide(client))
+        # Counted separately: the client's own count, and an operator at its address, are not affected.
+        return await (spike_limiter(f"spike {client}") if on(TRAFFIC_SPIKE) else decide(client))
 
     return decided
 

@@ -1,4 +1,4 @@
-"""The rate limiter: a token bucket a client, in Redis, in one round trip."""
+"""The rate limiter: a token bucket for each client, in Redis, in one round trip."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from services.common.redis.scripts import RunScript
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a request may pass, and what its client should know."""
+    """Whether a request is allowed, and what its client should know."""
 
     allowed: bool
     limit: int

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 LISTING = "orders"
 OPEN = "orders:open"
-"""Orders that are not settled, by when (ms of Unix time) the worker's sweeper is to look after them."""
+"""Orders that are not settled, by when (ms of Unix time) the worker is to sweep them."""
 STATUSES = ("pending", "processing", "done", "failed")
 DAMAGED = (ResponseError, ValueError)
 """What reading an order ends in whose key is of another type, or its value no such document."""
@@ -61,7 +61,7 @@ class OrderStore:
         outbox_max_entries: int,
         idempotency_ttl: int,
         retention: int,
-        look_after: float,
+        sweep_after: float,
     ) -> None:
         """Keep the clients; times in seconds."""
         self._redis = redis
@@ -70,7 +70,7 @@ class OrderStore:
         self._outbox_max_entries = outbox_max_entries
         self._idempotency_ttl = idempotency_ttl
         self._retention = retention
-        self._look_after_ms = round(look_after * 1000)
+        self._sweep_after_ms = round(sweep_after * 1000)
 
     async def accept(self, order: OrderDocument, event: OrderCreated, key: Idempotency | None) -> Placed:
         """Write everything that an accepted order is, or nothing."""
@@ -95,7 +95,7 @@ class OrderStore:
                 key.fingerprint if key else "",
                 self._idempotency_ttl,
                 first_uuid7(now_ms() - self._retention * 1000),
-                now_ms() + self._look_after_ms,
+                now_ms() + self._sweep_after_ms,
                 *self._outbox.fields(event.type, event.id, orjson.dumps(event)),
             ],
         )

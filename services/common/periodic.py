@@ -1,4 +1,4 @@
-"""Work that is done over and over while a service lives."""
+"""Work that is repeated while a service lives."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,6 +8,7 @@ import structlog
 from services.common.errors import describe
 
 log = structlog.get_logger(__name__)
+TIMEOUT_SECONDS = 30.0
 
 
 async def periodically(
@@ -15,23 +16,22 @@ async def periodically(
     seconds: float,
     *,
     name: str,
-    errors: tuple[type[Exception], ...],
-    deadline: float = 30.0,
+    errors: tuple[type[Exception], ...] = (),
 ) -> None:
-    """Do work, wait so many seconds, and again, until cancelled.
+    """Do work, at most 30 s long, and repeat it after a pause, until cancelled.
 
     Args:
         work: What to do.
         seconds: The pause between two times.
         name: What the work is called in log lines.
-        errors: What may go wrong and is tried again the next time; anything else is a bug and ends it.
-        deadline: Seconds that the work may take; longer is an error to try again after.
+        errors: What may fail and is tried again the next time, beside a timeout; any other error is a bug and
+            ends the repetition.
     """
-    passing: tuple[type[Exception], ...] = (*errors, TimeoutError)
+    transient: tuple[type[Exception], ...] = (*errors, TimeoutError)
     while True:
         try:
-            async with asyncio.timeout(deadline):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 await work()
-        except passing as error:
+        except transient as error:
             log.warning("periodic work failed", work=name, error=describe(error), retry_seconds=seconds)
         await asyncio.sleep(seconds)

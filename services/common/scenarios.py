@@ -117,7 +117,7 @@ class Scenarios:
                 for effect in self._effects:
                     effect()
 
-        await periodically(look, WATCH_SECONDS, name="looking at the scenarios", errors=(RedisError,))
+        await periodically(look, WATCH_SECONDS, name="scenario watch", errors=(RedisError,))
 
     def learn(self, found: Mapping[str, float]) -> None:
         """Take over what is on, by the Unix time at which each ends."""

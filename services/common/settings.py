@@ -24,7 +24,7 @@ def weakest(secrets: Iterable[str]) -> str:
 
 
 class ServiceSettings(BaseSettings):
-    """What every service is told by its environment.
+    """The settings of every service, read from its environment.
 
     Raises:
         pydantic.ValidationError: A value is malformed, or a default secret is used in production.
@@ -48,7 +48,7 @@ class ServiceSettings(BaseSettings):
     retention_seconds: int = Field(default=7 * 24 * 3600, ge=60)
     """How long a settled order, and what was done for it, is kept."""
     stuck_after_seconds: float = Field(default=180.0, ge=1)
-    """How long an order may take, retries included (36 s of waiting), before its event is told again."""
+    """How long an order may take, retries included (36 s of waiting), before its event is published again."""
 
     def secrets(self) -> dict[str, str]:
         """Return every secret in use by the name of its variable."""

@@ -3,36 +3,30 @@
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanKind
-from starlette.applications import Starlette
 
 from observability import Telemetry, TelemetrySettings, setup
 from observability.flags import FlagHook, scenario_requests
-from services.common.dependencies import watch_dependencies
-from services.common.garbage import keep_what_is_there
-from services.common.http.server import Ping, http_server, probe_routes
-from services.common.lifecycle import until_signalled
+from services.common.http.server import Ping
+from services.common.lifecycle import freeze_startup_objects, until_signalled
 from services.common.messaging.connection import Broker
 from services.common.messaging.consumer import Consumer, consuming
 from services.common.messaging.messages import Process
 from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
 from services.common.messaging.topology import Subscription
+from services.common.probes import probe_server, watch_dependencies
 from services.common.redis.client import pipeline_client, redis_client
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios
 from services.notifier.faults import BROKER_DOWN, without_mail_server
-from services.notifier.handlers import Ports, RecipientRefusedError, notify
+from services.notifier.handlers import Ports, RecipientRefusedError, Send, notify
 from services.notifier.mail import MailServer
 from services.notifier.messages import ORDER_DONE, ORDER_FAILED, OrderOutcome
 from services.notifier.metrics import count_emails, measure_notified
 from services.notifier.settings import Settings
 from services.notifier.store import NotificationStore
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 LUA = Path(__file__).parent / "lua"
 OUTCOMES = Subscription("notifier.order-outcome", [ORDER_DONE, ORDER_FAILED])
@@ -49,19 +43,20 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         pipeline = AutoPipeline(await enter(pipeline_client(settings.redis_url)))
         broker = Broker(settings.amqp_url, telemetry.instance)
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
+        scenarios.applies(lambda: broker.refuse(refused=scenarios.everywhere(BROKER_DOWN)))
         process = build(settings, telemetry, pipeline, scenarios)
         consumer = Consumer(broker, OUTCOMES, process, settings.prefetch)
         pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
-        probes = Starlette(routes=[*probe_routes(ready, lambda: lifetime.ending), *telemetry.routes()])
-        await enter(http_server(probes, host=settings.http_host, port=settings.http_port, shutdown_timeout=1))
-        await enter(lifetime.background(broker.keep_connected(), "broker"))
-        watch = watch_dependencies(pings, telemetry.dependency_gauge())
-        await enter(lifetime.background(watch, "dependency watch"))
-        scenarios.applies(lambda: broker.refuse(refused=scenarios.everywhere(BROKER_DOWN)))
-        await enter(lifetime.background(scenarios.watch(redis), "scenarios"))
+        await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
+        for name, work in {
+            "broker": broker.keep_connected(),
+            "dependency watch": watch_dependencies(pings, telemetry.dependency_gauge()),
+            "scenarios": scenarios.watch(redis),
+        }.items():
+            await enter(lifetime.background(work, name))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
-        keep_what_is_there()
+        freeze_startup_objects()
         await lifetime.wait()
 
 
@@ -74,26 +69,12 @@ def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scen
         claim_seconds=2 * settings.smtp_timeout_seconds,
         retention=settings.retention_seconds,
     )
-    server: Mapping[str, str | int] = {
-        "server.address": settings.smtp_host,
-        "server.port": settings.smtp_port,
-    }
-    instruments = telemetry.instruments()
-    send = count_emails(instruments, without_mail_server(mail_server(settings).send, scenarios.on))
-    ports = Ports(
-        claim=store.claim,
-        mark_sent=store.mark_sent,
-        release=store.release,
-        send=telemetry.traced("send email", SpanKind.CLIENT, server)(send),
-    )
-
-    async def give_up(_body: bytes, _reason: str) -> None:
-        await store.give_up()
-
+    ports = Ports(store.claim, store.mark_sent, store.release, sender(settings, telemetry, scenarios))
+    use_case = partial(notify, ports=ports, sender=settings.mail_from)
     process = recoverable(
         OrderOutcome.model_validate_json,
-        measure_notified(instruments, partial(notify, ports=ports, sender=settings.mail_from)),
-        give_up=give_up,
+        measure_notified(telemetry.instruments(), use_case),
+        give_up=store.ensure_available,
         hopeless=(RecipientRefusedError,),
     )
     return telemetry.consumer(
@@ -106,9 +87,9 @@ def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scen
     )
 
 
-def mail_server(settings: Settings) -> MailServer:
-    """Return where emails are handed in."""
-    return MailServer(
+def sender(settings: Settings, telemetry: Telemetry, scenarios: Scenarios) -> Send:
+    """Return what sends an email, visible in the trace and in the metrics."""
+    server = MailServer(
         settings.smtp_host,
         settings.smtp_port,
         settings.smtp_timeout_seconds,
@@ -116,3 +97,9 @@ def mail_server(settings: Settings) -> MailServer:
         settings.smtp_username,
         settings.smtp_password,
     )
+    send = count_emails(telemetry.instruments(), without_mail_server(server.send, scenarios.on))
+    address: dict[str, str | int] = {
+        "server.address": settings.smtp_host,
+        "server.port": settings.smtp_port,
+    }
+    return telemetry.traced("send email", SpanKind.CLIENT, address)(send)

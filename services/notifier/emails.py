@@ -28,7 +28,7 @@ class Email:
 
 
 def compose(event: OrderOutcome, sender: str) -> Email:
-    """Return the email that tells an order's outcome."""
+    """Return the email about an order's outcome."""
     order = event.data
     subject, sentences = _content(event)
     greeting = f"Hello {order.customer.name},"

@@ -1,4 +1,4 @@
-"""The use case: one email an order, however often its outcome is told."""
+"""The use case: one email for each order, however often the message about its outcome comes."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,10 +12,12 @@ from services.notifier.messages import OrderOutcome
 log = structlog.get_logger(__name__)
 
 SENT = "sent"
+Send = Callable[[Email], Awaitable[None]]
+"""Passes an email to the mail server; raises `RecipientRefusedError`, or any error that may pass."""
 
 
 class BeingSentError(Exception):
-    """Another delivery of the same outcome is at it; whether it succeeds is seen by trying again."""
+    """Another delivery of the same outcome is being processed; trying again shows whether it succeeded."""
 
 
 class RecipientRefusedError(Exception):
@@ -30,9 +32,8 @@ class Ports:
     """Takes an order's notification for a short while, unless it was sent already."""
     mark_sent: Callable[[str], Awaitable[None]]
     release: Callable[[str], Awaitable[None]]
-    """Gives a claim back after a failure, so that a retry need not wait for it to lapse."""
-    send: Callable[[Email], Awaitable[None]]
-    """Hands an email to the mail server; raises `RecipientRefusedError`, or anything that may pass."""
+    """Ends a claim after a failure, so that a retry need not wait for it to lapse."""
+    send: Send
 
 
 async def notify(event: OrderOutcome, *, ports: Ports, sender: str) -> str:

@@ -23,12 +23,12 @@ SPECIALS = re.compile(r'[()<>\[\]:;@\\,."=?]+')
 
 
 class MailServerError(Exception):
-    """The mail server does not take emails now."""
+    """The mail server accepts no emails now."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where to hand emails in, and how long that may take in seconds."""
+    """Where emails are submitted, and how long that may take in seconds."""
 
     host: str
     port: int
@@ -38,7 +38,7 @@ class MailServer:
     password: str | None = None
 
     async def send(self, email: Email) -> None:
-        """Hand an email to the server.
+        """Submit an email.
 
         Raises:
             RecipientRefusedError: The server refuses it for good.
@@ -46,7 +46,7 @@ class MailServer:
         """
         try:
             async with asyncio.timeout(self.timeout):  # aiosmtplib's own holds for each command anew
-                await self._hand_in(mime(email))
+                await self._submit(mime(email))
         except UnicodeEncodeError as error:
             raise RecipientRefusedError("the address has characters that SMTP does not take") from error
         # What a server replies often repeats the address, so only its code is passed on.
@@ -57,7 +57,7 @@ class MailServer:
         except aiosmtplib.SMTPResponseException as error:
             raise _refusal(error.code) from None
 
-    async def _hand_in(self, message: EmailMessage) -> None:
+    async def _submit(self, message: EmailMessage) -> None:
         await aiosmtplib.send(
             message,
             hostname=self.host,

@@ -22,7 +22,7 @@ class Read(BaseModel):
 
 
 class Customer(Read):
-    """Whom to tell."""
+    """Who gets the email."""
 
     name: Name
     email: Address

@@ -1,14 +1,13 @@
-"""What the notifier counts and times beside what every service shows."""
+"""The notifier's own metrics."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from services.common.instruments import Instruments
 from services.notifier.emails import Email
-from services.notifier.handlers import SENT, RecipientRefusedError
+from services.notifier.handlers import SENT, RecipientRefusedError, Send
 from services.notifier.messages import ORDER_DONE, ORDER_FAILED, OrderOutcome
 
-Send = Callable[[Email], Awaitable[None]]
 Notify = Callable[[OrderOutcome], Awaitable[str]]
 STATUSES = {ORDER_DONE: "done", ORDER_FAILED: "failed"}
 

@@ -8,7 +8,7 @@ from services.common.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What the notifier is told by its environment, beside what every service is told."""
+    """The notifier's settings, beside those of every service."""
 
     http_port: int = Field(default=8002, ge=1, le=65535)
     prefetch: int = Field(default=20, ge=1, le=1000)
@@ -19,5 +19,5 @@ class Settings(ServiceSettings):
     smtp_username: str | None = None
     smtp_password: str | None = None
     smtp_timeout_seconds: float = Field(default=5.0, gt=0, le=15)
-    """For handing one email in; a claim lasts twice as long, and must lapse before the last retry."""
+    """For submitting one email; a claim lasts twice as long, and must lapse before the last retry."""
     mail_from: EmailStr = "orders@orderscope.example"

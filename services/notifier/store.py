@@ -1,8 +1,9 @@
 """What was sent to whom, in Redis."""
 
 import asyncio
+from contextlib import suppress
 from secrets import token_hex
-from typing import Literal
+from typing import Any, Literal
 
 from redis.exceptions import RedisError
 
@@ -26,12 +27,10 @@ class NotificationStore:
         self._tokens: dict[str, str] = {}
 
     async def claim(self, order_id: str) -> Literal["claimed", "sent", "being_sent"]:
-        """Take an order's notification, unless it was sent or another has it."""
+        """Take an order's notification, unless it was sent or another process has it."""
         token = token_hex(16)
-        holder = await self._call(
-            lambda redis: redis.set(_key(order_id), token, nx=True, get=True, px=self._claim_ms)
-        )
-        if holder in {None, token}:  # our own: the client had lost the answer, and asked again
+        holder = await self._set(order_id, token, nx=True, get=True, px=self._claim_ms)
+        if holder in {None, token}:  # our own token: the command was sent twice, as its answer got lost
             self._tokens[order_id] = token
             return "claimed"
         return "sent" if holder == SENT else "being_sent"
@@ -40,22 +39,22 @@ class NotificationStore:
         """Remember that the email went out."""
         self._tokens.pop(order_id, None)
         for delay in MARK_DELAYS_SECONDS:
-            try:
-                await self._call(lambda redis: redis.set(_key(order_id), SENT, ex=self._retention))
-            except RedisError:
-                await asyncio.sleep(delay)
-            else:
+            with suppress(RedisError):
+                await self._set(order_id, SENT, ex=self._retention)
                 return
-        await self._call(lambda redis: redis.set(_key(order_id), SENT, ex=self._retention))
+            await asyncio.sleep(delay)
+        await self._set(order_id, SENT, ex=self._retention)
 
     async def release(self, order_id: str) -> None:
-        """Give our claim back."""
-        token = self._tokens.pop(order_id, "")
-        await self._run("release", [_key(order_id)], [token])
+        """End this process's claim."""
+        await self._run("release", [_key(order_id)], [self._tokens.pop(order_id, "")])
 
-    async def give_up(self) -> None:
-        """Make sure that Redis answers: without it, whether an email is due is not known."""
+    async def ensure_available(self, *_: object) -> None:
+        """Raise unless Redis answers: without it, whether an email is due is not known."""
         await self._call(lambda redis: redis.ping())
+
+    async def _set(self, order_id: str, value: str, **options: Any) -> Any:  # noqa: ANN401 - as redis-py has it
+        return await self._call(lambda redis: redis.set(_key(order_id), value, **options))
 
 
 def _key(order_id: str) -> str:

@@ -1,19 +1,19 @@
-"""What scenarios break in the worker: each is a wrapper around the part that a real fault would hit."""
+"""What scenarios break in the worker: each wraps the part that a real fault would hit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from services.common.scenarios import On
+from services.worker.handlers import Charge
 from services.worker.messages import OrderCreatedData
 
-Charge = Callable[[OrderCreatedData], Awaitable[None]]
 PAYMENT_SLOW, PAYMENT_ERRORS, PAYMENT_HANG = "payment-slow", "payment-errors", "payment-hang"
 CONSUMER_STOPPED, BROKER_DOWN = "consumer-stopped", "broker-down"
 
 SLOW_SECONDS = 8.0
 """Longer than an order should take, and well within the deadline of a delivery."""
 HANG_POLL_SECONDS = 0.25
-"""How soon a provider that hung is noticed to answer again; the delivery's deadline ends the wait anyway."""
+"""How often to check whether the provider still hangs; the delivery's deadline ends the wait anyway."""
 OUTAGES = 2
 """With `payment-errors`, how many charges of an order find the provider unavailable before one succeeds."""
 
@@ -32,5 +32,5 @@ def slow_or_hanging(charge: Charge, on: On) -> Charge:
 
 
 def outages(on: On) -> Callable[[], int]:
-    """Return how often the provider is to be unavailable for an order, beyond what it is by itself."""
+    """Return what says how often the provider is unavailable for an order, beyond its own rate of outages."""
     return lambda: OUTAGES if on(PAYMENT_ERRORS) else 0

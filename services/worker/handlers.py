@@ -1,12 +1,14 @@
-"""The use case: fulfilling an order, once, however often and in whatever order its messages come."""
+"""The use cases: fulfilling an order, once, however often its message comes, and failing one."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import structlog
+from pydantic import ValidationError
 
-from services.worker.messages import OrderCreated, OrderCreatedData, OrderReference
+from services.worker.messages import OrderCreated, OrderCreatedData, OrderReference, Unusable
 
 log = structlog.get_logger(__name__)
 
@@ -14,30 +16,30 @@ Final = Literal["done", "failed"]
 DUPLICATE = "duplicate"
 STUCK = "stuck"
 """The reason of an order that the sweeper fails."""
+Charge = Callable[[OrderCreatedData], Awaitable[None]]
+"""Takes an order's total; raises `PaymentDeclinedError` or `PaymentUnavailableError`."""
+Reservation = Literal["reserved", "out_of_stock", "done", "failed"]
+"""What became of an order's items; `done` and `failed` when the order was settled before."""
 
 
 class UnknownOrderError(Exception):
-    """A message tells of an order that was never accepted."""
+    """A message is about an order that was never accepted."""
 
 
 class DamagedOrderError(Exception):
-    """What is kept of an order is not of its kind."""
+    """What is stored of an order is not of its kind."""
 
 
 class PaymentDeclinedError(Exception):
-    """The provider refused for good."""
+    """The provider declined the payment for good."""
 
 
 class PaymentUnavailableError(Exception):
     """The provider did not answer, or not in time; the same charge may be tried again."""
 
 
-Reservation = Literal["reserved", "out_of_stock", "done", "failed"]
-"""What became of an order's items; `done` and `failed` when the order was settled before."""
-
-
 class PaymentProvider(Protocol):
-    """Takes payments. Both operations are idempotent by order: asked again, they answer as before."""
+    """Takes payments. Both operations are idempotent by order: repeated, they answer as before."""
 
     async def charge(self, order: OrderCreatedData) -> None:
         """Take the order's total; raises `PaymentDeclinedError` or `PaymentUnavailableError`."""
@@ -48,12 +50,15 @@ class PaymentProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How an order stands after settling it, and whether it was this time that it was settled."""
+    """How an order stands after settling it, and whether this call settled it."""
 
     status: Final
     now: bool
     accepted_at: str
     """RFC 3339 time."""
+
+
+Settle = Callable[[OrderReference, Final, str | None], Awaitable[Settled]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,9 @@ class Ports:
 
     reserve: Callable[[OrderCreatedData], Awaitable[Reservation]]
     """Moves the order to `processing` and takes its items from the stock, all or none."""
-    charge: Callable[[OrderCreatedData], Awaitable[None]]
-    void: Callable[[str], Awaitable[None]]
-    settle: Callable[[OrderReference, Final, str | None], Awaitable[Settled]]
+    charge: Charge
+    void_payment: Callable[[str], Awaitable[None]]
+    settle: Settle
     """Moves the order to its last status and puts the outcome into the outbox, in one step; on `failed` the
     stock gets its items back."""
 
@@ -79,8 +84,8 @@ async def fulfil(event: OrderCreated, *, ports: Ports) -> str:
     order = event.data
     reservation = await ports.reserve(order)
     if reservation == "failed":
-        # Whoever failed it may have died before the payment was given back.
-        await ports.void(order.order_id)
+        # The process that failed the order may have died before it voided the payment.
+        await ports.void_payment(order.order_id)
     if reservation in {"done", "failed"}:
         return DUPLICATE
     if reservation == "out_of_stock":
@@ -92,21 +97,31 @@ async def fulfil(event: OrderCreated, *, ports: Ports) -> str:
     return await _settle(order, "done", None, ports)
 
 
-async def abandon(order: OrderReference, reason: str, *, ports: Ports) -> None:
+async def fail_order(order: OrderReference, reason: str, *, ports: Ports) -> None:
     """Fail an order whose message cannot be processed: no payment is kept, no stock held."""
     settled = await ports.settle(order, "failed", reason)
     if settled.status == "failed":
-        await ports.void(order.order_id)
+        await ports.void_payment(order.order_id)
     if settled.now:
-        log.info("order settled", order_id=order.order_id, status="failed", reason=reason)
+        _log_settled(order, "failed", reason)
+
+
+async def fail_unusable(body: bytes, reason: str, *, ports: Ports) -> None:
+    """Fail the order of a message that is dead-lettered, unless none can be made out."""
+    with suppress(ValidationError, UnknownOrderError, DamagedOrderError):
+        await fail_order(Unusable.model_validate_json(body).data, reason, ports=ports)
 
 
 async def _settle(order: OrderCreatedData, status: Final, reason: str | None, ports: Ports) -> str:
     settled = await ports.settle(order, status, reason)
-    if not settled.now:
-        if settled.status == "failed" and status == "done":
-            # Somebody gave the order up while it was being paid: nothing may be kept for it.
-            await ports.void(order.order_id)
-        return DUPLICATE
+    if settled.now:
+        _log_settled(order, status, reason)
+        return status
+    if settled.status == "failed" and status == "done":
+        # The order was failed while its payment was taken: nothing may be kept for it.
+        await ports.void_payment(order.order_id)
+    return DUPLICATE
+
+
+def _log_settled(order: OrderReference, status: Final, reason: str | None) -> None:
     log.info("order settled", order_id=order.order_id, status=status, reason=reason)
-    return status

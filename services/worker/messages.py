@@ -1,4 +1,4 @@
-"""What the worker reads (`order.created.v1`) and tells (`order.done.v1`, `order.failed.v1`)."""
+"""What the worker reads (`order.created.v1`) and publishes (`order.done.v1`, `order.failed.v1`)."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -40,7 +40,7 @@ class OrderReference(Read):
 
     order_id: OrderId
     customer: dict[str, JsonValue]
-    """Carried on to the outcome, never looked into."""
+    """Copied to the outcome, never read."""
 
 
 class OrderCreatedData(OrderReference):
@@ -61,7 +61,7 @@ class OrderCreated(Read):
 
 
 class UnusableData(OrderReference):
-    """An order whose customer may be missing, too: then it is failed, and nobody can be told."""
+    """An order whose customer may be missing, too: then the order fails, and nobody can be informed."""
 
     customer: dict[str, JsonValue] = {}
 

@@ -1,15 +1,19 @@
-"""What the worker counts beside what every service shows, put around the functions that settle and charge."""
+"""The worker's own metrics, put around the functions that settle and charge."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import perf_counter
 
 from services.common.instruments import Count, Instruments
-from services.worker.handlers import Final, PaymentDeclinedError, PaymentUnavailableError, Settled
+from services.worker.handlers import (
+    Charge,
+    Final,
+    PaymentDeclinedError,
+    PaymentUnavailableError,
+    Settle,
+    Settled,
+)
 from services.worker.messages import OrderCreatedData, OrderReference
 
-Charge = Callable[[OrderCreatedData], Awaitable[None]]
-Settle = Callable[[OrderReference, Final, str | None], Awaitable[Settled]]
 PAYMENT_OUTCOMES = ("approved", "declined", "unavailable", "error")
 
 
@@ -42,7 +46,7 @@ def count_swept(instruments: Instruments) -> Count:
         "orders_swept",
         "Orders that were open for too long, by what was done.",
         "outcome",
-        ("told_again", "exhausted", "unknown"),
+        ("republished", "exhausted", "unknown"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Orders that are not settled, in Redis: by when somebody should look after them, and their events."""
+"""Orders that are not settled, in Redis: when each is to be swept, and its event."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,30 +10,30 @@ from services.common.messaging.messages import now_ms
 from services.common.outbox.stream import Outbox
 from services.common.redis.scripts import RunScript
 from services.worker.messages import OrderReference, Unusable, UnusableData
-from services.worker.store import OPEN, damaged, event_key, order_key, status_key
+from services.worker.store import OPEN, checked, event_key, order_key, status_key
 from services.worker.sweeper import OpenOrder, Swept
 
-MOST_SWEEPS = 3
+MAX_SWEEPS = 3
 
 
 class Document(BaseModel):
-    """As much of an accepted order as it takes to tell its customer."""
+    """As much of an accepted order as it takes to inform its customer."""
 
     customer: dict[str, JsonValue] = {}
 
 
-class OpenOrders:
-    """Finds what is due and tells it again."""
+class OpenOrderStore:
+    """Implements `OpenOrders`."""
 
     def __init__(self, redis: Redis, run: RunScript, outbox: Outbox, *, stuck_after: float) -> None:
-        """`stuck_after` is how long an order may take, in seconds; twice as long after each sweep."""
+        """Keep the clients; an order may take `stuck_after` seconds, and twice as long after each sweep."""
         self._redis = redis
         self._run = run
         self._outbox = outbox
         self._stuck_after_ms = round(stuck_after * 1000)
 
     async def due(self, limit: int) -> Sequence[OpenOrder]:
-        """Return up to `limit` orders, those that wait longest first."""
+        """Return up to `limit` orders, those that have waited longest first."""
         ids: Any = await self._redis.zrange(OPEN, "-inf", str(now_ms()), byscore=True, offset=0, num=limit)
         async with self._redis.pipeline(transaction=False) as pipeline:
             for order_id in ids:
@@ -42,30 +42,28 @@ class OpenOrders:
         return [OpenOrder(order_id, _usable(event)) for order_id, event in zip(ids, events, strict=True)]
 
     async def sweep(self, order: OpenOrder) -> Swept:
-        """See `SweeperPorts.sweep`."""
+        """Put the order's event into the outbox again, or say why not, in one step."""
         event = order.event
         fields = self._outbox.fields(event["type"], event["message_id"], event["body"]) if event else []
         keys = [status_key(order.order_id), event_key(order.order_id), OPEN, self._outbox.stream]
-        arguments = [order.order_id, now_ms(), self._stuck_after_ms, MOST_SWEEPS, *fields]
-        with damaged:
-            swept: Swept = await self._run("sweep", keys, arguments)
+        arguments = [order.order_id, now_ms(), self._stuck_after_ms, MAX_SWEEPS, *fields]
+        swept: Swept = await checked(self._run("sweep", keys, arguments))
         return swept
 
     async def close(self, order_id: str) -> None:
-        """See `SweeperPorts.close`."""
+        """Schedule no more sweeps of an order."""
         await self._redis.zrem(OPEN, order_id)
 
     async def reference(self, order: OpenOrder) -> OrderReference:
-        """Return whom to tell of an order: from its event, or else from the order itself."""
+        """Return whose order it is: from its event, or else from the order itself."""
         try:
             return Unusable.model_validate_json(order.event.get("body", "")).data
         except ValidationError:
-            with damaged:
-                document = await self._redis.get(order_key(order.order_id)) or "{}"
-            customer = Document.model_validate_json(document).customer
+            document = await checked(self._redis.get(order_key(order.order_id)))
+            customer = Document.model_validate_json(document or "{}").customer
             return UnusableData(order_id=order.order_id, customer=customer)
 
 
-def _usable(event: Any) -> Mapping[str, str]:  # noqa: ANN401 - whatever lies under the key
-    """Return an event that can be told again, or nothing: one damaged entry must not hold up the others."""
+def _usable(event: Any) -> Mapping[str, str]:  # noqa: ANN401 - whatever the key holds
+    """Return an event that can be published again, or nothing: a damaged one must not hold up the others."""
     return event if isinstance(event, dict) and event.keys() >= {"type", "message_id", "body"} else {}

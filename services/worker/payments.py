@@ -27,9 +27,17 @@ class Verdict:
     """How many charges find the provider unavailable first."""
 
 
+TEST_TOKENS = {
+    "tok_visa": Verdict("approved", 0),
+    "tok_declined": Verdict("declined", 0),
+    "tok_flaky": Verdict("approved", 1),
+    "tok_outage": Verdict("approved", ALWAYS),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class SimulatedPayments:
-    """Behaves like a provider across the network, idempotency keys (the order's id) included."""
+    """Implements `PaymentProvider` like one across the network; the order's id is the idempotency key."""
 
     run: RunScript
     latency_seconds: float
@@ -69,14 +77,8 @@ class SimulatedPayments:
 
 def judge(token: str, order_id: str, decline_rate: float, outage_rate: float) -> Verdict:
     """Return the verdict on an order: the token's, or drawn by the order's id, so that it never changes."""
-    if token == "tok_visa":  # noqa: S105 - a test token's name
-        return Verdict("approved", 0)
-    if token == "tok_declined":  # noqa: S105 - a test token's name
-        return Verdict("declined", 0)
-    if token == "tok_flaky":  # noqa: S105 - a test token's name
-        return Verdict("approved", 1)
-    if token == "tok_outage":  # noqa: S105 - a test token's name
-        return Verdict("approved", ALWAYS)
+    if token in TEST_TOKENS:
+        return TEST_TOKENS[token]
     draw = random.Random(order_id)  # noqa: S311 - a simulation
     outages = 1 if draw.random() < outage_rate else 0
     return Verdict("declined" if draw.random() < decline_rate else "approved", outages)

@@ -17,7 +17,7 @@ STOCK = {
 
 
 class Settings(ServiceSettings):
-    """What the worker is told by its environment, beside what every service is told."""
+    """The worker's settings, beside those of every service."""
 
     http_port: int = Field(default=8001, ge=1, le=65535)
     prefetch: int = Field(default=50, ge=1, le=1000)

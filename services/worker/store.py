@@ -1,8 +1,8 @@
 """Orders and stock in Redis, as fulfilment sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -14,9 +14,11 @@ from services.common.redis.scripts import RunScript
 from services.worker.handlers import STUCK, DamagedOrderError, Final, Reservation, Settled, UnknownOrderError
 from services.worker.messages import OrderCreatedData, OrderOutcome, OrderReference, OutcomeData
 
+T = TypeVar("T")
+
 STOCK = "stock"
 OPEN = "orders:open"
-"""Orders that are not settled, by when (ms of Unix time) somebody should look after them."""
+"""Orders that are not settled, by when (ms of Unix time) they are to be swept."""
 
 
 def now() -> str:
@@ -24,22 +26,14 @@ def now() -> str:
     return f"{datetime.now(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
-class Damaged:
-    """Around a command, tells a key of another type from a Redis that refuses: raises `DamagedOrderError`.
-
-    A class, as a generator for each command costs several times as much.
-    """
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: object) -> None:
-        """Look at the error, if there is one."""
-        if isinstance(error, ResponseError) and is_wrong_type(error):
+async def checked(reply: Awaitable[T]) -> T:
+    """Return Redis's reply; raises `DamagedOrderError` when a key of the order is of another type."""
+    try:
+        return await reply
+    except ResponseError as error:
+        if is_wrong_type(error):
             raise DamagedOrderError(str(error)) from error
-
-
-damaged = Damaged()
+        raise
 
 
 class FulfilmentStore:
@@ -53,7 +47,7 @@ class FulfilmentStore:
         self._retention = retention
 
     async def stock_up(self, units: Mapping[str, int]) -> None:
-        """Put products on the shelf that were never there; others keep their count."""
+        """Add products that were never in stock; others keep their count."""
         async with self._redis.pipeline(transaction=True) as pipeline:
             for sku, count in units.items():
                 pipeline.hsetnx(STOCK, sku, str(count))
@@ -63,8 +57,7 @@ class FulfilmentStore:
         """See `Ports.reserve`; raises `UnknownOrderError` or `DamagedOrderError`."""
         items = [field for item in order.items for field in (item.sku, item.quantity)]
         keys = [status_key(order.order_id), _reservation(order.order_id), STOCK]
-        with damaged:
-            state: Reservation | Literal["unknown"] = await self._run("reserve", keys, [now(), *items])
+        state: Reservation | Literal["unknown"] = await checked(self._run("reserve", keys, [now(), *items]))
         if state == "unknown":
             raise UnknownOrderError(f"order {order.order_id} was never accepted")
         return state
@@ -84,18 +77,17 @@ class FulfilmentStore:
         ]
         body = event.model_dump_json(exclude_none=True)
         fields = self._outbox.fields(event.type, event.id, body)
-        # No message would come back to give the payment back: the sweeper itself has to, before it closes.
+        # No message would come back to void the payment, so the sweeper has to, before it closes the order.
         closed = "" if reason == STUCK else order_id
         arguments: list[Any] = [status, event.occurred_at, reason or "", self._retention, closed, *fields]
-        with damaged:
-            stands, first, accepted_at = await self._run("settle", keys, arguments)
-        if stands == "unknown":
+        final, first, accepted_at = await checked(self._run("settle", keys, arguments))
+        if final == "unknown":
             raise UnknownOrderError(f"order {order_id} was never accepted")
-        return Settled(stands, first == 1, accepted_at)
+        return Settled(final, first == 1, accepted_at)
 
 
 def outcome(order: OrderReference, status: Final, reason: str | None) -> OrderOutcome:
-    """Return the event that tells what became of an order."""
+    """Return the event about what became of an order."""
     return OrderOutcome(
         id=uuid7(),
         type="order.done.v1" if status == "done" else "order.failed.v1",

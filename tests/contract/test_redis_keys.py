@@ -29,7 +29,7 @@ async def test_api_and_worker_write_the_same_keys() -> None:
     outbox = Outbox(Stream().as_redis(), "any", context=dict)
     accepted = Scripts({"accept": ("accepted", "")})
     store = OrderStore(
-        Redis(), accepted, outbox, outbox_max_entries=1, idempotency_ttl=60, retention=60, look_after=1
+        Redis(), accepted, outbox, outbox_max_entries=1, idempotency_ttl=60, retention=60, sweep_after=1
     )
     await store.accept(ORDER, EVENT, None)
     moved = Scripts({"reserve": ("reserved", 1), "settle": ("done", 1, "")})

@@ -126,7 +126,7 @@ class Paths(Senders):
         )
 
     async def swept(self) -> None:
-        """Orders that nobody settles: told again; failed by a message that nobody can use; gone."""
+        """Orders that nobody settles: republished; failed by a message that nobody can use; gone."""
         stuck = await self.place("tok_outage")
         await self.seen.status(stuck, "processing")
         async with Redis.from_url(self.seen.endpoints["redis"]) as redis:

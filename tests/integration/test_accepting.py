@@ -35,7 +35,7 @@ def store(redis: Redis, *, outbox_max_entries: int = 1000) -> OrderStore:
         outbox_max_entries=outbox_max_entries,
         idempotency_ttl=60,
         retention=3600,
-        look_after=60,
+        sweep_after=60,
     )
 
 

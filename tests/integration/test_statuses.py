@@ -16,7 +16,7 @@ from services.worker.handlers import (
     PaymentDeclinedError,
     PaymentUnavailableError,
     Ports,
-    abandon,
+    fail_order,
     fulfil,
 )
 from services.worker.messages import OrderCreated
@@ -69,7 +69,7 @@ class World:
             elif operation == "charge":
                 await ports.charge(order)
             elif operation == "abandon":
-                await abandon(order, "retries_exhausted", ports=ports)
+                await fail_order(order, "retries_exhausted", ports=ports)
         except (PaymentDeclinedError, PaymentUnavailableError):
             return
 

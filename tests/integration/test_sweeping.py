@@ -20,7 +20,7 @@ from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.worker.handlers import DamagedOrderError
 from services.worker.messages import OrderReference
-from services.worker.open_orders import MOST_SWEEPS, OpenOrders
+from services.worker.open_orders import MAX_SWEEPS, OpenOrderStore
 from services.worker.store import OPEN, FulfilmentStore, order_key, status_key
 from services.worker.sweeper import OpenOrder, Swept
 from tests.servers import entries
@@ -39,10 +39,10 @@ class World:
         accepting = Outbox(redis, "api", context=lambda: headers)
         outbox = Outbox(redis, "worker", context=lambda: {"correlation_id": "c-1", "traceparent": "t-2"})
         bounds: dict[str, Any] = {"outbox_max_entries": 10, "idempotency_ttl": 60, "retention": 60}
-        store = OrderStore(redis, load_scripts(AutoPipeline(redis), API), accepting, **bounds, look_after=-1)
+        store = OrderStore(redis, load_scripts(AutoPipeline(redis), API), accepting, **bounds, sweep_after=-1)
         self.place = partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
         scripts = load_scripts(AutoPipeline(redis), WORKER)
-        self.open = OpenOrders(redis, scripts, outbox, stuck_after=stuck_after)
+        self.open = OpenOrderStore(redis, scripts, outbox, stuck_after=stuck_after)
         self.fulfilment = FulfilmentStore(redis, scripts, outbox, retention=60)
 
     async def sweep(self) -> list[Swept]:
@@ -50,12 +50,12 @@ class World:
         return [await self.open.sweep(order) for order in await self.open.due(10)]
 
 
-async def test_a_lost_message_is_told_again_as_it_was(redis: Redis) -> None:
+async def test_a_lost_message_is_republished_as_it_was(redis: Redis) -> None:
     """The event has its own id and correlation id; only the trace context is that of the sweep."""
     world = World(redis)
     await world.place(NEW, None)
     [lost] = await entries(redis, "outbox:api")
-    assert await world.sweep() == ["told_again"]
+    assert await world.sweep() == ["republished"]
     [told] = await entries(redis, "outbox:worker")
     assert told == {**lost, "traceparent": "t-2"}
 
@@ -64,8 +64,8 @@ async def test_an_order_that_telling_does_not_help_is_exhausted(redis: Redis) ->
     """It is told again a few times only; who gives it up then learns whom to tell."""
     world = World(redis)
     placed = await world.place(NEW, None)
-    found = [await world.sweep() for _ in range(MOST_SWEEPS + 1)]
-    assert found == [["told_again"]] * MOST_SWEEPS + [["exhausted"]]
+    found = [await world.sweep() for _ in range(MAX_SWEEPS + 1)]
+    assert found == [["republished"]] * MAX_SWEEPS + [["exhausted"]]
     [order] = await world.open.due(10)
     reference = await world.open.reference(order)
     assert reference.order_id == placed.order.id
@@ -119,7 +119,7 @@ async def test_a_damaged_event_holds_up_no_other(redis: Redis) -> None:
     first, _ = await world.place(NEW, None), await world.place(NEW, None)
     await redis.delete(f"order:{first.order.id}:event")
     await redis.set(f"order:{first.order.id}:event", "no hash")
-    assert sorted(await world.sweep()) == ["exhausted", "told_again"]
+    assert sorted(await world.sweep()) == ["exhausted", "republished"]
 
 
 async def test_a_key_of_another_type_is_a_damaged_order(redis: Redis) -> None:
@@ -156,8 +156,8 @@ async def test_two_sweepers_tell_an_order_once(redis: Redis) -> None:
     world = World(redis)
     await world.place(NEW, None)
     outbox = Outbox(redis, "worker", context=dict)
-    patient = OpenOrders(redis, load_scripts(AutoPipeline(redis), WORKER), outbox, stuck_after=9)
+    patient = OpenOrderStore(redis, load_scripts(AutoPipeline(redis), WORKER), outbox, stuck_after=9)
     [order] = await world.open.due(10)
-    assert [await patient.sweep(order), await patient.sweep(order)] == ["told_again", "not_due"]
+    assert [await patient.sweep(order), await patient.sweep(order)] == ["republished", "not_due"]
     body = json.loads((await entries(redis, "outbox:worker"))[0]["body"])
     assert body["data"]["order_id"] == order.order_id

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
@@ -27,7 +26,7 @@ from services.common.outbox.stream import Outbox
 from services.common.periodic import periodically
 from services.common.redis.client import retry_until_done
 from services.worker.messages import OrderCreated
-from services.worker.sweeper import BACKLOG, sweep_orders
+from services.worker.sweeper import MAX_BACKLOG
 from tests.unit.api_app import IDS, app
 from tests.unit.asgi import call, http_scope
 from tests.unit.fakes import delivery
@@ -56,7 +55,7 @@ async def reading_what_is_no_order() -> None:
     redis: Any = SimpleNamespace(hgetall=failing(ResponseError("WRONGTYPE Operation against a key")))
     nothing: Any = None
     await OrderStore(
-        redis, nothing, nothing, outbox_max_entries=1, idempotency_ttl=1, retention=1, look_after=1
+        redis, nothing, nothing, outbox_max_entries=1, idempotency_ttl=1, retention=1, sweep_after=1
     ).status(uuid7())
 
 
@@ -97,17 +96,17 @@ async def stream_without_redis() -> None:
 
 async def sweeping_put_off() -> None:
     """Sweep while the queue is long."""
-    await sweep_orders(World("told_again", waiting=BACKLOG + 1).ports())
+    await World("republished", waiting=MAX_BACKLOG + 1).sweeper().sweep()
 
 
 async def sweeping_for_the_last_time() -> None:
-    """Sweep an order that was told again often enough."""
-    await sweep_orders(World("exhausted").ports())
+    """Sweep an order that was republished often enough."""
+    await World("exhausted").sweeper().sweep()
 
 
 async def sweeping_what_is_no_order() -> None:
     """Sweep an entry that nobody understands."""
-    await sweep_orders(replace(World("exhausted").ports(), reference=failing(ValueError("no id"))))
+    await World("exhausted", broken=ValueError("no id")).sweeper().sweep()
 
 
 async def showing_what_cannot_be_shown() -> None:
@@ -172,7 +171,7 @@ RARE: dict[str, Emit] = {
     "broker unavailable": operator_without_broker,
     "status subscription lost": subscription_without_redis,
     "status not readable": stream_without_redis,
-    "order stuck for good, giving it up": sweeping_for_the_last_time,
+    "order stuck, failing it": sweeping_for_the_last_time,
     "order cannot be swept": sweeping_what_is_no_order,
     "sweep put off: orders wait for their turn": sweeping_put_off,
     "log line not rendered": showing_what_cannot_be_shown,
@@ -181,7 +180,7 @@ RARE: dict[str, Emit] = {
     "giving up failed, trying again": giving_up_in_vain,
     "redis not ready": lambda: retry_until_done(failing(RedisError("gone")), Lifetime()),
     "periodic work failed": lambda: periodically(
-        failing(RedisError("gone")), 60, name="looking", errors=(RedisError,)
+        failing(RedisError("gone")), 60, name="work", errors=(RedisError,)
     ),
     "background task failed": background_work_that_ends,
     "span export failed": lambda: export_in_vain("span"),

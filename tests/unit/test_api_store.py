@@ -62,7 +62,7 @@ async def asked(path: str, redis: Fake) -> tuple[Answer, list[Any]]:
     stand_in: Any = redis
     nothing: Any = None
     store = OrderStore(
-        stand_in, nothing, nothing, outbox_max_entries=1, idempotency_ttl=1, retention=1, look_after=1
+        stand_in, nothing, nothing, outbox_max_entries=1, idempotency_ttl=1, retention=1, sweep_after=1
     )
     api = app(load=store.order, load_status=store.status, page=store.page)
     with capture_logs() as logs:

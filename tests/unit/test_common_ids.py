@@ -1,6 +1,5 @@
 """Identifiers of RFC 9562, version 7."""
 
-import os
 import uuid
 
 from hypothesis import given
@@ -42,17 +41,3 @@ def test_ids_are_of_now_and_never_the_same() -> None:
     ids = {uuid7() for _ in range(1_000)}
     assert len(ids) == 1_000
     assert all(before <= uuid.UUID(text).int >> 80 <= now_ms() for text in ids)
-
-
-def test_a_forked_process_makes_ids_of_its_own() -> None:
-    """It must not hand out what its parent has in store."""
-    reading, writing = os.pipe()
-    if not (child := os.fork()):
-        os.write(writing, "".join(uuid7(0) for _ in range(3)).encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as found:
-        theirs = found.read()
-    os.waitpid(child, 0)
-    assert len(theirs) == 3 * 36
-    assert not any(uuid7(0) in theirs for _ in range(300))

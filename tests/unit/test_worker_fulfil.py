@@ -1,4 +1,4 @@
-"""Fulfilling and abandoning an order: every way it can go, and what is done on the way."""
+"""Fulfilling and failing an order: every way it can go, and what is done on the way."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from services.worker.handlers import (
     Reservation,
     Settled,
     UnknownOrderError,
-    abandon,
+    fail_order,
     fulfil,
 )
 from services.worker.messages import OrderCreated, OrderCreatedData, OrderReference
@@ -73,7 +73,7 @@ class World:
     ("world", "outcome", "steps"),
     [
         pytest.param(World(), "done", ["reserve", "charge", "settle done None"], id="paid"),
-        pytest.param(World("done"), "duplicate", ["reserve"], id="told again"),
+        pytest.param(World("done"), "duplicate", ["reserve"], id="delivered again"),
         pytest.param(World("failed"), "duplicate", ["reserve", "void"], id="failed before"),
         pytest.param(
             World("out_of_stock"), "failed", ["reserve", "settle failed out_of_stock"], id="out of stock"
@@ -94,13 +94,13 @@ class World:
             World(stands="failed"),
             "duplicate",
             ["reserve", "charge", "settle done None", "void"],
-            id="given up while being paid",
+            id="failed while being paid",
         ),
         pytest.param(
             World(refusal=PaymentDeclinedError(), stands="failed"),
             "duplicate",
             ["reserve", "charge", "settle failed payment_declined"],
-            id="declined and given up",
+            id="declined and failed",
         ),
     ],
 )
@@ -135,16 +135,16 @@ async def test_an_order_that_was_never_accepted_is_not_charged() -> None:
         ("done", ["settle failed schema_violation"]),
     ],
 )
-async def test_an_abandoned_order_keeps_no_payment(stands: Final | None, steps: list[str]) -> None:
+async def test_a_failed_order_keeps_no_payment(stands: Final | None, steps: list[str]) -> None:
     """It is failed first and voided then, again after a crash in between, but never once it is done."""
     world = World(stands=stands)
-    await abandon(EVENT.data, "schema_violation", ports=world.ports())
+    await fail_order(EVENT.data, "schema_violation", ports=world.ports())
     assert world.steps == steps
 
 
-async def test_nothing_can_be_abandoned_that_was_never_accepted() -> None:
+async def test_nothing_can_fail_that_was_never_accepted() -> None:
     """The error passes to whoever has to decide."""
     world = World(unknown=True)
     with pytest.raises(UnknownOrderError):
-        await abandon(EVENT.data, "schema_violation", ports=world.ports())
+        await fail_order(EVENT.data, "schema_violation", ports=world.ports())
     assert "void" not in world.steps

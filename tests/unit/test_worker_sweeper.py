@@ -1,4 +1,4 @@
-"""The sweeper's decisions: what is told again, what is given up, what is left alone."""
+"""The sweeper's decisions: what is published again, what fails, what is left alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 import pytest
 from structlog.testing import capture_logs
 
-from services.worker.handlers import DamagedOrderError, UnknownOrderError
-from services.worker.messages import OrderReference
-from services.worker.sweeper import BACKLOG, OpenOrder, SweeperPorts, Swept, sweep_orders
+from services.worker.handlers import DamagedOrderError, Final, Ports, Settled, UnknownOrderError
+from services.worker.messages import OrderCreatedData, OrderReference
+from services.worker.sweeper import MAX_BACKLOG, OpenOrder, Sweeper, Swept
 
 ORDER = OpenOrder("o-1", {"correlation_id": "c-1"})
 
 
 @dataclass
 class World:
-    """Stands for Redis and the broker; `steps` is what was done, in order."""
+    """Stands for Redis, the payment provider and the broker; `steps` is what was done, in order."""
 
     swept: Swept
     waiting: int = 0
@@ -24,7 +24,7 @@ class World:
     steps: list[str] = field(default_factory=list)
 
     async def backlog(self) -> int:
-        """Say how much waits."""
+        """Return how many messages wait."""
         return self.waiting
 
     async def due(self, _limit: int) -> Sequence[OpenOrder]:
@@ -32,26 +32,27 @@ class World:
         return [ORDER, OpenOrder("o-2", {"correlation_id": "c-2"})] if self.broken else [ORDER]
 
     async def sweep(self, order: OpenOrder) -> Swept:
-        """Answer as told."""
+        """Answer as this world does."""
         if self.broken and order is ORDER:
             raise self.broken
         self.steps.append(f"sweep {order.order_id}")
         return self.swept
 
     async def reference(self, order: OpenOrder) -> OrderReference:
-        """Return whom to tell."""
+        """Return whose order it is."""
         return OrderReference(order_id=order.order_id, customer={})
 
-    async def abandon(self, order: OrderReference, reason: str) -> None:
-        """Fail the order."""
-        self.steps.append(f"abandon {order.order_id} {reason}")
+    async def settle(self, order: OrderReference, status: Final, reason: str | None) -> Settled:
+        """Settle the order."""
+        self.steps.append(f"settle {order.order_id} {status} {reason}")
+        return Settled(status, now=True, accepted_at="2026-11-29T12:00:00Z")
 
     async def void(self, order_id: str) -> None:
-        """Give the payment back."""
+        """Void the payment."""
         self.steps.append(f"void {order_id}")
 
     async def close(self, order_id: str) -> None:
-        """End the watch."""
+        """Schedule no more sweeps."""
         self.steps.append(f"close {order_id}")
 
     @contextmanager
@@ -64,26 +65,22 @@ class World:
             self.steps.append("left")
             raise
 
-    def ports(self) -> SweeperPorts:
-        """Return the ports to this world."""
-        return SweeperPorts(
-            self.backlog,
-            self.due,
-            self.sweep,
-            self.reference,
-            self.abandon,
-            self.void,
-            self.close,
-            self.continued,
-            lambda outcome: self.steps.append(f"count {outcome}"),
-        )
+    async def never(self, _: OrderCreatedData) -> None:
+        """Stand for what sweeping does not do."""
+        raise AssertionError
+
+    def sweeper(self) -> Sweeper:
+        """Return a sweeper of this world."""
+        ports = Ports(self.never, self.never, self.void, self.settle)  # type: ignore[arg-type]
+        count = lambda outcome: self.steps.append(f"count {outcome}")  # noqa: E731
+        return Sweeper(self, ports, self.backlog, self.continued, count)
 
 
 @pytest.mark.parametrize(
     ("swept", "after"),
     [
-        ("told_again", ["count told_again"]),
-        ("exhausted", ["abandon o-1 stuck", "close o-1", "count exhausted"]),
+        ("republished", ["count republished"]),
+        ("exhausted", ["settle o-1 failed stuck", "void o-1", "close o-1", "count exhausted"]),
         ("failed", ["void o-1", "close o-1"]),
         ("unknown", ["count unknown"]),
         ("settled", []),
@@ -91,9 +88,9 @@ class World:
     ],
 )
 async def test_each_finding_has_its_consequence(swept: Swept, after: list[str]) -> None:
-    """An order is failed only when telling it again did not help; all is done in its own trace."""
+    """An order is failed only when publishing its event again did not help; all is done in its own trace."""
     world = World(swept)
-    await sweep_orders(world.ports())
+    await world.sweeper().sweep()
     assert world.steps == ["sweep order of c-1", "sweep o-1", *after]
 
 
@@ -101,23 +98,23 @@ async def test_each_finding_has_its_consequence(swept: Swept, after: list[str]) 
     "error", [DamagedOrderError("no hash"), UnknownOrderError("o-1"), ValueError("no id")]
 )
 async def test_an_order_that_cannot_be_swept_holds_up_no_other(error: Exception) -> None:
-    """It is told of in its own trace, and the next one has its turn."""
-    world = World("told_again", broken=error)
+    """It is logged in its own trace, and the next one has its turn."""
+    world = World("republished", broken=error)
     with capture_logs() as logs:
-        await sweep_orders(world.ports())
+        await world.sweeper().sweep()
     assert world.steps == [
         "sweep order of c-1",
         "left",
         "sweep order of c-2",
         "sweep o-2",
-        "count told_again",
+        "count republished",
     ]
     [line] = [one for one in logs if one["event"] == "order cannot be swept"]
     assert (line["order_id"], line["error"]) == ("o-1", type(error).__name__)
 
 
 async def test_orders_that_wait_for_their_turn_are_left_alone() -> None:
-    """With a backlog in the queue nothing is stuck: telling again would only make it longer."""
-    world = World("told_again", waiting=BACKLOG + 1)
-    await sweep_orders(world.ports())
+    """With a backlog in the queue nothing is stuck: publishing events again would only make it longer."""
+    world = World("republished", waiting=MAX_BACKLOG + 1)
+    await world.sweeper().sweep()
     assert world.steps == []

@@ -3,7 +3,7 @@
 -- Called twice for one order, it changes nothing the second time.
 -- KEYS: order, status, orders (listing), outbox, idempotency key (or the order's, when there is none), open, event
 -- ARGV: 1 order id, 2 order, 3 time, 4 outbox bound, 5 fingerprint ('' without a key), 6 idempotency TTL (s),
---       7 lowest id kept in the listing, 8 when to look after it (ms), 9… outbox fields
+--       7 lowest id kept in the listing, 8 when its sweep is due (ms), 9… outbox fields
 -- Returns {outcome, order}: accepted | replayed | conflict | full
 if ARGV[5] ~= '' then
   local known = redis.call('HMGET', KEYS[5], 'fingerprint', 'order')

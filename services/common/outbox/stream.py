@@ -124,7 +124,7 @@ async def watch_outbox(outbox: Outbox, report: Callable[[int, float], None]) -> 
         backlog = await outbox.backlog()
         report(backlog.entries, backlog.oldest_age_seconds)
 
-    await periodically(look, WATCH_SECONDS, name="looking at the outbox", errors=(RedisError,))
+    await periodically(look, WATCH_SECONDS, name="outbox watch", errors=(RedisError,))
 
 
 def _entries(reply: Any) -> list[tuple[str, dict[str, str]]]:  # noqa: ANN401 - RESP2 lists or a RESP3 map

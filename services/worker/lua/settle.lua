@@ -1,6 +1,6 @@
 -- Settles an order: last status, stock and outcome event in one atomic step; a status never moves back.
 -- KEYS: status, reservation, stock, outbox, order, open, event
--- ARGV: 1 status (done | failed), 2 time, 3 reason (''), 4 retention (s), 5 order id ('' to keep it open), 6…
+-- ARGV: 1 status (done | failed), 2 time, 3 reason (''), 4 retention (s), 5 order id ('' to keep its sweep scheduled), 6…
 --       outbox fields
 -- Returns {status as it stands now, 1 if this call settled it, time of acceptance}; {'unknown', 0, ''} for an
 -- order never accepted

@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 
-from services.common import dependencies
-from services.common.dependencies import watch_dependencies
+from services.common import probes
 from services.common.http.server import Ping
+from services.common.probes import watch_dependencies
 from tests.servers import eventually
 
 
 async def test_each_dependency_is_reported_as_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that goes away is seen as away and one that returns as there; the other is not mixed up with it."""
-    monkeypatch.setattr(dependencies, "WATCH_SECONDS", 0.001)
+    monkeypatch.setattr(probes, "WATCH_SECONDS", 0.001)
     there = {"redis": True, "rabbitmq": True}
     seen: dict[str, bool] = {}
 
