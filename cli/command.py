@@ -8,9 +8,9 @@ from pathlib import Path
 from cli import dead_letters as letters
 from cli.demo.command import command as demo
 from cli.load import command as load
-from cli.load_options import add_options as add_load_options
+from loadtests.options import add_options as add_load_options
+from loadtests.soak.command import add_options as add_soak_options
 from loadtests.soak.command import command as soak
-from loadtests.soak.options import add_options as add_soak_options
 from resilience.chaos.command import command as chaos
 from resilience.chaos.options import add_options as add_chaos_options
 from resilience.drills import command as drills

@@ -1,7 +1,6 @@
-"""Load: tests with Locust, and in `bench` benchmarks of single processes.
+"""Load tests with Locust; `bench` measures single processes, `soak` finds and keeps up the highest rate.
 
-Of the tests: users, shapes, thresholds, a ledger of the orders that were promised.
-``python -m loadtests`` runs them against any api, told by ``LOAD_*`` variables; ``make load`` starts the
-native stack for it. Locust patches the whole process with gevent as it is imported, so it has a process of
-its own: ``locustfile`` and what only that imports know it, the rest is plain functions.
+`python -m loadtests` runs simulated users against any api, configured by `LOAD_*` variables; `make load`
+starts the native stack for it. Locust patches its whole process with gevent as it is imported, so it has a
+process of its own: `locustfile`, `customer`, `users` and `hooks` import it, the rest is plain functions.
 """

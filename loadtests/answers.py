@@ -1,69 +1,76 @@
-"""Whether an answer is right: a refusal that was asked for is a success, if it tells all that it must."""
+"""Whether an answer is right: an expected refusal is a success when it says all that it must."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from loadtests.identity import Journey
+from loadtests.journey import Journey
 
 OK, ACCEPTED, ERROR, UNAUTHORIZED, TOO_MANY = 200, 202, 400, 401, 429
 PROBLEM = "application/problem+json"
 NEED_RETRY_AFTER = {429, 503}
 MAX_SHOWN = 200
-
-
-class Headers(Protocol):
-    """Headers of an answer, whatever their case."""
-
-    def get(self, name: str, default: str, /) -> str:
-        """Return a header."""
+MAX_BURST = 200
+"""How many requests one more user may send at once without slowing down the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; status 0 when nothing did."""
+    """An answer of the api; status 0 when there was none."""
 
     status: int
-    headers: Headers
+    headers: Mapping[str, str]
+    """By names in lower case."""
     body: bytes
-    """Empty where it is read as it comes."""
+    stream: Iterable[bytes] = ()
+    """The lines of an event stream as they arrive; the body is empty then."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The body as a JSON object; an empty one when it is none."""
+        with suppress(ValueError):
+            found = json.loads(self.body)
+            return found if isinstance(found, dict) else {}
+        return {}
+
+    @property
+    def burst(self) -> int:
+        """How many requests a client may send at once; 0 when the answer does not say."""
+        text = self.headers.get("ratelimit-limit", "")
+        return int(text) if text.isdigit() else 0
 
 
 def complaint(answer: Answer, expected: Collection[int], journey: Journey, replay_of: str = "") -> str | None:
-    """Return what is wrong with an answer, the status first; None when it is as it must be.
+    """Return what is wrong with an answer; None when it is as it must be.
 
     Args:
         answer: The answer.
         expected: The statuses that are right.
-        journey: Whose request it answers.
-        replay_of: The order that it must tell of, and say that it does so again.
+        journey: Whose request was answered.
+        replay_of: The id of the order that the answer must repeat, and say that it does so.
     """
+    headers = answer.headers
     if answer.status not in expected:
-        return f"answered {answer.status}: {_excerpt(answer.body)}"
-    if answer.headers.get("X-Correlation-ID", "") != journey.correlation_id:
+        problem = answer.document
+        # Only the detail: with its ids, every failure would be an entry of its own.
+        text = str(problem.get("detail") or problem or answer.body.decode(errors="replace") or "nothing")
+        return f"answered {answer.status}: {text[:MAX_SHOWN]}"
+    if headers.get("x-correlation-id") != journey.correlation_id:
         return "the answer lacks the request's correlation id"
-    if replay_of and document(answer.body).get("id") != replay_of:
+    if replay_of and answer.document.get("id") != replay_of:
         return "the same key is another order"
-    if replay_of and answer.headers.get("Idempotency-Replayed", "") != "true":
+    if replay_of and headers.get("idempotency-replayed") != "true":
         return "a replay that does not say so"
-    return _problem_complaint(answer, journey) if answer.status >= ERROR else None
+    return _refusal_complaint(answer, journey) if answer.status >= ERROR else None
 
 
-def document(body: bytes) -> dict[str, Any]:
-    """Return a JSON object; an empty one where there is none."""
-    with suppress(ValueError):
-        found = json.loads(body)
-        return found if isinstance(found, dict) else {}
-    return {}
-
-
-def _problem_complaint(answer: Answer, journey: Journey) -> str | None:
-    """Problem details (RFC 9457), with the ids that the request came with."""
-    if answer.headers.get("Content-Type", "").partition(";")[0] != PROBLEM:
+def _refusal_complaint(answer: Answer, journey: Journey) -> str | None:
+    """Check problem details (RFC 9457), and that they name the ids of the request."""
+    if answer.headers.get("content-type", "").partition(";")[0] != PROBLEM:
         return f"{answer.status} without problem details"
-    problem = document(answer.body)
+    problem = answer.document
     ids = {"correlation_id": journey.correlation_id, "trace_id": journey.trace_id}
     expected = {"status": answer.status, **ids}
     # Without telemetry there is no trace to name.
@@ -71,14 +78,25 @@ def _problem_complaint(answer: Answer, journey: Journey) -> str | None:
     wrong |= {"type", "title", "status", "correlation_id"} - problem.keys()
     if wrong:
         return f"{answer.status} whose problem details are wrong: {', '.join(sorted(wrong))}"
-    wait = answer.headers.get("Retry-After", "")
+    wait = answer.headers.get("retry-after", "")
     if answer.status in NEED_RETRY_AFTER and not (wait.isdigit() and int(wait)):
         return f"{answer.status} without Retry-After"
     return None
 
 
-def _excerpt(body: bytes) -> str:
-    problem = document(body)
-    # Ids would make every failure one of its own.
-    text = str(problem.get("detail") or problem or body.decode(errors="replace") or "nothing")
-    return text[:MAX_SHOWN]
+def why_not_over_limit(answer: Answer, *, alone: bool) -> str | None:
+    """Return why a user must not exceed the rate limit on purpose; None when it may.
+
+    Args:
+        answer: The answer to a request of that user.
+        alone: Whether its requests are counted apart from all others'.
+    """
+    if not alone:
+        return "not tried: every user comes from the same address, and would be limited with it"
+    if answer.status == UNAUTHORIZED:
+        return "not tried: an API key is needed, and the one there is belongs to the others"
+    if not answer.burst:
+        return "not tried: the api named no limit"
+    if answer.burst > MAX_BURST:
+        return f"not tried: a burst of {answer.burst} would slow down the others (RATE_LIMIT_BURST)"
+    return None

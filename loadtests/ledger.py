@@ -1,9 +1,11 @@
 """The orders that the api promised to settle, and what became of them."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from loadtests.identity import Journey
+from loadtests.journey import Journey
 
 SETTLED = ("done", "failed")
 
@@ -14,14 +16,9 @@ class Ledger:
 
     promised: int = 0
     ends: Counter[str] = field(default_factory=Counter)
-    """How many were settled, by their last status."""
+    """The number of settled orders, by their last status."""
     open: dict[str, Journey] = field(default_factory=dict)
-    """By their ids, orders that are not settled yet: those that users follow, or have lost sight of."""
-
-    @property
-    def settled(self) -> int:
-        """How many promises were kept."""
-        return self.ends.total()
+    """The orders that are not settled yet, by their ids."""
 
     def promise(self, order_id: str, journey: Journey) -> None:
         """Note an order that was answered with 202, once, however often it was sent."""
@@ -29,9 +26,16 @@ class Ledger:
             self.promised += 1
             self.open[order_id] = journey
 
-    def settle(self, order_id: str, status: str) -> bool:
-        """Note how an order stands; return whether that is its end."""
+    def settle(self, order_id: str, status: str) -> None:
+        """Note an order's status; the order is settled when the status is a last one."""
         if status in SETTLED and order_id in self.open:
             del self.open[order_id]
             self.ends[status] += 1
-        return status in SETTLED
+
+
+def settled_after(changes: Sequence[dict[str, str]]) -> float | None:
+    """Return the ms from the first status to the last, by the services' clock; None without an end."""
+    if not changes or changes[-1]["status"] not in SETTLED:
+        return None
+    first, last = (datetime.fromisoformat(changes[n]["at"]) for n in (0, -1))
+    return (last - first).total_seconds() * 1000

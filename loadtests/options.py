@@ -1,53 +1,94 @@
-"""What a load test is told: by `LOAD_*` variables, checked before anything starts."""
+"""The options of a load test: on a command line, or as `LOAD_*` variables."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-SHAPES = ("steady", "ramp", "spike", "soak")
-MAX_USERS = 5000
-MAX_RATE = 2000.0
-MAX_SECONDS = 24 * 3600
+API, TRACES = "http://127.0.0.1:8000", "http://127.0.0.1:16686"
+"""The customary addresses."""
+SECONDS = {"": 60, "steady": 60, "ramp": 120, "spike": 60, "soak": 600}
+"""How long a run of each shape takes; with the web UI there may be none."""
+MAX_RATE, MAX_SECONDS = 2000.0, 24 * 3600
 SPAWNED_A_SECOND = 100.0
-"""More at once is known to upset Locust."""
+"""Locust gets into trouble when more users start in a second."""
 INTERVAL_SECONDS = 2.0
 """Between two orders of one user, unless both users and rate are given."""
-SECONDS = {"steady": 60, "ramp": 120, "spike": 60, "soak": 600}
 
 
-class OptionError(Exception):
-    """A variable that makes no sense; the message says which, and what it may be."""
+def number(least: float, most: float, kind: Callable[[str], float] = float) -> Callable[[str], float]:
+    """Return an argument type: a number within bounds; `kind` is `int` for whole ones."""
+
+    def convert(text: str) -> float:
+        # float() takes underscores, digits of every script, "nan" and "inf".
+        plain = text.isascii() and text.replace(".", "", 0 if kind is int else 1).isdigit()
+        if not plain or not least <= float(text) <= most:
+            what = "whole number" if kind is int else "number"
+            raise ArgumentTypeError(f"{text!r} is no {what} from {least:g} to {most:g}")
+        return kind(text)
+
+    return convert
+
+
+def _shape(text: str) -> str:
+    if text not in SECONDS:
+        raise ArgumentTypeError(f"{text!r} is not one of {', '.join(filter(None, SECONDS))}")
+    return text
+
+
+def _address(text: str) -> str:
+    address = text.rstrip("/")
+    try:
+        parts = urlsplit(address)
+        known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or address != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+        raise ArgumentTypeError(f"{text!r} is no address like http://127.0.0.1:8000")
+    return address
+
+
+TYPES: dict[str, tuple[Callable[[str], Any], str, str]] = {
+    "host": (_address, "", "the api's address (the native stack's, which is started unless it runs)"),
+    "shape": (_shape, "", "steady, ramp, spike or soak (steady; none with the web UI)"),
+    "users": (number(1, 5000, int), "", "users that place orders (two for each order a second)"),
+    "rate": (number(0.1, MAX_RATE), "", "orders a second (20)"),
+    "seconds": (number(1, MAX_SECONDS, int), "", "how long (60; ramp 120, soak 600)"),
+    "ui": (number(0, 1, int), "0", "1: Locust's web UI instead of a run at once"),
+    "ui_host": (str, "127.0.0.1", "the address of the web UI"),
+    "ui_port": (number(1, 65535, int), "8089", "the port of the web UI"),
+    "p95_ms": (number(1, 600_000), "250", "bound for the p95 of each kind of request"),
+    "settled_p99_ms": (number(1, 600_000), "1000", "bound for the p99 from acceptance to settlement"),
+    "max_errors": (number(0, 1), "0.01", "the share of requests that may fail"),
+    "results": (str, "", "the folder of load.json and load.html (the run directory)"),
+    "traces": (_address, "", "the address of what shows traces (the native stack's)"),
+}
+"""Of each option: its type, its default, and its help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a load test is told."""
+    """The options, complete and checked; addresses are base URLs."""
 
     host: str
-    """The api's base URL."""
     shape: str
-    """One of `SHAPES`; empty with the web UI, where the number of users is set by hand."""
     users: int
-    """Users that place orders, when there are most of them."""
+    """The greatest number of users that place orders."""
     rate: float
     """Orders a second that so many users place."""
     seconds: int
-    ui: bool
+    ui: int
     ui_host: str
     ui_port: int
     p95_ms: float
-    """What the p95 of no kind of request may be over."""
     settled_p99_ms: float
-    """What the p99 from accepting an order to its settlement may not be over."""
     max_errors: float
-    """The share of requests that may fail."""
     results: Path
-    """Where `load.json` and `load.html` go."""
     traces: str
-    """Base URL of what shows traces."""
-    api_key: str
 
     @property
     def interval(self) -> float:
@@ -56,82 +97,44 @@ class Options:
 
     @property
     def spawn_rate(self) -> float:
-        """Users that come in a second."""
+        """Users that start in a second."""
         return min(SPAWNED_A_SECOND, float(self.users))
 
     @property
     def spawn_seconds(self) -> float:
-        """How long it takes until all users are there: those of a second come together, the first at once."""
+        """The time until all users have started: those of a second start together, the first at once."""
         return self.users / self.spawn_rate - 1
 
-
-def parse(environ: Mapping[str, str]) -> Options:
-    """Return what the environment says; an empty variable is none.
-
-    Raises:
-        OptionError: Something makes no sense.
-    """
-    told = {name: value.strip() for name, value in environ.items() if value.strip()}
-    ui = _choice(told, "LOAD_UI", ("0", "1"), "0") == "1"
-    shape = _choice(told, "LOAD_SHAPE", SHAPES, "" if ui else "steady")
-    users, rate = _users_and_rate(told)
-    return Options(
-        host=_address(told, "LOAD_HOST", "http://127.0.0.1:8000"),
-        shape=shape,
-        users=users,
-        rate=rate,
-        seconds=int(number(told, "LOAD_SECONDS", SECONDS[shape or "steady"], 1, MAX_SECONDS, whole=True)),
-        ui=ui,
-        ui_host=told.get("LOAD_UI_HOST", "127.0.0.1"),
-        ui_port=int(number(told, "LOAD_UI_PORT", 8089, 1, 65535, whole=True)),
-        p95_ms=number(told, "LOAD_P95_MS", 250, 1, 600_000),
-        settled_p99_ms=number(told, "LOAD_SETTLED_P99_MS", 1000, 1, 600_000),
-        max_errors=number(told, "LOAD_MAX_ERRORS", 0.01, 0, 1),
-        results=Path(told.get("LOAD_RESULTS", ".run")).absolute(),
-        traces=_address(told, "LOAD_TRACES", "http://127.0.0.1:16686"),
-        api_key=told.get("API_KEY", ""),
-    )
+    def environment(self) -> dict[str, str]:
+        """Return the variables that say the same."""
+        return {variable(name): str(value) for name, value in asdict(self).items()}
 
 
-def _users_and_rate(told: Mapping[str, str]) -> tuple[int, float]:
-    """Return both; one that is not given follows from the other."""
-    users = int(number(told, "LOAD_USERS", 0, 1, MAX_USERS, whole=True))
-    rate = number(told, "LOAD_RATE", users / INTERVAL_SECONDS or 20, 0.1, MAX_RATE)
-    return users or math.ceil(rate * INTERVAL_SECONDS), rate
+def variable(name: str) -> str:
+    """Return the environment variable of an option."""
+    return f"LOAD_{name.upper()}"
 
 
-def _choice(told: Mapping[str, str], name: str, among: tuple[str, ...], default: str) -> str:
-    value = told.get(name, default)
-    if name in told and value not in among:
-        raise OptionError(f"{name}: {value!r} is not one of {', '.join(among)}")
-    return value
+def add_options(parser: ArgumentParser) -> None:
+    """Add the options; the environment gives what is not on the command line."""
+    for name, (kind, default, text) in TYPES.items():
+        given = os.environ.get(variable(name), "").strip() or default
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=kind,
+            default=given or None,
+            metavar=variable(name),
+            help=f"{text} ({default})" if default else text,
+        )
 
 
-def number(  # noqa: PLR0913 - a value, its default and its bounds
-    told: Mapping[str, str], name: str, default: float, least: float, most: float, *, whole: bool = False
-) -> float:
-    """Return the number that a variable says.
-
-    Raises:
-        OptionError: It says none, or one that is out of bounds.
-    """
-    if name not in told:
-        return default
-    text, kind = told[name], "whole number" if whole else "number"
-    # float() takes underscores, digits of every script, "nan" and "inf".
-    plain = text.isascii() and text.replace(".", "", 0 if whole else 1).isdigit()
-    if not plain or not least <= float(text) <= most:
-        raise OptionError(f"{name}: {text!r} is no {kind} from {least:g} to {most:g}")
-    return float(text)
-
-
-def _address(told: Mapping[str, str], name: str, default: str) -> str:
-    text = told.get(name, default).rstrip("/")
-    try:
-        parts = urlsplit(text)
-        known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        known = False
-    if not known or text != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
-        raise OptionError(f"{name}: {text!r} is no address like http://127.0.0.1:8000")
-    return text
+def parse(given: Namespace) -> Options:
+    """Return the options of a command line; users and rate follow from each other."""
+    values = {field.name: getattr(given, field.name) for field in fields(Options)}
+    values["shape"] = given.shape or ("" if given.ui else "steady")
+    values["rate"] = given.rate or (given.users or 0) / INTERVAL_SECONDS or 20.0
+    values["users"] = given.users or math.ceil(values["rate"] * INTERVAL_SECONDS)
+    values["seconds"] = given.seconds or SECONDS[values["shape"]]
+    values["results"] = Path(given.results or ".run").absolute()
+    values["host"], values["traces"] = given.host or API, given.traces or TRACES
+    return Options(**values)

@@ -1,18 +1,18 @@
-"""The simulated users: one who shops, one who asks twice, one who errs, one who asks for too much."""
+"""The simulated users: a shopper, a retrying user, one with invalid input, one over the rate limit."""
 
+import itertools
 from collections.abc import Iterator
-from itertools import cycle
 from typing import ClassVar
 
 import gevent
 from locust import task
 from locust.exception import StopUser
 
-from loadtests import answers, limits, orders
+from loadtests import answers, orders
 from loadtests.customer import Customer
-from loadtests.identity import new_journey
+from loadtests.journey import Journey
 
-MISTAKE_SECONDS = 1.0
+INVALID_SECONDS = 1.0
 BURST_SECONDS = 10.0
 
 
@@ -24,70 +24,69 @@ class Shopper(Customer):
     @task
     def shop(self) -> None:
         """Make one journey."""
-        journey = new_journey()
+        journey = Journey()
         latest = self.ask("GET", "/v1/orders?limit=10", journey, name="/v1/orders")
-        for listed in answers.document(latest.body).get("items", [])[:1]:
+        for listed in latest.document.get("items", [])[:1]:
             self.ask("GET", f"/v1/orders/{listed['id']}", journey, name="/v1/orders/{id}")
-        order = orders.draw(self.run_now.rng)
-        order_id = self.place(order, journey)
-        if order_id:
+        order = orders.draw(self.current.rng)
+        if order_id := self.place(order, journey):
             self.follow(order_id, order, journey)
             self.ask("GET", f"/v1/orders/{order_id}", journey, name="/v1/orders/{id}")
 
 
-class Insistent(Customer):
-    """Sends an order again, as a client does that heard nothing; and once more with another order."""
+class RetryingUser(Customer):
+    """Sends an order again, as a client does that got no answer; and another order under the same key."""
 
     weight = 1
 
     @task
-    def insist(self) -> None:
+    def retry(self) -> None:
         """Make one journey: one key is one order."""
-        journey, order = new_journey(), orders.draw(self.run_now.rng)
+        journey, order = Journey(), orders.draw(self.current.rng)
         order_id = self.place(order, journey)
         if not order_id:
             return
         again = self.send(order.body, journey, name="/v1/orders (again)", replay_of=order_id)
         if again.status == answers.ACCEPTED:
-            other = orders.another(order)
+            other = orders.changed(order)
             self.send(other, journey, name="/v1/orders (key of another)", expected=(422,))
         self.follow(order_id, order, journey)
 
 
-class Careless(Customer):
-    """Sends what the api must refuse, and wants to be told so properly."""
+class InvalidInputUser(Customer):
+    """Sends what the api must refuse, and checks that the refusal says why."""
 
     fixed_count = 1
-    mistakes: ClassVar[Iterator[orders.Mistake]] = cycle(orders.MISTAKES)
+    invalid: ClassVar[Iterator[orders.Invalid]] = itertools.cycle(orders.INVALID)
 
     def interval(self) -> float:
-        """Return the seconds between two mistakes."""
-        return MISTAKE_SECONDS
+        """Return the seconds between two requests."""
+        return INVALID_SECONDS
 
     @task
-    def err(self) -> None:
-        """Make the next mistake."""
-        mistake = next(self.mistakes)
+    def send_invalid(self) -> None:
+        """Send the next invalid request."""
+        this = next(self.invalid)
         self.ask(
-            "POST" if mistake.data else "GET",
-            mistake.path,
-            new_journey(),
-            name=f"bad input: {mistake.name}",
-            expected=(mistake.status,),
-            data=mistake.data,
-            headers=mistake.headers,
+            "POST" if this.body else "GET",
+            this.path,
+            Journey(),
+            name=f"bad input: {this.name}",
+            expected=(this.status,),
+            body=this.body,
+            headers=this.headers,
         )
 
 
-class Greedy(Customer):
-    """Asks for more than its share, is told to wait, waits, and is served again.
+class UserOverLimit(Customer):
+    """Exceeds the rate limit, waits as long as the answer says, and is served again.
 
-    Under an identity of its own: its limit is nobody else's. It stays away where there is none, and where the
-    limit is so high that reaching it would take what others need.
+    The user has an identity of its own: its limit is nobody else's. It stops where it has none, and where the
+    limit is so high that exceeding it would take what others need.
     """
 
     fixed_count = 1
-    sends_key = False
+    sends_api_key = False
 
     def interval(self) -> float:
         """Return the seconds between two bursts."""
@@ -95,22 +94,21 @@ class Greedy(Customer):
 
     @task
     def burst(self) -> None:
-        """Ask until there is a 429."""
-        options, seen = self.run_now.options, self.run_now.limits
-        answer = self._list("greedy, first", (200, 401))
-        if reason := limits.why_not(answer, alone=bool(self.source or options.api_key)):
+        """Send requests until one is answered 429."""
+        seen = self.current.limits
+        answer = self._list("over the limit, first", (200, 401))
+        if reason := answers.why_not_over_limit(answer, alone=bool(self.source or self.current.api_key)):
             seen[reason] = 1
             raise StopUser
-        for _ in range(2 * limits.burst(answer)):
-            answer = self._list("greedy", (200, 429))
+        for _ in range(2 * answer.burst):
+            answer = self._list("over the limit", (200, 429))
             if answer.status == answers.TOO_MANY:
                 seen["reached"] += 1
-                gevent.sleep(float(answer.headers.get("Retry-After", "1")))
-                self._list("greedy, having waited", (200,))
+                gevent.sleep(float(answer.headers.get("retry-after", "1")))
+                self._list("over the limit, having waited", (200,))
                 return
         seen["not reached"] += 1
 
     def _list(self, name: str, expected: tuple[int, ...]) -> answers.Answer:
-        return self.ask(
-            "GET", "/v1/orders?limit=1", new_journey(), name=f"/v1/orders ({name})", expected=expected
-        )
+        path = "/v1/orders"
+        return self.ask("GET", f"{path}?limit=1", Journey(), name=f"{path} ({name})", expected=expected)

@@ -1,1 +1,1 @@
-"""`make soak`: the highest rate that the system holds, and whether it keeps up most of it without tiring."""
+"""`make soak`: the highest rate that the system holds, and whether it keeps up most of it."""

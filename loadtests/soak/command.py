@@ -1,120 +1,142 @@
-"""`python -m stack soak`: finds the highest rate that is held, and keeps up most of it for long."""
+"""`soak`: finds the highest rate that is held, and keeps up most of it for long."""
 
 import json
 import os
-import sys
-from argparse import Namespace
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from loadtests.options import INTERVAL_SECONDS, OptionError
-from loadtests.soak import report
-from loadtests.soak.locust import run_locust
-from loadtests.soak.options import SHARE, Options, parse
-from loadtests.soak.report import Soaked
-from loadtests.soak.samples import Sample, Watcher, sampling, watcher
+from loadtests.options import INTERVAL_SECONDS, MAX_RATE, MAX_SECONDS, number
+from loadtests.soak.judge import Row, judge
+from loadtests.soak.process import run_locust
+from loadtests.soak.samples import Sample, Watcher, sampling
 from loadtests.soak.search import Step, highest, search, step, step_seconds
-from loadtests.soak.target import under_load
+from loadtests.soak.target import Target, under_load
+from stack import state
 from stack.errors import StackError
 from stack.layout import Layout, write_atomically
 from stack.locking import interruptible
-from stack.progress import GREEN, RED, YELLOW, Progress, progress_on
+from stack.progress import DIM, GREEN, RED, YELLOW, Progress, columns
 
-USAGE = 2
-SEARCH_LOOKS = 1.0
-MAX_LOOKS = 240
-LEAST_PAUSE = 2.0
-"""Seconds between two looks during the soak; more, when it is long."""
+SHARE = 0.7
+"""The part of the highest rate that is kept up."""
+LEAST_SECONDS = 30
+SEARCH_PAUSE, LEAST_PAUSE, MAX_SAMPLES = 1.0, 2.0, 240
+"""Seconds between two samples in the search and in the soak, and how many a long soak takes."""
+COPIED = ("orders", "entries", "settled_windows", "errors", "error_rate", "broken", "lost", "slowest")
+"""What is taken over from the load test's document."""
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add the options; the environment gives what is not on the command line."""
+    seconds, rate = number(LEAST_SECONDS, MAX_SECONDS, int), number(1, MAX_RATE)
+    default = os.environ.get("SOAK_SECONDS") or "600"
+    parser.add_argument("--seconds", type=seconds, default=default, help="how long; SOAK_SECONDS (600)")
+    default, text = os.environ.get("SOAK_RATE") or "", "orders a second; SOAK_RATE"
+    parser.add_argument(
+        "--rate", type=rate, default=default or None, help=f"{text} (70 %% of the highest rate, found first)"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    """A stack under load, and who looks at it."""
+    """A stack under load, and who samples it."""
 
     layout: Layout
-    environment: Mapping[str, str]
+    target: Target
     watcher: Watcher
 
     def load(
         self, rate: float, seconds: int, pause: float, *, quiet: bool
     ) -> tuple[dict[str, Any], list[Sample]]:
-        """Put the stack under load; return the load test's document, and what was seen meanwhile.
+        """Put the stack under load; return the load test's document, and the samples taken meanwhile.
 
         Raises:
-            StackError: The load test wrote none.
+            StackError: The load test wrote no document.
         """
         results = self.layout.run_dir / "soak-load"
-        told = {"LOAD_RATE": f"{rate:g}", "LOAD_SECONDS": str(seconds), "LOAD_SHAPE": "soak"}
+        # The other variables of a load test are not the soak's.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOAD_")}
+        options = {
+            "LOAD_HOST": self.target.host,
+            "LOAD_TRACES": self.target.traces,
+            "LOAD_RATE": f"{rate:g}",
+            "LOAD_SECONDS": str(seconds),
+            "LOAD_SHAPE": "soak",
+            "LOAD_RESULTS": str(results),
+            "API_KEY": self.target.api_key,
+        }
         file = results / "load.json"
         file.unlink(missing_ok=True)
         with sampling(self.watcher.look, pause) as samples:
-            run_locust(self.layout, {**self.environment, **told, "LOAD_RESULTS": str(results)}, quiet=quiet)
-        return _read(file), samples
+            run_locust(self.layout, {**inherited, **options}, quiet=quiet)
+        if not file.exists():
+            raise StackError(f"the load test broke off: there is no {file}")
+        return json.loads(file.read_text(encoding="utf-8")), samples
+
+    def find(self, progress: Progress) -> list[Step]:
+        """Return the steps to the highest rate that is held.
+
+        Raises:
+            StackError: Not even the lowest rate is held.
+        """
+
+        def attempt(rate: float) -> Step:
+            tried = step(rate, *self.load(rate, step_seconds(rate), SEARCH_PAUSE, quiet=True))
+            progress.say("search", str(tried), GREEN if tried.held else YELLOW)
+            return tried
+
+        steps = search(attempt)
+        if not highest(steps):
+            raise StackError(f"no rate is held: {steps[0]}")
+        return steps
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Return 0 when nothing grew, dropped, slowed down or was lost, 1 otherwise, 2 for wrong options.
+    """Return 0 when nothing grew, was dropped, slowed down or was lost, 1 otherwise.
 
     Raises:
         StackError: The stack cannot be started, or holds no rate at all.
     """
-    try:
-        options = parse(given)
-    except OptionError as error:
-        complaint = progress_on(sys.stderr)
-        complaint.write(complaint.paint(f"error: {error}", RED))
-        return USAGE
-    # The load test's own variables are ours to set; the native stack is what is soaked.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOAD_")}
-    with interruptible(), under_load(layout, environment, INTERVAL_SECONDS, progress) as where:
-        endpoints = json.loads(layout.endpoints.read_text(encoding="utf-8"))
-        soak = Soak(layout, {**environment, **where}, watcher(layout, endpoints["prometheus"]))
-        soaked = _soaked(soak, options, progress)
-    return _conclude(layout, soaked, progress)
-
-
-def _soaked(soak: Soak, options: Options, progress: Progress) -> Soaked:
-    steps = [] if options.rate else find(soak, progress)
-    rate = options.rate or round(SHARE * highest(steps), 1)
-    progress.say("soak", f"{rate:g} orders/s for {options.seconds} s")
-    pause = max(LEAST_PAUSE, options.seconds / MAX_LOOKS)
-    found, samples = soak.load(rate, options.seconds, pause, quiet=False)
-    return Soaked(options.seconds, rate, steps, found, samples)
-
-
-def _conclude(layout: Layout, soaked: Soaked, progress: Progress) -> int:
-    file, document = layout.run_dir / "soak.json", report.document(soaked)
-    write_atomically(file, json.dumps(document, indent=1) + "\n")
-    report.show(soaked.rows, progress)
-    ok = bool(document["ok"])
+    with interruptible(), under_load(layout, "", INTERVAL_SECONDS, progress) as target:
+        endpoints, current = json.loads(layout.endpoints.read_text(encoding="utf-8")), state.load(layout)
+        if current is None:
+            raise StackError(f"nothing runs in {layout.run_dir}")
+        soak = Soak(layout, target, Watcher(current, endpoints["prometheus"]))
+        steps = [] if given.rate else soak.find(progress)
+        rate = given.rate or round(SHARE * highest(steps), 1)
+        progress.say("soak", f"{rate:g} orders/s for {given.seconds} s")
+        pause = max(LEAST_PAUSE, given.seconds / MAX_SAMPLES)
+        found, samples = soak.load(rate, given.seconds, pause, quiet=False)
+    rows = judge(found, samples, given.seconds, rate)
+    written = {"rate": rate, "seconds": given.seconds, **document(rows, steps, found, samples)}
+    file = layout.run_dir / "soak.json"
+    write_atomically(file, json.dumps(written, indent=1) + "\n")
+    show(rows, progress)
+    ok = bool(written["ok"])
     progress.write(progress.paint(f"soak: {'ok' if ok else 'failed'}; {file}", GREEN if ok else RED))
     return 0 if ok else 1
 
 
-def find(soak: Soak, progress: Progress) -> list[Step]:
-    """Return the steps to the highest rate that is held.
-
-    Raises:
-        StackError: Not even the lowest is.
-    """
-
-    def attempt(rate: float) -> Step:
-        found, samples = soak.load(rate, step_seconds(rate), SEARCH_LOOKS, quiet=True)
-        tried = step(rate, found, samples)
-        progress.say("search", report.line(tried), GREEN if tried.held else YELLOW)
-        return tried
-
-    steps = search(attempt)
-    if not highest(steps):
-        raise StackError(f"no rate is held: {report.line(steps[0])}")
-    return steps
+def document(
+    rows: Sequence[Row], steps: Sequence[Step], found: dict[str, Any], samples: Sequence[Sample]
+) -> dict[str, Any]:
+    """Return everything that was found, as JSON takes it."""
+    return {
+        "ok": all(row.ok for row in rows),
+        "highest_rate": highest(steps),
+        "rows": [asdict(row) for row in rows],
+        "search": [{**asdict(step), "held": step.held} for step in steps],
+        "load": {name: found[name] for name in COPIED},
+        "samples": [asdict(sample) for sample in samples],
+    }
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise StackError(f"the load test broke off: there is no {file}") from error
-    return found
+def show(rows: Sequence[Row], progress: Progress) -> None:
+    """Write the table."""
+    head, *lines = columns([("soak", "seen", "may be"), *((row.name, row.seen, row.bound) for row in rows)])
+    progress.write()
+    progress.write(progress.paint(head, DIM))
+    for row, text in zip(rows, lines, strict=True):
+        progress.write(progress.paint(text, GREEN if row.ok else RED))

@@ -1,4 +1,4 @@
-"""Whether a system tires: memory, telemetry, durations and queues at the end as after warming up."""
+"""Whether a system gets worse: memory, telemetry, durations and queues at the end as after warming up."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,20 +10,20 @@ from stack.components import SERVICES
 
 MIB = 2**20
 MAX_GROWTH_SHARE, MAX_GROWTH_BYTES = 0.05, 4 * MIB
-"""What a service's memory may grow by after warming up: the larger of the two."""
+"""A service's memory may grow by the larger of the two after warming up."""
 MAX_P99_FACTOR, MAX_P99_MS = 1.3, 25.0
-"""By how much the p99 of the second half may be over the first's: the factor, and this besides."""
+"""The p99 of the second half may be the first's times the factor, and this many ms more."""
 MAX_OUTBOX_AGE = 5.0
 LEAST_WARMING, MOST_WARMING, WARMING_SHARE = 60.0, 120.0, 0.2
 FEWEST = 4
-"""Samples, or windows, that say something about a course."""
+"""Fewer samples, or windows, say nothing about a course."""
 MOST_UNKNOWN = 0.1
 """The share of samples after warming up that may lack a value: a scrape can be late."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Something that was looked at."""
+    """Something that is judged, as people read it."""
 
     name: str
     seen: str
@@ -37,22 +37,23 @@ def warm_up(seconds: float) -> float:
 
 
 def judge(found: dict[str, Any], samples: Sequence[Sample], seconds: float, rate: float) -> list[Row]:
-    """Return every row; the soak is well when each is."""
+    """Return every row; the soak is passed when each row is."""
     warm = [sample for sample in samples if sample.second >= warm_up(seconds)]
     if len(warm) < FEWEST:
         return [Row("samples", str(len(warm)), f"at least {FEWEST}", ok=False)]
     orders = found["orders"]
-    ages = [sample.outbox_age for sample in warm]
     age = max(known(sample.outbox_age for sample in samples), default=0.0)
+    in_time = age <= MAX_OUTBOX_AGE
     drops = [sample.dropped for sample in warm]
-    # What is not scraped yet at the start has begun just now.
+    # A service that is not scraped yet at the start has just started, and has dropped nothing before.
     dropped = max(0.0, (known(drops) or [0.0])[-1] - (samples[0].dropped or 0.0))
     return [
         *(memory(name, warm) for name in SERVICES),
         evident(Row("spans dropped", f"{dropped:.0f}", "0", dropped == 0), drops),
         p99(found["settled_windows"], seconds),
         evident(
-            Row("oldest in an outbox", f"{age:.1f} s", f"{MAX_OUTBOX_AGE:g} s", age <= MAX_OUTBOX_AGE), ages
+            Row("oldest in an outbox", f"{age:.1f} s", f"{MAX_OUTBOX_AGE:g} s", in_time),
+            [sample.outbox_age for sample in warm],
         ),
         evident(queues(warm, rate), [sample.waiting for sample in warm]),
         Row("orders lost", str(orders["lost"]), f"0 of {orders['promised']}", orders["lost"] == 0),
@@ -80,20 +81,18 @@ def memory(name: str, samples: Sequence[Sample]) -> Row:
 
 
 def p99(windows: Sequence[dict[str, float]], seconds: float) -> Row:
-    """Compare the second half's p99 from acceptance to settlement with the first's, window by window."""
-    whole = [window for window in windows[1:] if window["from_s"] < seconds]
-    if len(whole) < FEWEST:
-        return Row("p99 to settled", f"{len(whole)} windows", f"at least {FEWEST}", ok=False)
-    half = len(whole) // 2
-    first, second = (median(window["p99_ms"] for window in some) for some in (whole[:half], whole[half:]))
+    """Compare the p99 from acceptance to settlement of the second half's windows with the first half's."""
+    name, complete = "p99 to settled", [window for window in windows[1:] if window["from_s"] < seconds]
+    if len(complete) < FEWEST:
+        return Row(name, f"{len(complete)} windows", f"at least {FEWEST}", ok=False)
+    half = len(complete) // 2
+    first, second = (median(one["p99_ms"] for one in some) for some in (complete[:half], complete[half:]))
     bound = first * MAX_P99_FACTOR + MAX_P99_MS
-    return Row(
-        "p99 to settled", f"{first:.0f} ms, then {second:.0f} ms", f"{bound:.0f} ms", ok=second <= bound
-    )
+    return Row(name, f"{first:.0f} ms, then {second:.0f} ms", f"{bound:.0f} ms", ok=second <= bound)
 
 
 def queues(samples: Sequence[Sample], rate: float) -> Row:
-    """Compare what waits in queues at the end with what waited at first: a second's orders more are many."""
+    """Compare the messages that wait at the end with those at first: a second's orders more are too many."""
     waiting = known(sample.waiting for sample in samples) or [0.0]
     third = max(1, len(waiting) // 3)
     first, last = median(waiting[:third]), median(waiting[-third:])

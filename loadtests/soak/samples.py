@@ -1,4 +1,4 @@
-"""What the system looks like from outside, every few seconds: memory, outboxes, queues, lost telemetry."""
+"""The system as seen from outside, every few seconds: memory, outboxes, queues, lost telemetry."""
 
 import threading
 import time
@@ -10,20 +10,18 @@ import httpx2
 
 from stack import procfs
 from stack.components import SERVICES
-from stack.errors import StackError
-from stack.layout import Layout
-from stack.state import State, load
+from stack.state import State
 
 TIMEOUT_SECONDS = 4.0
 MAX_SAMPLES = 5000
 OUTBOXES = 2
-"""Services that have one: api and worker."""
-WORK = 'queue!~".*[.](dlq|retry[.].*)"'
+"""The services that have an outbox are api and worker."""
+WORK_QUEUES = 'queue!~".*[.](dlq|retry[.].*)"'
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look; what Prometheus does not know is None."""
+    """The state at one moment; what Prometheus does not know is None."""
 
     second: float
     """Since the start."""
@@ -32,7 +30,7 @@ class Sample:
     outbox_age: float | None
     """Seconds that the oldest entry of all outboxes has waited."""
     waiting: float | None
-    """Messages in the work queues that nobody has taken yet."""
+    """Ready messages in the work queues."""
     dropped: float | None
     """Spans that were made and not exported, since the services started."""
 
@@ -45,53 +43,36 @@ class Watcher:
     prometheus: str
 
     def look(self, second: float) -> Sample:
-        """Return how things are.
+        """Return a sample.
 
         Raises:
             httpx2.HTTPError: Prometheus does not answer.
         """
-        memory = {one.name: procfs.resident_bytes(one.pid) for one in self.state.running()}
-        # Prometheus keeps what an earlier stack left behind.
+        # Prometheus keeps what an earlier stack left behind, so series are chosen by their instance.
         ports = "|".join(str(getattr(self.state.ports, name)) for name in SERVICES)
         ours = f'instance=~"127[.]0[.]0[.]1:({ports})"'
         broker = f'instance="127.0.0.1:{self.state.ports.rabbitmq_metrics}"'
         ages = f"outbox_oldest_age_seconds{{{ours}}}"
         lost = f'telemetry_spans_total{{{ours},result!="exported"}}'
-        # Of all that have it, or nothing: one that is not scraped may be the one that it is about.
+        # All services or nothing: the one that is not scraped may be the one in trouble.
         return Sample(
             second=round(second, 1),
-            memory=memory,
+            memory={one.name: procfs.resident_bytes(one.pid) for one in self.state.running()},
             outbox_age=self._value(f"max({ages}) and count({ages}) == {OUTBOXES}"),
-            waiting=self._value(f"sum(rabbitmq_detailed_queue_messages_ready{{{broker},{WORK}}})"),
+            waiting=self._value(f"sum(rabbitmq_detailed_queue_messages_ready{{{broker},{WORK_QUEUES}}})"),
             dropped=self._value(f"sum({lost}) and count(count by (instance) ({lost})) == {len(SERVICES)}"),
         )
 
     def _value(self, expression: str) -> float | None:
-        response = httpx2.get(
-            f"{self.prometheus}/api/v1/query",
-            params={"query": expression},
-            timeout=TIMEOUT_SECONDS,
-            trust_env=False,
-        )
+        address, query = f"{self.prometheus}/api/v1/query", {"query": expression}
+        response = httpx2.get(address, params=query, timeout=TIMEOUT_SECONDS, trust_env=False)
         result = response.raise_for_status().json()["data"]["result"]
         return float(result[0]["value"][1]) if result else None
 
 
 def known(values: Iterable[float | None]) -> list[float]:
-    """Return the values that there are."""
+    """Return the values that are not None."""
     return [value for value in values if value is not None]
-
-
-def watcher(layout: Layout, prometheus: str) -> Watcher:
-    """Return who looks at the stack of a run directory.
-
-    Raises:
-        StackError: None runs.
-    """
-    state = load(layout)
-    if state is None:
-        raise StackError(f"nothing runs in {layout.run_dir}")
-    return Watcher(state, prometheus)
 
 
 @contextmanager
@@ -104,7 +85,7 @@ def sampling(look: Callable[[float], Sample], every: float) -> Iterator[list[Sam
             try:
                 samples.append(look(time.monotonic() - began))
             except (httpx2.HTTPError, OSError):
-                continue  # too busy to answer: the next look tells
+                continue  # Prometheus was too busy to answer; the next sample may succeed
 
     thread = threading.Thread(target=sample, name="sampling", daemon=True)
     thread.start()

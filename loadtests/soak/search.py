@@ -1,21 +1,22 @@
-"""The highest rate that is held: step by step until something piles up."""
+"""The highest rate that the system holds: step by step until something piles up."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtests.options import parse
+from loadtests.options import INTERVAL_SECONDS, SPAWNED_A_SECOND
 from loadtests.soak.samples import Sample, known
 
 RATES = (10.0, 25.0, 40.0, 60.0, 90.0, 130.0, 190.0, 270.0, 390.0, 550.0)
 STEP_SECONDS = 12
-"""How long a step keeps up its rate, once all users are there."""
+"""How long a step keeps up its rate, once all users have started."""
 SETTLED_IN = 5.0
 """Seconds after which a step's samples count: Prometheus scrapes every five."""
 MAX_OUTBOX_AGE = 1.0
 MAX_WAITING_SECONDS = 1.0
-"""How much may wait in queues: as many messages as are placed in this time."""
+"""The queues may hold as many messages as orders are placed in this time."""
+SHOWN_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +30,29 @@ class Step:
     waiting: float
     settled_p99_ms: float
     reasons: tuple[str, ...]
-    """Why it was not held; nothing when it was."""
+    """Why the rate was not held; empty when it was."""
 
     @property
     def held(self) -> bool:
         """Whether nothing piled up."""
         return not self.reasons
 
+    def __str__(self) -> str:
+        """Return the step in one line."""
+        more = ["…"] if len(self.reasons) > SHOWN_REASONS else []
+        how = "; ".join([*self.reasons[:SHOWN_REASONS], *more])
+        seen = f"outbox {self.outbox_age:.1f} s, {self.waiting:.0f} waiting, p99 {self.settled_p99_ms:.0f} ms"
+        return f"{self.rate:g} orders/s: {f'not held: {how}' if how else 'held'} ({seen})"
+
 
 def step_seconds(rate: float) -> int:
-    """Return how long the load test of a step takes: users come first, at high rates for seconds."""
-    return STEP_SECONDS + math.ceil(parse({"LOAD_RATE": f"{rate:g}"}).spawn_seconds)
+    """Return how long the load test of a step takes: at high rates users take seconds to start."""
+    users = math.ceil(rate * INTERVAL_SECONDS)
+    return STEP_SECONDS + max(0, math.ceil(users / SPAWNED_A_SECOND) - 1)
 
 
 def step(rate: float, found: dict[str, Any], samples: Sequence[Sample]) -> Step:
-    """Return what a step came to, by the load test's document and by what was seen meanwhile."""
+    """Return what a step came to, by the load test's document and the samples."""
     counted = [sample for sample in samples if sample.second >= SETTLED_IN]
     ages, waits = known(one.outbox_age for one in counted), known(one.waiting for one in counted)
     age, waiting = max(ages, default=0.0), max(waits, default=0.0)
@@ -64,7 +73,7 @@ def step(rate: float, found: dict[str, Any], samples: Sequence[Sample]) -> Step:
 
 
 def search(attempt: Callable[[float], Step]) -> list[Step]:
-    """Try rates until one is not held, then one between it and the one before; return all, as tried."""
+    """Try rates until one is not held, then one between it and the one before; return all steps in order."""
     steps = list[Step]()
     for rate in RATES:
         steps.append(attempt(rate))

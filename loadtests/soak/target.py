@@ -1,10 +1,11 @@
-"""What is put under load: the native stack, started unless it runs, or an address that was given."""
+"""What is put under load: the native stack, started unless it runs, or the given address."""
 
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import httpx2
 
@@ -19,38 +20,46 @@ from stack.up import up
 
 TIMEOUT_SECONDS = 10.0
 REQUESTS = 20
-"""For each order, as many as a user may make: it makes seven, and sometimes the next sooner."""
+"""Requests that a user may send for each order: it sends seven, and the next order may come sooner."""
 LEAST_PER_SECOND = 10
 BURST_SECONDS = 6
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an api is and where its traces are shown, and the API key that it needs, if any."""
+
+    host: str
+    traces: str
+    api_key: str
+
+
 @contextmanager
-def under_load(
-    layout: Layout, environment: Mapping[str, str], interval: float, progress: Progress
-) -> Iterator[dict[str, str]]:
-    """Yield the variables that tell the load test where to go; stop a stack that was started for it.
+def under_load(layout: Layout, host: str, interval: float, progress: Progress) -> Iterator[Target]:
+    """Yield the target of a load test; stop a stack that was started for it.
 
     Args:
-        layout: Where the stack runs.
-        environment: What the load test is told; with `LOAD_HOST` there is nothing to start.
+        layout: Where the native stack runs.
+        host: The address of another api; with it, there is nothing to start.
         interval: Seconds between two orders of one user.
-        progress: Told what happens.
+        progress: Where to say what happens.
 
     Raises:
         StackError: The stack does not start, or the api does not answer.
     """
-    if environment.get("LOAD_HOST"):
-        yield _told(environment, {})
+    if host:
+        yield Target(host, "", _api_key(host))
         return
     before = state.load(layout)
     runs = bool(before and before.running())
     try:
         # With API keys, all users are one client.
-        if not runs and not environment.get("API_KEYS"):
+        if not runs and not os.environ.get("API_KEYS"):
             for name, value in limits(interval).items():
                 os.environ.setdefault(name, value)
         up(layout, progress)
-        yield _told(environment, json.loads(layout.endpoints.read_text(encoding="utf-8")))
+        endpoints = json.loads(layout.endpoints.read_text(encoding="utf-8"))
+        yield Target(endpoints["api"], endpoints["traces"], _api_key(endpoints["api"]))
     finally:
         if not runs and state.load(layout):
             with uninterrupted():
@@ -58,33 +67,27 @@ def under_load(
 
 
 def limits(interval: float) -> dict[str, str]:
-    """Return the limits of a stack that is started for this.
+    """Return the rate limits of a stack that is started for a load test.
 
-    Every user has an address of its own, and so a limit: enough for what users do, and so little that one of
-    them can reach it on purpose without taking what the others need.
+    Every user has an address of its own, and so a limit: enough for what users do, and low enough that one of
+    them can exceed it on purpose without taking what the others need.
     """
     per_second = max(LEAST_PER_SECOND, math.ceil(REQUESTS / interval))
     return {"RATE_LIMIT_PER_SECOND": str(per_second), "RATE_LIMIT_BURST": str(BURST_SECONDS * per_second)}
 
 
-def _told(environment: Mapping[str, str], endpoints: Mapping[str, str]) -> dict[str, str]:
-    host = environment.get("LOAD_HOST") or endpoints["api"]
-    traces = environment.get("LOAD_TRACES") or endpoints.get("traces", "")
-    return {"LOAD_HOST": host, "LOAD_TRACES": traces, "API_KEY": _key(host, environment)}
-
-
-def _key(host: str, environment: Mapping[str, str]) -> str:
-    """Return the key to send: the one that was given, or Compose's where one is needed."""
-    if given := environment.get("API_KEY"):
-        return given
+def _api_key(host: str) -> str:
+    """Return the environment's API key, or Compose's where the api needs one."""
+    if key := os.environ.get("API_KEY"):
+        return key
     try:
         answer = httpx2.get(f"{host}/v1/orders?limit=1", timeout=TIMEOUT_SECONDS, trust_env=False)
     except httpx2.HTTPError as error:
         raise StackError(f"no answer from the api at {host}: {error!r}") from error
-    file = ROOT / ".env"
     if answer.status_code != httpx2.codes.UNAUTHORIZED:
         return ""
-    key = variables(file.read_text(encoding="utf-8")).get("API_KEY") if file.exists() else None
+    file = ROOT / ".env"
+    key = variables(file.read_text(encoding="utf-8")).get("API_KEY") if file.exists() else ""
     if not key:
         raise StackError(f"the api at {host} needs a key: set API_KEY")
     return key

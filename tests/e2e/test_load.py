@@ -15,11 +15,11 @@ SECONDS = 8
 pytestmark = pytest.mark.timeout(120)
 
 
-def load(run_dir: Path, results: Path, **told: str) -> "subprocess.CompletedProcess[str]":
+def load(run_dir: Path, results: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run the command against the running stack."""
     return subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "stack", "load", "--run-dir", str(run_dir)],
-        env={**os.environ, "LOAD_RESULTS": str(results), "LOAD_RATE": "10", **told},
+        env={**os.environ, "LOAD_RESULTS": str(results), "LOAD_RATE": "10", **variables},
         capture_output=True,
         text=True,
         timeout=100,
@@ -33,8 +33,8 @@ async def stored(seen: Seen, trace_id: str) -> list[Span]:
     async def look() -> list[Span] | None:
         response = await seen.client.get(f"{seen.endpoints['traces']}/api/v3/traces/{trace_id}")
         found = spans(response.json()["result"]) if response.status_code == 200 else []
-        told = any(span.name == "send email" for span in found)  # and each service exports by itself
-        return found if told and {span.service for span in found} >= set(SERVICES) else None
+        ended = any(span.name == "send email" for span in found)  # and each service exports by itself
+        return found if ended and {span.service for span in found} >= set(SERVICES) else None
 
     return await eventually(look, seconds=15)
 
@@ -59,7 +59,7 @@ async def test_users_place_orders_and_each_is_settled(seen: Seen, run_dir: Path,
     assert {line["trace_id"] for line in lines if "trace_id" in line} == {slowest["trace_id"]}
     assert "accept to settled" in (tmp_path / "load.html").read_text()
     assert "load: ok\n" in ended.stdout
-    assert ended.stderr == ""
+    assert "accept to settled" in ended.stderr  # Locust's own tables
 
 
 def test_a_broken_threshold_is_status_1(stack: dict[str, str], run_dir: Path, tmp_path: Path) -> None:

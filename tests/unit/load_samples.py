@@ -1,29 +1,48 @@
 """Runs of the load test as they could have been."""
 
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from loadtests.identity import Journey
-from loadtests.options import parse
-from loadtests.orders import PLAIN
+from loadtests import report
+from loadtests.journey import Journey
+from loadtests.options import Options, add_options, parse
+from loadtests.orders import SETTLED_ENTRY
 from loadtests.run import Run
-from loadtests.verdict import ORDER, Entry, Result
+from loadtests.verdict import ORDER, title
 
-POST = Entry("POST", "/v1/orders", 900, 0, 4.0, 9.0, 15.0, 31.0)
-SETTLED = Entry(ORDER, PLAIN, 900, 0, 90.0, 200.0, 310.0, 420.0)
+
+def options(*arguments: str) -> Options:
+    """Return the options of a command line."""
+    parser = ArgumentParser()
+    add_options(parser)
+    return parse(parser.parse_args(arguments))
 
 
 def journey(number: int) -> Journey:
-    """Return a journey whose ids tell its number."""
+    """Return a journey whose ids contain its number."""
     return Journey(f"{number:032x}", f"{number:016x}")
 
 
-def run(tmp_path: Path, **told: str) -> Run:
-    """Return a run that is told these variables."""
-    return Run(parse({"LOAD_RESULTS": str(tmp_path), "LOAD_RATE": "15", **told}))
+def run(tmp_path: Path, *arguments: str, promised: int = 900, seconds: float = 60.0) -> Run:
+    """Return a run with these options that lasted so long, and whose orders were settled."""
+    this = Run(options("--results", str(tmp_path), "--rate", "15", *arguments))
+    this.ledger.promised, this.ended = promised, this.began + seconds
+    this.ledger.ends.update(done=promised - 20, failed=20)
+    return this
 
 
-def result(*entries: Entry, **changes: Any) -> Result:  # noqa: ANN401 - of any field
-    """Return what a good run came to, but for these changes."""
-    facts: dict[str, Any] = {"promised": 900, "settled": 900, "lost": (), "seconds": 60.0}
-    return Result(entries or (POST, SETTLED), **{**facts, **changes})
+def entry(method: str, name: str, p95: float, p99: float, failures: int = 0) -> dict[str, Any]:
+    """Return an entry of 900 requests."""
+    percentiles = {"p50_ms": 4.0, "p95_ms": p95, "p99_ms": p99, "max_ms": 500.0}
+    counts = {"requests": 900, "failures": failures}
+    return {"title": title(method, name), "method": method, "name": name, **counts, **percentiles}
+
+
+POST = entry("POST", "/v1/orders", 9.0, 15.0)
+SETTLED = entry(ORDER, SETTLED_ENTRY, 200.0, 310.0)
+
+
+def document(this: Run, *entries: dict[str, Any], **found: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the document of a good run, but for these entries, lost orders and errors."""
+    return report.document(this, entries or (POST, SETTLED), **{"lost": (), "errors": (), **found})

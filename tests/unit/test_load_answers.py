@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from loadtests.answers import Answer, complaint, document
-from loadtests.limits import burst, why_not
+from loadtests.answers import Answer, complaint, why_not_over_limit
 from tests.unit.load_samples import journey
 
 US = journey(1)
@@ -22,8 +21,8 @@ PROBLEM: dict[str, Any] = {
 def answer(status: int = 200, body: object = None, **headers: str) -> Answer:
     """Return an answer to our journey; an underscore in a header's name is a hyphen."""
     media = "application/json" if status < 400 else "application/problem+json; charset=utf-8"
-    ours = {"X-Correlation-ID": US.correlation_id, "Content-Type": media}
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    ours = {"x-correlation-id": US.correlation_id, "content-type": media}
+    given = {name.replace("_", "-").lower(): value for name, value in headers.items()}
     return Answer(status, {**ours, **given}, json.dumps(body).encode())
 
 
@@ -96,16 +95,17 @@ def test_the_same_key_is_the_same_order() -> None:
 
 
 def test_what_is_no_object_is_an_empty_one() -> None:
-    """Whatever a server sends."""
-    assert [document(body) for body in (b"[1]", b"{", b"\xff", b'{"a": 1}')] == [{}, {}, {}, {"a": 1}]
+    """A body may be anything that a server sends."""
+    bodies = (b"[1]", b"{", b"\xff", b'{"a": 1}')
+    assert [Answer(200, {}, body).document for body in bodies] == [{}, {}, {}, {"a": 1}]
 
 
-def test_the_limit_is_reached_only_where_nobody_else_feels_it() -> None:
-    """With an identity of one's own, and a burst that is small."""
+def test_the_limit_is_exceeded_only_where_nobody_else_is_limited_with_it() -> None:
+    """The user needs an identity of its own, and a burst that is small."""
     small = answer(RateLimit_Limit="100")
-    assert burst(small) == 100
-    assert why_not(small, alone=True) is None
-    assert "same address" in str(why_not(small, alone=False))
-    assert "a burst of 2000" in str(why_not(answer(RateLimit_Limit="2000"), alone=True))
-    assert "told no limit" in str(why_not(answer(), alone=True))
-    assert "API key is needed" in str(why_not(answer(401), alone=True))
+    assert small.burst == 100
+    assert why_not_over_limit(small, alone=True) is None
+    assert "same address" in str(why_not_over_limit(small, alone=False))
+    assert "a burst of 2000" in str(why_not_over_limit(answer(RateLimit_Limit="2000"), alone=True))
+    assert "named no limit" in str(why_not_over_limit(answer(), alone=True))
+    assert "API key is needed" in str(why_not_over_limit(answer(401), alone=True))

@@ -1,18 +1,17 @@
 """What a load test and a soak are told: checked before anything starts."""
 
+import argparse
 import os
 import subprocess
 import sys
-from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 
 from cli.command import main
-from cli.load_options import add_options, told
-from loadtests.options import OptionError, parse
-from loadtests.soak import options as soak_options
-from loadtests.soak.options import SHARE
+from loadtests.options import TYPES, variable
+from loadtests.soak.command import SHARE, add_options
+from tests.unit.load_samples import options
 
 
 @pytest.fixture(autouse=True)
@@ -22,115 +21,115 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def test_the_defaults_are_those_of_the_help() -> None:
-    """Twenty orders a second for a minute, from two users for each; an empty variable is none."""
-    options = parse({"LOAD_RATE": "", "LOAD_SHAPE": " "})
-    assert (options.shape, options.rate, options.users, options.seconds) == ("steady", 20, 40, 60)
-    assert (options.p95_ms, options.settled_p99_ms, options.max_errors) == (250, 1000, 0.01)
-    assert (options.interval, options.ui, options.host) == (2, False, "http://127.0.0.1:8000")
+def test_the_defaults_are_those_of_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty orders a second for a minute, from two users for each; an empty variable counts as unset."""
+    monkeypatch.setenv("LOAD_RATE", "")
+    monkeypatch.setenv("LOAD_SHAPE", " ")
+    found = options()
+    assert (found.shape, found.rate, found.users, found.seconds) == ("steady", 20, 40, 60)
+    assert (found.p95_ms, found.settled_p99_ms, found.max_errors) == (250, 1000, 0.01)
+    assert (found.interval, found.ui, found.host) == (2, 0, "http://127.0.0.1:8000")
 
 
 @pytest.mark.parametrize(
-    ("rate", "users", "expected"),
+    ("arguments", "expected"),
     [
-        ("50", "", (100, 50, 2)),
-        ("", "30", (30, 15, 2)),
-        ("5", "50", (50, 5, 10)),
-        ("0.3", "", (1, 0.3, 3.33)),
+        ("--rate 50", (100, 50, 2)),
+        ("--users 30", (30, 15, 2)),
+        ("--rate 5 --users 50", (50, 5, 10)),
+        ("--rate 0.3", (1, 0.3, 3.33)),
     ],
 )
-def test_users_and_rate_follow_from_each_other(
-    rate: str, users: str, expected: tuple[int, float, float]
-) -> None:
+def test_users_and_rate_follow_from_each_other(arguments: str, expected: tuple[int, float, float]) -> None:
     """Each user places an order every two seconds, unless both are given."""
-    options = parse({"LOAD_RATE": rate, "LOAD_USERS": users})
-    assert (options.users, options.rate, options.interval) == pytest.approx(expected, rel=0.01)
+    found = options(*arguments.split())
+    assert (found.users, found.rate, found.interval) == pytest.approx(expected, rel=0.01)
 
 
-def test_shapes_have_lengths_of_their_own() -> None:
-    """A soak is ten minutes; what is given is taken."""
-    assert parse({"LOAD_SHAPE": "soak"}).seconds == 600
-    assert parse({"LOAD_SHAPE": "soak", "LOAD_SECONDS": "9"}).seconds == 9
+def test_shapes_have_lengths_of_their_own_and_the_web_ui_needs_none() -> None:
+    """A soak is ten minutes unless a length is given; with the web UI users are set by hand."""
+    assert options("--shape", "soak").seconds == 600
+    assert options("--shape", "soak", "--seconds", "9").seconds == 9
+    assert options("--ui", "1").shape == ""
+    assert options("--ui", "1", "--shape", "spike").shape == "spike"
 
 
-def test_with_the_web_ui_users_are_set_by_hand() -> None:
-    """Unless a shape is asked for."""
-    assert parse({"LOAD_UI": "1"}).shape == ""
-    assert parse({"LOAD_UI": "1", "LOAD_SHAPE": "spike"}).shape == "spike"
+def test_the_environment_says_the_same_as_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line overrules the environment; what one process parsed, the next one reads."""
+    monkeypatch.setenv("LOAD_RATE", "5")
+    monkeypatch.setenv("LOAD_USERS", "3")
+    found = options("--rate", "7", "--p95-ms", "80", "--host", "http://api:8000/")
+    assert (found.rate, found.users, found.p95_ms, found.host) == (7, 3, 80, "http://api:8000")
+    for name, value in found.environment().items():
+        monkeypatch.setenv(name, value)
+    assert options() == found
+    assert found.environment().keys() == {variable(name) for name in TYPES}
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("option", "value"),
     [
-        ("LOAD_USERS", "0"),
-        ("LOAD_USERS", "2.5"),
-        ("LOAD_USERS", "many"),
-        ("LOAD_RATE", "0"),
-        ("LOAD_RATE", "nan"),
-        ("LOAD_RATE", "1e3"),
-        ("LOAD_RATE", "٣"),
-        ("LOAD_RATE", "-5"),
-        ("LOAD_SECONDS", "0"),
-        ("LOAD_SECONDS", "99999999"),
-        ("LOAD_SHAPE", "zigzag"),
-        ("LOAD_UI", "yes"),
-        ("LOAD_UI_PORT", "70000"),
-        ("LOAD_P95_MS", "fast"),
-        ("LOAD_SETTLED_P99_MS", "."),
-        ("LOAD_MAX_ERRORS", "2"),
-        ("LOAD_HOST", "localhost:8000"),
-        ("LOAD_HOST", "http://user:secret@localhost"),
-        ("LOAD_HOST", "http://localhost/v1"),
-        ("LOAD_HOST", "http://localhost:99999"),
-        ("LOAD_TRACES", "ftp://localhost"),
+        ("users", "0"),
+        ("users", "2.5"),
+        ("users", "many"),
+        ("rate", "0"),
+        ("rate", "nan"),
+        ("rate", "1e3"),
+        ("rate", "٣"),
+        ("rate", "-5"),
+        ("seconds", "0"),
+        ("seconds", "99999999"),
+        ("shape", "zigzag"),
+        ("ui", "yes"),
+        ("ui-port", "70000"),
+        ("p95-ms", "fast"),
+        ("settled-p99-ms", "."),
+        ("max-errors", "2"),
+        ("host", "localhost:8000"),
+        ("host", "http://user:secret@localhost"),
+        ("host", "http://localhost/v1"),
+        ("host", "http://localhost:99999"),
+        ("traces", "ftp://localhost"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(name: str, value: str) -> None:
-    """The message says which variable, what it is, and what it may be."""
-    with pytest.raises(OptionError, match=f"^{name}: '"):
-        parse({name: value})
-
-
-def test_the_command_line_overrules_the_environment() -> None:
-    """Each option stands for the variable of its name."""
-    parser = ArgumentParser()
-    add_options(parser)
-    given = parser.parse_args(["--rate", "7", "--p95-ms", "80"])
-    merged = told(given, {"LOAD_RATE": "5", "LOAD_USERS": "3", "HOME": "/"})
-    assert merged == {"LOAD_RATE": "7", "LOAD_P95_MS": "80", "LOAD_USERS": "3", "HOME": "/"}
-
-
-@pytest.mark.parametrize(
-    "command", [["load", "--users", "0"], ["load", "--shape", "x"], ["soak", "--seconds", "5"]]
-)
-def test_bad_options_are_status_2_and_start_nothing(
-    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_wrong_value_is_refused_with_its_option(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The variable is named, and no run directory is made."""
+    """The message names the option, its value, and what is allowed."""
+    with pytest.raises(SystemExit, match="2"):
+        options(f"--{option}={value}")
+    assert f"argument --{option}: '{value}' is " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["load --users 0", "load --shape x", "soak --seconds 5", "soak --rate x"])
+def test_wrong_options_are_status_2_and_start_nothing(command: str, tmp_path: Path) -> None:
+    """No run directory is made."""
     run_dir = tmp_path / "stack"
-    assert main([*command, "--run-dir", str(run_dir)]) == 2
-    name = f"{command[0]}_{command[1].removeprefix('--')}".upper()
-    assert capsys.readouterr().err.startswith(f"error: {name}: '")
+    with pytest.raises(SystemExit, match="2"):
+        main([*command.split(), "--run-dir", str(run_dir)])
     assert not run_dir.exists()
 
 
-def test_without_the_stack_it_is_the_same() -> None:
-    """As in the image, which has nothing but Locust."""
+def test_a_wrong_variable_is_refused_without_the_stack_too() -> None:
+    """The load image has nothing but Locust and these tests."""
     environment = {**os.environ, "LOAD_RATE": "none"}
     ended = subprocess.run(
         [sys.executable, "-m", "loadtests"], env=environment, capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == "error: LOAD_RATE: 'none' is no number from 0.1 to 2000\n"
+    assert ended.stderr.endswith("argument --rate: 'none' is no number from 0.1 to 2000\n")
 
 
 def test_a_soak_is_ten_minutes_at_a_rate_that_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless told otherwise, by the environment or by the command line, which overrules it."""
-    parser = ArgumentParser()
-    soak_options.add_options(parser)
-    options = soak_options.parse(parser.parse_args([]))
-    assert (options.seconds, options.rate, SHARE) == (600, 0, 0.7)
+    """The environment can say otherwise, and the command line overrules it."""
+
+    def soak(*arguments: str) -> tuple[int, float | None]:
+        parser = argparse.ArgumentParser()
+        add_options(parser)
+        given = parser.parse_args(arguments)
+        return given.seconds, given.rate
+
+    assert (soak(), SHARE) == ((600, None), 0.7)
     monkeypatch.setenv("SOAK_SECONDS", "120")
     monkeypatch.setenv("SOAK_RATE", "30")
-    options = soak_options.parse(parser.parse_args(["--rate", "40"]))
-    assert (options.seconds, options.rate) == (120, 40)
+    assert soak("--rate", "40") == (120, 40)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.soak import target
-from loadtests.soak.target import limits, under_load
+from loadtests.soak.target import Target, limits, under_load
 from stack.errors import StackError
 from stack.layout import Layout
 from stack.progress import progress_on
@@ -39,21 +39,22 @@ def locked_api() -> Iterator[str]:
         server.shutdown()
 
 
-def where(tmp_path: Path, environment: dict[str, str]) -> dict[str, str]:
-    """Return what the load test is told of its target."""
-    with under_load(Layout(tmp_path / "stack"), environment, 2.0, progress_on()) as told:
-        return told
+def target_of(host: str, tmp_path: Path) -> Target:
+    """Return the target of a load test of an address."""
+    with under_load(Layout(tmp_path / "stack"), host, 2.0, progress_on()) as found:
+        return found
 
 
 def test_a_key_is_taken_from_dotenv_when_the_api_needs_one(
     locked_api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An address that is given is not started; what is given in the environment is sent in any case."""
+    """An address that is given is not started; a key in the environment is sent in any case."""
     monkeypatch.setattr(target, "ROOT", tmp_path)
+    monkeypatch.delenv("API_KEY", raising=False)
     (tmp_path / ".env").write_text("API_KEY=composes-own\n")
-    told = where(tmp_path, {"LOAD_HOST": locked_api, "LOAD_TRACES": "http://127.0.0.1:1"})
-    assert told == {"LOAD_HOST": locked_api, "LOAD_TRACES": "http://127.0.0.1:1", "API_KEY": "composes-own"}
-    assert where(tmp_path, {"LOAD_HOST": locked_api, "API_KEY": "mine"})["API_KEY"] == "mine"
+    assert target_of(locked_api, tmp_path) == Target(locked_api, "", "composes-own")
+    monkeypatch.setenv("API_KEY", "mine")
+    assert target_of(locked_api, tmp_path).api_key == "mine"
 
 
 def test_without_the_key_that_it_needs_nothing_is_tried(
@@ -61,14 +62,15 @@ def test_without_the_key_that_it_needs_nothing_is_tried(
 ) -> None:
     """Every request would fail, and say nothing about load."""
     monkeypatch.setattr(target, "ROOT", tmp_path)
+    monkeypatch.delenv("API_KEY", raising=False)
     with pytest.raises(StackError, match="needs a key: set API_KEY"):
-        where(tmp_path, {"LOAD_HOST": locked_api})
+        target_of(locked_api, tmp_path)
 
 
 def test_an_api_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:
-    """Rather than a minute of failures."""
+    """The alternative would be a minute of failures."""
     with pytest.raises(StackError, match="no answer from the api"):
-        where(tmp_path, {"LOAD_HOST": "http://127.0.0.1:9"})
+        target_of("http://127.0.0.1:9", tmp_path)
 
 
 @pytest.fixture
@@ -84,23 +86,24 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStack
 
 def test_a_stack_that_is_started_for_it_is_stopped_again(stack: FakeStack) -> None:
     """Its limits are low: every user has an address of its own."""
-    with under_load(stack.layout, {}, 2.0, progress_on()) as told:
+    with under_load(stack.layout, "", 2.0, progress_on()) as found:
         assert set(stack.running()) == {"redis", "inbox", "api"}
-        assert told["LOAD_HOST"].startswith("http://127.0.0.1:")
+        assert found.host.startswith("http://127.0.0.1:")
         assert {name: os.environ[name] for name in LIMITS} == LIMITS
     assert stack.running() == {}
 
 
-def test_with_keys_the_limits_stay_as_they_are(stack: FakeStack) -> None:
+def test_with_keys_the_limits_stay_as_they_are(stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
     """All users are one client then."""
-    with under_load(stack.layout, {"API_KEYS": "{}"}, 2.0, progress_on()):
+    monkeypatch.setenv("API_KEYS", "{}")
+    with under_load(stack.layout, "", 2.0, progress_on()):
         assert not LIMITS.keys() & os.environ.keys()
 
 
 def test_a_stack_that_runs_is_used_and_left_running(stack: FakeStack) -> None:
     """With the limits that it has."""
     assert stack("up", "--only", "redis,inbox,api") == 0
-    with under_load(stack.layout, {}, 2.0, progress_on()):
+    with under_load(stack.layout, "", 2.0, progress_on()):
         assert not LIMITS.keys() & os.environ.keys()
     assert set(stack.running()) == {"redis", "inbox", "api"}
 
@@ -108,6 +111,6 @@ def test_a_stack_that_runs_is_used_and_left_running(stack: FakeStack) -> None:
 @pytest.mark.parametrize("interval", [0.1, 1.0, 2.0, 30.0])
 def test_users_stay_below_the_limit_that_they_are_given(interval: float) -> None:
     """Seven requests for each order, and the next order may come in half the time."""
-    told = limits(interval)
-    assert float(told["RATE_LIMIT_PER_SECOND"]) > 7 / (interval / 2)
-    assert float(told["RATE_LIMIT_BURST"]) > 50
+    given = limits(interval)
+    assert float(given["RATE_LIMIT_PER_SECOND"]) > 7 / (interval / 2)
+    assert float(given["RATE_LIMIT_BURST"]) > 50

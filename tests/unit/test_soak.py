@@ -9,8 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from loadtests.soak.command import document, show
 from loadtests.soak.judge import MIB, judge, memory, p99, queues, warm_up
-from loadtests.soak.report import Soaked, document, line, show
 from loadtests.soak.samples import Sample, Watcher, sampling
 from loadtests.soak.search import RATES, Step, highest, search, step, step_seconds
 from stack.ports import Ports
@@ -233,13 +233,14 @@ def test_looking_goes_on_until_the_block_ends() -> None:
 
 
 def test_people_and_programs_get_the_same_rows() -> None:
-    """With how the rate was found, and each look."""
-    soaked = Soaked(600, 30, attempted(40), found(), samples(dropped=9))
-    written, stream = document(soaked), io.StringIO()
-    show(soaked.rows, Progress(stream))
+    """The document also has the search, and each sample."""
+    steps, seen, stream = attempted(40), samples(dropped=9), io.StringIO()
+    rows = judge(found(), seen, 600, 30)
+    written = document(rows, steps, found(), seen)
+    show(rows, Progress(stream))
     assert (written["ok"], written["highest_rate"], len(written["samples"])) == (False, 40, 120)
     assert [one["held"] for one in written["search"]] == [True, True, True, False, False]
     assert [row["name"] for row in written["rows"] if not row["ok"]] == ["spans dropped"]
     assert "spans dropped        2" in stream.getvalue()
-    assert line(soaked.steps[0]) == "10 orders/s: held (outbox 0.0 s, 0 waiting, p99 0 ms)"
-    assert line(soaked.steps[3]).startswith("60 orders/s: not held: too much (")
+    assert str(steps[0]) == "10 orders/s: held (outbox 0.0 s, 0 waiting, p99 0 ms)"
+    assert str(steps[3]).startswith("60 orders/s: not held: too much (")

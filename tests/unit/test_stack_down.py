@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.soak import locust
+from loadtests.soak.process import mark
 from stack import processes, state
 from stack.layout import ROOT
 from stack.ports import Ports
@@ -59,7 +59,7 @@ def test_down_ends_a_load_test_that_was_left_behind(stack: FakeStack, runs: str)
     elif runs == "nothing":
         stack.layout.run_dir.mkdir()
     command = [sys.executable, "-c", SLEEPER]
-    left = subprocess.Popen(command, env={**os.environ, MARK: locust.mark(stack.layout)})  # noqa: S603 - fixed
+    left = subprocess.Popen(command, env={**os.environ, MARK: mark(stack.layout)})  # noqa: S603 - fixed
     try:
         until(lambda: left.pid in stack.left_over())
         assert stack("down") == 0

@@ -4,8 +4,7 @@ import random
 
 import pytest
 
-from loadtests.pace import Pace
-from loadtests.stages import users_at
+from loadtests.schedule import Pace, users_at
 
 
 def course(shape: str, *, seconds: int = 100, users: int = 50) -> list[int | None]:

@@ -1,4 +1,4 @@
-"""Locust, in a process of its own: it patches the whole process that imports it."""
+"""Locust in a process of its own: it patches the whole process that imports it."""
 
 import os
 import signal
@@ -10,17 +10,17 @@ from stack.layout import ROOT, Layout
 from stack.processes import LOAD, MARK, mark_prefix
 
 FINISH_SECONDS = 120.0
-"""Users may finish, and every promised order is waited for."""
+"""Users may finish their journeys, and every promised order is waited for."""
 
 
 def mark(layout: Layout) -> str:
-    """Return what marks the load tests of a run directory."""
+    """Return the mark of a run directory's load tests, by which `down` ends what was left behind."""
     return mark_prefix(layout.run_dir, LOAD)
 
 
 def run_locust(layout: Layout, environment: Mapping[str, str], *, quiet: bool = False) -> int:
-    """Run the load tests and return their exit status; on an interrupt they end early, and still report."""
-    # A session of its own: Ctrl-C reaches it once, through us. The mark lets `down` end what we left behind.
+    """Run the load test and return its exit status; on an interrupt it ends early, and still reports."""
+    # A session of its own: Ctrl-C reaches it once, through us.
     process = subprocess.Popen(
         [sys.executable, "-m", "loadtests"],
         cwd=ROOT,
@@ -32,17 +32,10 @@ def run_locust(layout: Layout, environment: Mapping[str, str], *, quiet: bool = 
     try:
         return process.wait()
     except KeyboardInterrupt:
-        _end(process)
+        process.send_signal(signal.SIGINT)
+        process.wait(FINISH_SECONDS)
         raise
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(FINISH_SECONDS)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        return  # it is killed
