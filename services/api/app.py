@@ -71,7 +71,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
             broker,
             "api",
             telemetry.instance,
-            lambda publish: disturbed(publisher(publish), scenarios.on_for),
+            lambda publish: disturbed(publisher(publish), scenarios.on),
         )
         # A connection of its own: a letter that cannot be decoded breaks it, and must not hold up the relay.
         operators = Broker(settings.amqp_url, f"{telemetry.instance} operators")
@@ -117,7 +117,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
 
 def _apply(scenarios: Scenarios, leak: Leak, *brokers: Broker) -> None:
     """Do what a scenario does by itself, without a request that meets it."""
-    leak.mend(leaking=scenarios.everywhere(MEMORY_LEAK))
+    leak.free(leaking=scenarios.everywhere(MEMORY_LEAK))
     for broker in brokers:
         broker.refuse(refused=scenarios.everywhere(BROKER_DOWN))
 

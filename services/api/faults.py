@@ -49,7 +49,7 @@ def compute(seconds: float) -> None:
 
 @dataclass(slots=True)
 class Leak:
-    """Memory that requests leave behind, up to a bound, until the leak is mended."""
+    """Memory that requests leave behind, up to a bound, until they are freed."""
 
     kept: list[mmap] = field(default_factory=list)
     _leaking: bool = False
@@ -66,7 +66,7 @@ class Leak:
 
         return placed
 
-    def mend(self, *, leaking: bool) -> None:
+    def free(self, *, leaking: bool) -> None:
         """Free all of it once the scenario is off for everybody."""
         if self._leaking and not leaking:
             for piece in self.kept:
@@ -76,7 +76,7 @@ class Leak:
 
 
 def stampede(cache: OrderCache, on: On) -> Load:
-    """Return reading through a cache in which whatever is asked for has just expired."""
+    """Return what reads through a cache in which every order has just expired."""
 
     async def load(order_id: str) -> Order | None:
         if on(CACHE_STAMPEDE):

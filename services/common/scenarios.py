@@ -1,13 +1,14 @@
 """Scenarios: named faults, switched on and off while everything runs, to be seen in telemetry.
 
-What is on stands in one Redis hash, by name with the time it ends at: every process hears of it within half a
-second. A single request can ask for a scenario by W3C baggage, which travels with it across the broker. The
-question itself goes through OpenFeature, so that its hooks (telemetry) see every answer that was yes.
+A Redis hash holds when each one ends, and every process reads it twice a second. A single request can ask for
+a scenario by W3C baggage, which travels with it across the broker. Decisions go through OpenFeature, so that
+its hooks (telemetry) get every scenario that takes effect.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Any
 
 import structlog
 from openfeature import api
@@ -28,25 +29,18 @@ KEY = "scenarios"
 WATCH_SECONDS = 0.5
 MAX_SECONDS = 3600.0
 """How long a scenario may last."""
-CLOCKS_DIFFER_SECONDS = 60.0
-"""How far the clock of whoever switched one on may be ahead."""
+MAX_CLOCK_SKEW_SECONDS = 60.0
+"""How far the clock of the process that switched a scenario on may be ahead."""
 PROVIDER = "orderscope-scenarios"
 REQUESTED = "requested"
-"""The attribute of the evaluation context that names what the work at hand asks for."""
+"""The attribute of the evaluation context that names the scenario which a request asks for."""
 
 On = Callable[[str], bool]
-"""Says whether a scenario is on for the work at hand."""
-
-
-class OnFor(Protocol):
-    """Says whether a scenario is on for a message that carries these headers."""
-
-    def __call__(self, name: str, headers: Mapping[str, object]) -> bool:
-        """Return whether it is."""
-
-
+"""Returns whether a scenario is on for the current request or message."""
+OnFor = Callable[[str, Mapping[str, object]], bool]
+"""Returns whether a scenario is on for a message that carries these headers."""
 Requested = Callable[[Mapping[str, object] | None], str]
-"""Returns which scenario the work at hand, or a message by its headers, asks for; empty for none."""
+"""Returns which scenario a message's headers, or the current request, asks for; empty for none."""
 
 
 class _Flags(InMemoryProvider):
@@ -74,10 +68,10 @@ class _Flags(InMemoryProvider):
 
 
 class Scenarios:
-    """Knows which scenarios are on; asked for one, it costs next to nothing while none is."""
+    """The scenarios that are on; a check costs next to nothing while none is."""
 
     def __init__(self, requested: Requested, hooks: Sequence[Hook] = ()) -> None:
-        """Ask `requested` what a request wants; `hooks` hear of every scenario that is found to be on."""
+        """Keep what finds a request's scenario; `hooks` are called for each one that is found to be on."""
         self._requested = requested
         self._until: dict[str, float] = {}
         self._effects: list[Callable[[], None]] = []
@@ -87,61 +81,53 @@ class Scenarios:
         self._client = api.get_client(domain)
         self._client.add_hooks(list(hooks))
 
-    def on(self, name: str) -> bool:
-        """Return whether a scenario is on, for everybody or for the work at hand."""
-        return self.on_for(name, None)
-
-    def on_for(self, name: str, headers: Mapping[str, object] | None) -> bool:
-        """Return whether a scenario is on, for everybody or for the message that carries these headers."""
+    def on(self, name: str, headers: Mapping[str, object] | None = None) -> bool:
+        """Return whether a scenario is on for everybody, a message's headers or the current request."""
         requested = self._requested(headers)
         if not self._until and requested != name:
             return False
-        asked = EvaluationContext(attributes={REQUESTED: requested})
-        return self._client.get_boolean_value(name, default_value=False, evaluation_context=asked)
+        context = EvaluationContext(attributes={REQUESTED: requested})
+        return self._client.get_boolean_value(name, default_value=False, evaluation_context=context)
 
     def everywhere(self, name: str) -> bool:
         """Return whether a scenario is on for everybody."""
         return self._until.get(name, 0.0) > time.time()
 
     def applies(self, effect: Callable[[], None]) -> None:
-        """Have something done at every look at what is on: for effects that no request sets off."""
+        """Have an effect that no request sets off called each time the hash was read."""
         self._effects.append(effect)
 
     async def watch(self, redis: Redis) -> None:
-        """Look at what is on every half second, until cancelled; what was seen holds while Redis is away."""
+        """Read what is on every half second, until cancelled; the last state holds while Redis is away."""
 
-        async def look() -> None:
+        async def read() -> None:
             try:
-                self.learn(ends(await redis.hgetall(KEY)))
-            finally:  # what is over is over, also while Redis is away
+                self.update(ends(await redis.hgetall(KEY)))
+            finally:  # a scenario that has ended has no effect, also while Redis is away
                 for effect in self._effects:
                     effect()
 
-        await periodically(look, WATCH_SECONDS, name="scenario watch", errors=(RedisError,))
+        await periodically(read, WATCH_SECONDS, name="scenario watch", errors=(RedisError,))
 
-    def learn(self, found: Mapping[str, float]) -> None:
-        """Take over what is on, by the Unix time at which each ends."""
+    def update(self, found: Mapping[str, float]) -> None:
+        """Keep what is on, by the Unix time at which each ends."""
         for name in found.keys() ^ self._until.keys():
             log.warning("scenario switched", scenario=name, on=name in found)
         self._until = dict(found)
 
 
 def ends(found: Mapping[Any, Any]) -> dict[str, float]:
-    """Return, of a hash in Redis, what has not ended yet; a value that is no such time is over."""
-    now = time.time()
-    latest = now + MAX_SECONDS + CLOCKS_DIFFER_SECONDS
-    return {name: until for name, text in found.items() if now < (until := _time(text)) <= latest}
-
-
-def _time(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+    """Return, of the hash in Redis, what has not ended yet; a value that is no such time has ended."""
+    now, until = time.time(), dict[str, float]()
+    for name, text in found.items():
+        with suppress(ValueError):
+            if now < float(text) <= now + MAX_SECONDS + MAX_CLOCK_SKEW_SECONDS:
+                until[name] = float(text)
+    return until
 
 
 class Switches:
-    """What an operator does: sees what is on, switches on for a while, switches off."""
+    """The operators' view: what is on, switching on for a while, switching off."""
 
     def __init__(self, redis: Redis) -> None:
         """Keep the client."""

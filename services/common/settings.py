@@ -42,7 +42,7 @@ class ServiceSettings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=1, le=65535)
     shutdown_timeout_seconds: float = Field(default=20.0, gt=0)
-    """How long work in hand may take to finish after SIGTERM."""
+    """How long work in progress may take to finish after SIGTERM."""
     outbox_max_entries: int = Field(default=100_000, ge=1)
     """Entries that may wait for the broker; past them an order is refused with 503."""
     retention_seconds: int = Field(default=7 * 24 * 3600, ge=60)

@@ -33,7 +33,7 @@ OUTCOMES = Subscription("notifier.order-outcome", [ORDER_DONE, ORDER_FAILED])
 
 
 async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None:
-    """Notify until SIGTERM, then finish what is in hand."""
+    """Notify until SIGTERM, then finish what is in progress."""
     lifetime = until_signalled()
     telemetry = setup("notifier", telemetry_settings, settings.service_version, settings.environment)
     async with AsyncExitStack() as stack:
@@ -70,10 +70,9 @@ def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scen
         retention=settings.retention_seconds,
     )
     ports = Ports(store.claim, store.mark_sent, store.release, sender(settings, telemetry, scenarios))
-    use_case = partial(notify, ports=ports, sender=settings.mail_from)
     process = recoverable(
         OrderOutcome.model_validate_json,
-        measure_notified(telemetry.instruments(), use_case),
+        measure_notified(telemetry.instruments(), partial(notify, ports=ports)),
         give_up=store.ensure_available,
         hopeless=(RecipientRefusedError,),
     )
@@ -92,6 +91,7 @@ def sender(settings: Settings, telemetry: Telemetry, scenarios: Scenarios) -> Se
     server = MailServer(
         settings.smtp_host,
         settings.smtp_port,
+        settings.mail_from,
         settings.smtp_timeout_seconds,
         settings.smtp_security,
         settings.smtp_username,

@@ -1,6 +1,8 @@
 """What customers read: plain text and HTML with the same content."""
 
-from dataclasses import dataclass
+import re
+from email.message import EmailMessage
+from email.utils import formataddr, formatdate
 from html import escape
 
 from services.notifier.messages import ORDER_DONE, OrderOutcome
@@ -11,41 +13,35 @@ REASONS = {
 }
 UNKNOWN_REASON = "something went wrong on our side"
 
+SPECIALS = re.compile(r'[()<>\[\]:;@\\,."=?]+')
+"""What a name must quote (https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3), or begins an encoded word.
 
-@dataclass(frozen=True, slots=True)
-class Email:
-    """An email, free of any mail library."""
-
-    message_id: str
-    """The event's id: the same email sent twice has the same one."""
-    order_id: str
-    sender: str
-    recipient: str
-    recipient_name: str
-    subject: str
-    text: str
-    html: str
+`EmailMessage` loses the quotes of a name that is not ASCII, and decodes what looks encoded.
+"""
 
 
-def compose(event: OrderOutcome, sender: str) -> Email:
-    """Return the email about an order's outcome."""
-    order = event.data
+def compose(event: OrderOutcome, sender: str) -> EmailMessage:
+    """Return the email about an order's outcome; `EmailMessage` refuses line breaks in headers.
+
+    Raises:
+        UnicodeEncodeError: The customer's address is not ASCII.
+    """
+    customer, order_id = event.data.customer, event.data.order_id
     subject, sentences = _content(event)
-    greeting = f"Hello {order.customer.name},"
-    closing = f"Your order's number is {order.order_id}."
-    paragraphs = [greeting, *sentences, closing]
-    return Email(
-        message_id=event.id,
-        order_id=order.order_id,
-        sender=sender,
-        recipient=order.customer.email,
-        recipient_name=order.customer.name,
-        subject=subject,
-        text="\n\n".join([*paragraphs, "Orderscope\n"]),
-        html=_HTML.format(
-            subject=escape(subject), paragraphs="\n".join(f"<p>{escape(p)}</p>" for p in paragraphs)
-        ),
-    )
+    paragraphs = [f"Hello {customer.name},", *sentences, f"Your order's number is {order_id}."]
+    message = EmailMessage()
+    message["From"] = formataddr(("Orderscope", sender))
+    message["To"] = formataddr((" ".join(SPECIALS.sub(" ", customer.name).split()), customer.email))
+    message["Subject"] = subject
+    message["Date"] = formatdate(usegmt=True)
+    # The event's id: an email that is sent twice has the same Message-ID.
+    message["Message-ID"] = f"<{event.id}@{sender.rpartition('@')[2]}>"
+    message["X-Order-ID"] = order_id
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic answers, please
+    message.set_content("\n\n".join([*paragraphs, "Orderscope\n"]))
+    html = "\n".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs)
+    message.add_alternative(_HTML.format(subject=escape(subject), paragraphs=html), subtype="html")
+    return message
 
 
 def _content(event: OrderOutcome) -> tuple[str, list[str]]:

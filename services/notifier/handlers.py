@@ -6,14 +6,13 @@ from typing import Literal
 
 import structlog
 
-from services.notifier.emails import Email, compose
 from services.notifier.messages import OrderOutcome
 
 log = structlog.get_logger(__name__)
 
 SENT = "sent"
-Send = Callable[[Email], Awaitable[None]]
-"""Passes an email to the mail server; raises `RecipientRefusedError`, or any error that may pass."""
+Send = Callable[[OrderOutcome], Awaitable[None]]
+"""Emails the customer; raises `RecipientRefusedError`, or any error that may pass."""
 
 
 class BeingSentError(Exception):
@@ -36,11 +35,11 @@ class Ports:
     send: Send
 
 
-async def notify(event: OrderOutcome, *, ports: Ports, sender: str) -> str:
+async def notify(event: OrderOutcome, *, ports: Ports) -> str:
     """Email the customer what became of the order and return `sent` or `duplicate`.
 
     An email that the server took just before this process died, or just before Redis was away for seconds,
-    is sent again, with the same Message-ID: SMTP knows no way to ask whether it was taken.
+    is sent again, with the same Message-ID: SMTP has no way to find out whether it was accepted.
 
     Raises:
         BeingSentError: Try again later.
@@ -53,7 +52,7 @@ async def notify(event: OrderOutcome, *, ports: Ports, sender: str) -> str:
     if claim == "being_sent":
         raise BeingSentError(f"the email for order {order_id} is being sent")
     try:
-        await ports.send(compose(event, sender))
+        await ports.send(event)
     except BaseException:
         await ports.release(order_id)
         raise

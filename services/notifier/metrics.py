@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from services.common.instruments import Instruments
-from services.notifier.emails import Email
 from services.notifier.handlers import SENT, RecipientRefusedError, Send
 from services.notifier.messages import ORDER_DONE, ORDER_FAILED, OrderOutcome
 
@@ -16,10 +15,10 @@ def count_emails(instruments: Instruments, send: Send) -> Send:
     """Count each email by what the mail server said."""
     count = instruments.counter("emails", "Emails by outcome.", "outcome", ("sent", "refused", "error"))
 
-    async def counted(email: Email) -> None:
+    async def counted(event: OrderOutcome) -> None:
         outcome = "error"
         try:
-            await send(email)
+            await send(event)
             outcome = "sent"
         except RecipientRefusedError:
             outcome = "refused"

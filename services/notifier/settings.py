@@ -12,7 +12,7 @@ class Settings(ServiceSettings):
 
     http_port: int = Field(default=8002, ge=1, le=65535)
     prefetch: int = Field(default=20, ge=1, le=1000)
-    """Emails in hand at once."""
+    """Emails that are sent at the same time."""
     smtp_host: str = "127.0.0.1"
     smtp_port: int = Field(default=1025, ge=1, le=65535)
     smtp_security: Literal["none", "starttls", "tls"] = "none"

@@ -1,7 +1,7 @@
 """The composition root: builds the worker from its parts, and takes it down in the reverse order."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from observability import Telemetry, TelemetrySettings, context_headers, setup
 from observability.flags import FlagHook, scenario_requests
 from services.common.http.server import Ping
-from services.common.lifecycle import freeze_startup_objects, until_signalled
+from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BROKER_ERRORS, Broker
 from services.common.messaging.consumer import Consumer, consuming
 from services.common.messaging.messages import Process
@@ -50,43 +50,66 @@ ORDERS = Subscription("worker.order-created", [ORDER_CREATED])
 
 
 async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None:
-    """Work until SIGTERM, then finish what is in hand and send what is in the outbox."""
+    """Work until SIGTERM, then finish what is in progress and publish what is in the outbox."""
     lifetime = until_signalled()
     telemetry = setup("worker", telemetry_settings, settings.service_version, settings.environment)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         await enter(telemetry.running())
-        redis = await enter(redis_client(settings.redis_url))
-        pipeline = AutoPipeline(await enter(pipeline_client(settings.redis_url)))
-        outbox = Outbox(await enter(blocking_client(settings.redis_url)), "worker", context=context_headers)
-        broker = Broker(settings.amqp_url, f"{telemetry.instance} consumer")
-        # A connection of its own: what goes wrong with a delivery must not hold up the relay.
-        outgoing = Broker(settings.amqp_url, f"{telemetry.instance} relay")
+        connections = await enter(connect(settings, telemetry, lifetime))
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
-        parts = build(settings, telemetry, redis, pipeline, outbox, partial(_backlog, outgoing), scenarios)
-        relay = Relay(outbox, outgoing, "worker", telemetry.instance, telemetry.publisher())
-        consumer = Consumer(broker, ORDERS, parts.process, settings.prefetch)
-        scenarios.applies(partial(_apply, scenarios, consumer, broker, outgoing))
-        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
+        parts = build(settings, telemetry, connections, scenarios)
+        relay = Relay(
+            connections.outbox, connections.outgoing, "worker", telemetry.instance, telemetry.publisher()
+        )
+        consumer = Consumer(connections.broker, ORDERS, parts.process, settings.prefetch)
+        scenarios.applies(partial(_apply, scenarios, consumer, connections.broker, connections.outgoing))
+        pings = {"redis": Ping(connections.redis.ping), "rabbitmq": Ping(connections.broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
-            "broker": broker.keep_connected(),
-            "outgoing broker": outgoing.keep_connected(),
             "dependency watch": watch_dependencies(pings, telemetry.dependency_gauge()),
-            "outbox watch": watch_outbox(outbox, telemetry.outbox_gauges()),
-            "scenarios": scenarios.watch(redis),
+            "outbox watch": watch_outbox(connections.outbox, telemetry.outbox_gauges()),
+            "scenarios": scenarios.watch(connections.redis),
         }.items():
             await enter(lifetime.background(work, name))
         await enter(relaying(lifetime, relay))
         await retry_until_done(partial(parts.store.stock_up, settings.stock), lifetime)
-        sweeping = periodically(
-            parts.sweeper.sweep, settings.sweep_seconds, name="sweeping", errors=(*BROKER_ERRORS, RedisError)
-        )
+        transient = (*BROKER_ERRORS, RedisError)
+        sweeping = periodically(parts.sweeper.sweep, settings.sweep_seconds, name="sweep", errors=transient)
         await enter(lifetime.background(sweeping, "sweeper"))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
         freeze_startup_objects()
         await lifetime.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """What the worker is connected to."""
+
+    redis: Redis
+    pipeline: AutoPipeline
+    outbox: Outbox
+    broker: Broker
+    outgoing: Broker
+    """A connection of its own: what goes wrong with a delivery must not hold up the relay."""
+
+
+@asynccontextmanager
+async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) -> AsyncIterator[Connections]:
+    """Keep the worker connected to Redis and RabbitMQ while the block runs."""
+    broker, outgoing = (
+        Broker(settings.amqp_url, f"{telemetry.instance} {purpose}") for purpose in ("consumer", "relay")
+    )
+    async with (
+        redis_client(settings.redis_url) as redis,
+        pipeline_client(settings.redis_url) as pipeline,
+        blocking_client(settings.redis_url) as blocking,
+        lifetime.background(broker.keep_connected(), "broker"),
+        lifetime.background(outgoing.keep_connected(), "outgoing broker"),
+    ):
+        outbox = Outbox(blocking, "worker", context=context_headers)
+        yield Connections(redis, AutoPipeline(pipeline), outbox, broker, outgoing)
 
 
 def _apply(scenarios: Scenarios, consumer: Consumer, *brokers: Broker) -> None:
@@ -110,22 +133,18 @@ class Parts:
     sweeper: Sweeper
 
 
-def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
-    settings: Settings,
-    telemetry: Telemetry,
-    redis: Redis,
-    pipeline: AutoPipeline,
-    outbox: Outbox,
-    backlog: Callable[[], Awaitable[int]],
-    scenarios: Scenarios,
-) -> Parts:
+def build(settings: Settings, telemetry: Telemetry, connections: Connections, scenarios: Scenarios) -> Parts:
     """Return the worker's parts; opens no connection."""
-    scripts = telemetry.traced_scripts(load_scripts(pipeline, LUA, once={"sweep"}), SPANS)
-    store = FulfilmentStore(redis, scripts, outbox, retention=settings.retention_seconds)
+    scripts = telemetry.traced_scripts(load_scripts(connections.pipeline, LUA, once={"sweep"}), SPANS)
+    store = FulfilmentStore(
+        connections.redis, scripts, connections.outbox, retention=settings.retention_seconds
+    )
     ports = fulfilment_ports(telemetry, store, payments(settings, scripts, scenarios), scenarios)
-    open_orders = OpenOrderStore(redis, scripts, outbox, stuck_after=settings.stuck_after_seconds)
+    open_orders = OpenOrderStore(
+        connections.redis, scripts, connections.outbox, stuck_after=settings.stuck_after_seconds
+    )
     count = count_swept(telemetry.instruments())
-    sweeper = Sweeper(open_orders, ports, backlog, telemetry.continued, count)
+    sweeper = Sweeper(open_orders, ports, partial(_backlog, connections.outgoing), telemetry.continued, count)
     return Parts(store, processing(telemetry, ports), sweeper)
 
 

@@ -36,16 +36,17 @@ class Payment(Read):
 
 
 class OrderReference(Read):
-    """Which order, and for whom: all that is needed to settle one."""
+    """Which order, and for which customer: all that is needed to settle one."""
 
     order_id: OrderId
-    customer: dict[str, JsonValue]
-    """Copied to the outcome, never read."""
+    customer: dict[str, JsonValue] = {}
+    """Copied to the outcome, never read; without one, nobody can be informed."""
 
 
 class OrderCreatedData(OrderReference):
     """The order, as far as fulfilling it goes."""
 
+    customer: dict[str, JsonValue]
     items: Annotated[tuple[Item, ...], Field(min_length=1, max_length=1000)]
     total: Total
     payment: Payment
@@ -60,16 +61,10 @@ class OrderCreated(Read):
     data: OrderCreatedData
 
 
-class UnusableData(OrderReference):
-    """An order whose customer may be missing, too: then the order fails, and nobody can be informed."""
-
-    customer: dict[str, JsonValue] = {}
-
-
 class Unusable(BaseModel):
     """As much of an unusable message as it takes to fail its order."""
 
-    data: UnusableData
+    data: OrderReference
 
 
 class OutcomeData(BaseModel):

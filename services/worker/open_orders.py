@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from services.common.messaging.messages import now_ms
 from services.common.outbox.stream import Outbox
 from services.common.redis.scripts import RunScript
-from services.worker.messages import OrderReference, Unusable, UnusableData
-from services.worker.store import OPEN, checked, event_key, order_key, status_key
+from services.worker.messages import OrderReference, Unusable
+from services.worker.store import OPEN, checked, key
 from services.worker.sweeper import OpenOrder, Swept
 
 MAX_SWEEPS = 3
@@ -37,7 +37,7 @@ class OpenOrderStore:
         ids: Any = await self._redis.zrange(OPEN, "-inf", str(now_ms()), byscore=True, offset=0, num=limit)
         async with self._redis.pipeline(transaction=False) as pipeline:
             for order_id in ids:
-                pipeline.hgetall(event_key(order_id))
+                pipeline.hgetall(key(order_id, "event"))
             events = await pipeline.execute(raise_on_error=False)
         return [OpenOrder(order_id, _usable(event)) for order_id, event in zip(ids, events, strict=True)]
 
@@ -45,7 +45,7 @@ class OpenOrderStore:
         """Put the order's event into the outbox again, or say why not, in one step."""
         event = order.event
         fields = self._outbox.fields(event["type"], event["message_id"], event["body"]) if event else []
-        keys = [status_key(order.order_id), event_key(order.order_id), OPEN, self._outbox.stream]
+        keys = [key(order.order_id, "status"), key(order.order_id, "event"), OPEN, self._outbox.stream]
         arguments = [order.order_id, now_ms(), self._stuck_after_ms, MAX_SWEEPS, *fields]
         swept: Swept = await checked(self._run("sweep", keys, arguments))
         return swept
@@ -59,9 +59,9 @@ class OpenOrderStore:
         try:
             return Unusable.model_validate_json(order.event.get("body", "")).data
         except ValidationError:
-            document = await checked(self._redis.get(order_key(order.order_id)))
+            document = await checked(self._redis.get(key(order.order_id)))
             customer = Document.model_validate_json(document or "{}").customer
-            return UnusableData(order_id=order.order_id, customer=customer)
+            return OrderReference(order_id=order.order_id, customer=customer)
 
 
 def _usable(event: Any) -> Mapping[str, str]:  # noqa: ANN401 - whatever the key holds

@@ -1,4 +1,4 @@
-"""A simulated payment provider: its latency, its declines, its outages, and its book in Redis."""
+"""A simulated payment provider: its latency, its declines, its outages, and its records in Redis."""
 
 import asyncio
 import math

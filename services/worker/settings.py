@@ -21,7 +21,7 @@ class Settings(ServiceSettings):
 
     http_port: int = Field(default=8001, ge=1, le=65535)
     prefetch: int = Field(default=50, ge=1, le=1000)
-    """Orders in hand at once."""
+    """Orders that are processed at the same time."""
     stock: dict[str, Annotated[int, Field(ge=0)]] = STOCK
     """Units of each product on the first start, as a JSON object; later starts leave the stock alone."""
     sweep_seconds: float = Field(default=15.0, gt=0)

@@ -56,7 +56,7 @@ class FulfilmentStore:
     async def reserve(self, order: OrderCreatedData) -> Reservation:
         """See `Ports.reserve`; raises `UnknownOrderError` or `DamagedOrderError`."""
         items = [field for item in order.items for field in (item.sku, item.quantity)]
-        keys = [status_key(order.order_id), _reservation(order.order_id), STOCK]
+        keys = [key(order.order_id, "status"), key(order.order_id, "reservation"), STOCK]
         state: Reservation | Literal["unknown"] = await checked(self._run("reserve", keys, [now(), *items]))
         if state == "unknown":
             raise UnknownOrderError(f"order {order.order_id} was never accepted")
@@ -67,13 +67,13 @@ class FulfilmentStore:
         order_id = order.order_id
         event = outcome(order, status, reason)
         keys = [
-            status_key(order_id),
-            _reservation(order_id),
+            key(order_id, "status"),
+            key(order_id, "reservation"),
             STOCK,
             self._outbox.stream,
-            order_key(order_id),
+            key(order_id),
             OPEN,
-            event_key(order_id),
+            key(order_id, "event"),
         ]
         body = event.model_dump_json(exclude_none=True)
         fields = self._outbox.fields(event.type, event.id, body)
@@ -96,20 +96,6 @@ def outcome(order: OrderReference, status: Final, reason: str | None) -> OrderOu
     )
 
 
-def order_key(order_id: str) -> str:
-    """Return the key of what never changes about an order."""
-    return f"order:{order_id}"
-
-
-def event_key(order_id: str) -> str:
-    """Return the key of an order's event, which is kept until the order is settled."""
-    return f"order:{order_id}:event"
-
-
-def status_key(order_id: str) -> str:
-    """Return the key of an order's status."""
-    return f"order:{order_id}:status"
-
-
-def _reservation(order_id: str) -> str:
-    return f"order:{order_id}:reservation"
+def key(order_id: str, part: str = "") -> str:
+    """Return the key of an order, or of a part of it: its status, its event, its reservation."""
+    return f"order:{order_id}:{part}" if part else f"order:{order_id}"

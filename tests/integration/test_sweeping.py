@@ -21,7 +21,7 @@ from services.common.redis.scripts import load_scripts
 from services.worker.handlers import DamagedOrderError
 from services.worker.messages import OrderReference
 from services.worker.open_orders import MAX_SWEEPS, OpenOrderStore
-from services.worker.store import OPEN, FulfilmentStore, order_key, status_key
+from services.worker.store import OPEN, FulfilmentStore, key
 from services.worker.sweeper import OpenOrder, Swept
 from tests.servers import entries
 
@@ -126,12 +126,12 @@ async def test_a_key_of_another_type_is_a_damaged_order(redis: Redis) -> None:
     """Whoever overwrote it: its order cannot be swept, and is named as such."""
     world = World(redis)
     placed = await world.place(NEW, None)
-    await redis.set(status_key(placed.order.id), "what?")
+    await redis.set(key(placed.order.id, "status"), "what?")
     [order] = await world.open.due(10)
     with pytest.raises(DamagedOrderError):
         await world.open.sweep(order)
-    await redis.delete(order_key(placed.order.id))
-    await redis.hset(order_key(placed.order.id), "what", "?")
+    await redis.delete(key(placed.order.id))
+    await redis.hset(key(placed.order.id), "what", "?")
     with pytest.raises(DamagedOrderError):
         await world.open.reference(OpenOrder(placed.order.id, {}))
 
@@ -140,7 +140,7 @@ async def test_a_damaged_order_is_not_the_first_for_ever(redis: Redis) -> None:
     """There may be as many as a sweep takes; those behind them have their turn, too."""
     world = World(redis, stuck_after=60)
     placed = await world.place(NEW, None)
-    await redis.set(status_key(placed.order.id), "what?")
+    await redis.set(key(placed.order.id, "status"), "what?")
     [order] = await world.open.due(10)
     with pytest.raises(DamagedOrderError):
         await world.open.sweep(order)

@@ -26,6 +26,7 @@ from services.common.outbox.stream import Outbox
 from services.common.scenarios import Scenarios
 from services.notifier.app import build as build_notifier
 from services.notifier.settings import Settings as NotifierSettings
+from services.worker.app import Connections
 from services.worker.app import build as build_worker
 from services.worker.settings import Settings as WorkerSettings
 from tests.telemetry.source import ROOT
@@ -90,7 +91,9 @@ def worker(seen: Telemetry) -> Process:
     redis: Any = Redis()
     settings = WorkerSettings(payment_latency_ms=0)
     outbox = Outbox(redis, "worker", context=dict)
-    return build_worker(settings, seen, redis, redis, outbox, _no_backlog, no_scenarios()).process
+    broker = Broker("amqp://nobody", "test")
+    connections = Connections(redis, redis, outbox, broker, broker)
+    return build_worker(settings, seen, connections, no_scenarios()).process
 
 
 def notifier(seen: Telemetry) -> Process:
@@ -102,10 +105,6 @@ def notifier(seen: Telemetry) -> Process:
 def no_scenarios() -> Scenarios:
     """Have no faults."""
     return Scenarios(lambda _: "")
-
-
-async def _no_backlog() -> int:
-    return 0
 
 
 def requests(count: int) -> Iterator[tuple[Scope, bytes]]:

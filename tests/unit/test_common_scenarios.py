@@ -15,19 +15,19 @@ from services.common.scenarios import MAX_SECONDS, Scenarios, ends
 HEADERS = {"baggage": "scenario=smtp-down"}
 
 
-class Ear(Hook):
+class Recorder(Hook):
     """Remembers which flags were found to be what."""
 
     def __init__(self) -> None:
-        """Start having heard nothing."""
-        self.heard: list[tuple[str, object, str]] = []
+        """Start with nothing seen."""
+        self.seen: list[tuple[str, object, str]] = []
 
     def after(
         self, hook_context: HookContext, details: FlagEvaluationDetails[FlagValueType], hints: HookHints
     ) -> None:
         """Remember."""
         del hook_context, hints
-        self.heard.append((details.flag_key, details.value, str(details.reason)))
+        self.seen.append((details.flag_key, details.value, str(details.reason)))
 
 
 def asking(headers: Mapping[str, object] | None) -> str:
@@ -35,10 +35,10 @@ def asking(headers: Mapping[str, object] | None) -> str:
     return "smtp-down" if headers is HEADERS else ""
 
 
-def scenarios(*on: str, ends_in: float = 60.0, ear: Ear | None = None) -> Scenarios:
+def scenarios(*on: str, ends_in: float = 60.0, hook: Recorder | None = None) -> Scenarios:
     """Return scenarios of which some are on."""
-    made = Scenarios(asking, [ear] if ear else [])
-    made.learn({name: time.time() + ends_in for name in on})
+    made = Scenarios(asking, [hook] if hook else [])
+    made.update({name: time.time() + ends_in for name in on})
     return made
 
 
@@ -46,7 +46,7 @@ def test_what_is_switched_on_is_on_for_everybody() -> None:
     """That one, and no other."""
     found = scenarios("payment-slow")
     assert found.on("payment-slow")
-    assert found.on_for("payment-slow", {})
+    assert found.on("payment-slow", {})
     assert found.everywhere("payment-slow")
     assert not found.on("payment-hang")
 
@@ -64,20 +64,20 @@ def test_it_ends_by_itself() -> None:
 def test_a_request_gets_what_it_asks_for_and_nobody_else(others: tuple[str, ...]) -> None:
     """Whether or not others are on."""
     found = scenarios(*others)
-    assert found.on_for("smtp-down", HEADERS)
-    assert not found.on_for("payment-hang", HEADERS)
+    assert found.on("smtp-down", HEADERS)
+    assert not found.on("payment-hang", HEADERS)
     assert not found.on("smtp-down")
     assert not found.everywhere("smtp-down")
 
 
-def test_hooks_hear_why_one_is_on_and_nothing_while_none_is() -> None:
+def test_hooks_get_the_reason_for_one_that_is_on_and_nothing_otherwise() -> None:
     """OpenFeature is asked only when the answer can be yes."""
-    ear = Ear()
-    scenarios(ear=ear).on("payment-slow")
-    assert ear.heard == []
-    scenarios("payment-slow", ear=ear).on("payment-slow")
-    scenarios(ear=ear).on_for("smtp-down", HEADERS)
-    assert ear.heard == [("payment-slow", True, "STATIC"), ("smtp-down", True, "TARGETING_MATCH")]
+    hook = Recorder()
+    scenarios(hook=hook).on("payment-slow")
+    assert hook.seen == []
+    scenarios("payment-slow", hook=hook).on("payment-slow")
+    scenarios(hook=hook).on("smtp-down", HEADERS)
+    assert hook.seen == [("payment-slow", True, "STATIC"), ("smtp-down", True, "TARGETING_MATCH")]
 
 
 class Store:

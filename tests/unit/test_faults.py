@@ -15,15 +15,19 @@ from services.api.limits import Decision
 from services.api.orders import Placed
 from services.api.schemas import NewOrder, Order
 from services.common.messaging.messages import Outgoing
-from services.notifier.emails import Email
 from services.notifier.faults import without_mail_server
 from services.notifier.mail import MailServerError
+from services.notifier.messages import OrderOutcome
 from services.worker.faults import OUTAGES, outages, slow_or_hanging
 from services.worker.messages import OrderCreatedData
 
 NOTHING: Any = None
 PLACED = Placed(NOTHING, replayed=False)
-ORDER, EMAIL, NEW = cast("OrderCreatedData", NOTHING), cast("Email", NOTHING), cast("NewOrder", NOTHING)
+ORDER, OUTCOME, NEW = (
+    cast("OrderCreatedData", NOTHING),
+    cast("OrderOutcome", NOTHING),
+    cast("NewOrder", NOTHING),
+)
 
 
 def never(_: str) -> bool:
@@ -104,21 +108,21 @@ async def test_a_blocked_loop_turns_for_nobody() -> None:
     assert perf_counter() - began < 0.1
 
 
-async def test_a_leak_has_a_bound_and_can_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_leak_has_a_bound_and_can_be_freed(monkeypatch: pytest.MonkeyPatch) -> None:
     """It grows with each request, not without end, and gives everything back."""
     leak = Leak()
     for _ in range(2):
         await leak.around(place, only("memory-leak"))(NEW, None)
     await leak.around(place, never)(NEW, None)
     assert sum(map(len, leak.kept)) == 2 * LEAKED_BYTES
-    leak.mend(leaking=False)  # what a request asked for by itself stays
-    leak.mend(leaking=True)
+    leak.free(leaking=False)  # what a request asked for by itself stays
+    leak.free(leaking=True)
     assert len(leak.kept) == 2
     monkeypatch.setattr(faults, "MAX_LEAKS", 3)
     for _ in range(3):
         await leak.around(place, always)(NEW, None)
     assert len(leak.kept) == 3
-    leak.mend(leaking=False)
+    leak.free(leaking=False)
     assert leak.kept == []
 
 
@@ -193,10 +197,10 @@ async def test_a_mail_server_that_is_down_takes_nothing() -> None:
     """And everything once it is back."""
     taken: list[object] = []
 
-    async def send(email: Email) -> None:
-        taken.append(email)
+    async def send(event: OrderOutcome) -> None:
+        taken.append(event)
 
     with pytest.raises(MailServerError):
-        await without_mail_server(send, always)(EMAIL)
-    await without_mail_server(send, never)(EMAIL)
-    assert taken == [EMAIL]
+        await without_mail_server(send, always)(OUTCOME)
+    await without_mail_server(send, never)(OUTCOME)
+    assert taken == [OUTCOME]

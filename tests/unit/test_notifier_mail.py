@@ -1,4 +1,4 @@
-"""Handing an email in: which refusals are for good, and that it cannot take for ever."""
+"""Submitting an email: which refusals are for good, and that it cannot take for ever."""
 
 import asyncio
 import traceback
@@ -7,13 +7,11 @@ from email.message import EmailMessage
 import aiosmtplib
 import pytest
 
-from services.notifier.emails import compose
 from services.notifier.handlers import RecipientRefusedError
 from services.notifier.mail import MailServer, MailServerError
 from tests.unit.test_notifier_notify import event
 
-EMAIL = compose(event(), "orders@shop.example")
-SERVER = MailServer("mail.example", 25, timeout=0.05)
+SERVER = MailServer("mail.example", 25, "orders@shop.example", timeout=0.05)
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -47,7 +45,7 @@ async def test_refusals_from_500_on_are_final(monkeypatch: pytest.MonkeyPatch, e
     """No retry can help, and the error does not repeat the address."""
     answering(monkeypatch, error)
     with pytest.raises(RecipientRefusedError) as caught:
-        await SERVER.send(EMAIL)
+        await SERVER.send(event())
     assert "ada@" not in str(caught.value)
 
 
@@ -64,7 +62,7 @@ async def test_what_the_server_says_now_may_pass(monkeypatch: pytest.MonkeyPatch
     """The email is tried again, and neither the error nor its stack trace repeats the address."""
     answering(monkeypatch, error)
     with pytest.raises(MailServerError) as caught:
-        await SERVER.send(EMAIL)
+        await SERVER.send(event())
     assert "ada@" not in "".join(traceback.format_exception(caught.value))
 
 
@@ -80,7 +78,7 @@ async def test_anything_else_may_pass(monkeypatch: pytest.MonkeyPatch, error: Ex
     """The error passes, so that the email is tried again."""
     answering(monkeypatch, error)
     with pytest.raises(type(error)):
-        await SERVER.send(EMAIL)
+        await SERVER.send(event())
 
 
 async def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,4 +89,10 @@ async def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(aiosmtplib, "send", hang)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(SERVER.send(EMAIL), 5)
+        await asyncio.wait_for(SERVER.send(event()), 5)
+
+
+async def test_an_address_that_smtp_cannot_carry_is_refused_for_good() -> None:
+    """No retry can help, and no server was asked."""
+    with pytest.raises(RecipientRefusedError):
+        await SERVER.send(event(email="zoë@example.com"))

@@ -6,7 +6,6 @@ from typing import Literal
 
 import pytest
 
-from services.notifier.emails import Email
 from services.notifier.handlers import BeingSentError, Ports, RecipientRefusedError, notify
 from services.notifier.messages import OrderOutcome
 
@@ -34,7 +33,7 @@ class Post:
     claimed: Literal["claimed", "sent", "being_sent"] = "claimed"
     refusal: BaseException | None = None
     steps: list[str] = field(default_factory=list)
-    emails: list[Email] = field(default_factory=list)
+    emailed: list[OrderOutcome] = field(default_factory=list)
 
     async def claim(self, order_id: str) -> Literal["claimed", "sent", "being_sent"]:
         """Claim."""
@@ -49,17 +48,17 @@ class Post:
         """Give back."""
         self.steps.append(f"release {order_id}")
 
-    async def send(self, email: Email) -> None:
+    async def send(self, event: OrderOutcome) -> None:
         """Send, or fail."""
         self.steps.append("send")
         if self.refusal is not None:
             raise self.refusal
-        self.emails.append(email)
+        self.emailed.append(event)
 
     async def notified(self) -> str:
         """Notify through these ports."""
         ports = Ports(self.claim, self.mark_sent, self.release, self.send)
-        return await notify(event(), ports=ports, sender="orders@shop.example")
+        return await notify(event(), ports=ports)
 
 
 async def test_the_customer_gets_one_email() -> None:
@@ -67,9 +66,7 @@ async def test_the_customer_gets_one_email() -> None:
     post = Post()
     assert await post.notified() == "sent"
     assert post.steps == [f"claim {ORDER_ID}", "send", f"mark {ORDER_ID}"]
-    assert [(email.recipient, email.sender) for email in post.emails] == [
-        ("ada@example.com", "orders@shop.example")
-    ]
+    assert [event.data.customer.email for event in post.emailed] == ["ada@example.com"]
 
 
 async def test_what_was_sent_is_not_sent_again() -> None:
