@@ -1,38 +1,25 @@
 """The CONSUMER side: a span a delivery, in its producer's trace or linked to it."""
 
 from collections.abc import Collection, Sequence
-from functools import lru_cache
 from time import perf_counter, time
+from typing import Any
 
 import structlog
+from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanKind, Tracer
+from opentelemetry.trace import Span, SpanKind, Tracer
 from prometheus_client import CollectorRegistry
 
-from observability.at_hand import span_context
-from observability.correlation import Correlated, accept
-from observability.fixed import Extended, FixedAttributes
-from observability.messaging import (
-    OPERATION_LABELS,
-    RABBITMQ,
-    SYSTEM,
-    UNEXPECTED,
-    In,
-    IncomingMessage,
-    Process,
-    Settled,
-    Settlement,
-    destination,
-)
-from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds
-from observability.propagation import extract, inject
-from observability.redaction import redact_text
-from observability.series import counter
-from observability.spans import Inside, failed
+from observability.correlation import accept, correlated
+from observability.messaging import LABELS, Delivery, Process, Settlement, destination, message_attributes
+from observability.metrics import LONG_SECONDS_BUCKETS, counter, exemplar, seconds
+from observability.propagation import extract, inject, links_to
+from observability.spans import active_span, record_failure
 
 log = structlog.get_logger("observability.messaging")
 
-OPERATION = "process"
+UNEXPECTED = "_other"
+"""Stands in labels for a routing key that nobody declared: a `CC` may bring a message with any key."""
 LONGEST_WAIT_SECONDS = 30 * 86_400.0
 """A message that is older has a stranger's header, which would stay in the sum for ever."""
 
@@ -44,14 +31,9 @@ class ConsumerMiddleware:
         self, tracer: Tracer, registry: CollectorRegistry, routing_keys: Collection[str], *, linked: bool
     ) -> None:
         """Register the metrics; `linked` starts a trace of its own for each delivery."""
-        self._tracer = tracer
-        self._keys = frozenset(routing_keys)
-        self._linked = linked
+        self._tracer, self._keys, self._linked = tracer, frozenset(routing_keys), linked
         self._duration = seconds(
-            registry,
-            "messaging_process_duration_seconds",
-            "Duration of processing a delivery.",
-            [*OPERATION_LABELS, "messaging_destination_name", "error_type"],
+            registry, "messaging_process_duration_seconds", "Duration of processing a delivery.", LABELS
         )
         self._waited = seconds(
             registry,
@@ -64,124 +46,79 @@ class ConsumerMiddleware:
             registry,
             "messaging_client_consumed_messages",
             "Deliveries by what became of them.",
-            [*OPERATION_LABELS, "queue", "outcome"],
+            [*LABELS[:2], "queue", "outcome"],
         )
-        self._retries = counter(
-            registry, "consumer_retries", "Deliveries put off to a retry queue.", ["queue", "reason"]
-        )
-        self._dead = counter(
-            registry, "dead_letters", "Deliveries set aside for an operator.", ["queue", "reason"]
-        )
+        reason = ["queue", "reason"]
+        self._retries = counter(registry, "consumer_retries", "Deliveries put off to a retry queue.", reason)
+        self._dead = counter(registry, "dead_letters", "Deliveries set aside for an operator.", reason)
 
-    def expect(
+    def predeclare(
         self, queue: str, retries: Sequence[str], dead_letters: Sequence[str], outcomes: Sequence[str] = ()
     ) -> None:
-        """Have these series exist before what they count happens first, which would have no rate else."""
+        """Have these series exist before their first increase, which would show no rate otherwise."""
         for outcome in outcomes:
-            self._consumed.at(RABBITMQ, OPERATION, queue, outcome)
-        for reason in retries:
-            self._retries.at(queue, reason)
-        for reason in dead_letters:
-            self._dead.at(queue, reason)
+            self._consumed.labels("rabbitmq", "process", queue, outcome)
+        for metric, reasons in ((self._retries, retries), (self._dead, dead_letters)):
+            for reason in reasons:
+                metric.labels(queue, reason)
 
-    def __call__(self, process: Process[In, Settled]) -> Process[In, Settled]:
+    def __call__(self, process: Process[Delivery, Settlement]) -> Process[Delivery, Settlement]:
         """Return the processing inside a span and the message's correlation id."""
 
-        async def observed(delivery: In) -> Settled:
-            identifier = accept(delivery.correlation_id)
-            producer = extract(delivery.headers)
+        async def observed(delivery: Delivery) -> Settlement:
+            identifier, producer = accept(delivery.correlation_id), extract(delivery.headers)
             span = self._start(delivery, producer, identifier)
             began = perf_counter()
-            with Correlated(identifier), Inside(span, producer):
-                try:
-                    settlement = await process(delivery)
-                except BaseException as error:  # above all a cancellation: nothing was settled
-                    failed(span, error)
-                    raise
+            # An error that leaves the block, above all a cancellation, means that nothing was settled.
+            with correlated(identifier), active_span(span, producer):
+                settlement = await process(delivery)
                 self._finish(span, delivery, settlement, perf_counter() - began)
-                if settlement.action != "ack":  # there will be a copy
+                if settlement.action != "ack":  # a copy will be published
                     inject(settlement.context)
             return settlement
 
         return observed
 
-    def _start(self, delivery: IncomingMessage, producer: Context, identifier: str) -> Span:
-        cause = span_context(producer)
-        links: Sequence[Link] = [Link(cause)] if cause.is_valid else []
+    def _start(self, delivery: Any, producer: Context, identifier: str) -> Span:  # noqa: ANN401 - see Delivery
+        name = destination(delivery.exchange, delivery.routing_key, delivery.queue)
+        attributes = {
+            **message_attributes(delivery, "process", "process", name),
+            "messaging.message.conversation_id": identifier,
+            "correlation_id": identifier,
+            "orderscope.delivery.attempt": delivery.attempt,
+        }
+        parent = Context() if self._linked else producer
+        links = links_to(trace.get_current_span(producer))
         return self._tracer.start_span(
-            f"process {delivery.queue}",
-            context=Context() if self._linked else producer,
-            kind=SpanKind.CONSUMER,
-            links=links,
-            attributes=_attributes(delivery, identifier),
+            f"process {delivery.queue}", parent, SpanKind.CONSUMER, attributes, links
         )
 
-    def _finish(self, span: Span, delivery: IncomingMessage, settlement: Settlement, elapsed: float) -> None:
-        span.set_attributes(_told(settlement.outcome))
-        if settlement.error is not None:
-            failed(span, settlement.error)
-            span.set_attribute("error.type", settlement.outcome)
-        kind = settlement.outcome if settlement.error is not None else ""
-        series = self._duration.at(RABBITMQ, OPERATION, self._destination(delivery), kind)
+    def _finish(self, span: Span, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see Delivery
+        outcome, error = settlement.outcome, settlement.error
+        span.set_attribute("orderscope.outcome", outcome)
+        if error is not None:
+            record_failure(span, error, outcome)
+        expected = delivery.routing_key == delivery.queue or delivery.routing_key in self._keys
+        key = delivery.routing_key if expected else UNEXPECTED
+        name = destination(delivery.exchange, key, delivery.queue)
+        series = self._duration.labels("rabbitmq", "process", name, "" if error is None else outcome)
         series.observe(elapsed, exemplar(span))
         if delivery.attempt == 1 and (published := delivery.first_published_at) is not None:
             waited = max(0.0, time() - elapsed - published / 1000)
             if waited < LONGEST_WAIT_SECONDS:
-                self._waited.at(delivery.queue).observe(waited, exemplar(span))
+                self._waited.labels(delivery.queue).observe(waited, exemplar(span))
         self._count(delivery, settlement, elapsed)
 
-    def _destination(self, delivery: IncomingMessage) -> str:
-        """Return the destination as a label: whoever publishes may put anything into a key, beside a `CC`."""
-        key = delivery.routing_key
-        expected = key == delivery.queue or key in self._keys
-        return destination(delivery.exchange, key if expected else UNEXPECTED, delivery.queue)
-
-    def _count(self, delivery: IncomingMessage, settlement: Settlement, elapsed: float) -> None:
-        self._consumed.at(RABBITMQ, OPERATION, delivery.queue, settlement.outcome).add()
-        fields = {
-            "queue": delivery.queue,
-            "attempt": delivery.attempt,
-            "duration_ms": round(elapsed * 1000, 2),
-        }
-        if settlement.action == "ack":
-            log.info("message processed", outcome=settlement.outcome, **fields)
-            return
+    def _count(self, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see Delivery
+        queue, outcome = delivery.queue, settlement.outcome
+        self._consumed.labels("rabbitmq", "process", queue, outcome).inc()
+        fields = {"queue": queue, "attempt": delivery.attempt, "duration_ms": round(elapsed * 1000, 2)}
         error = f"{type(settlement.error).__qualname__}: {settlement.error}"
-        if settlement.action == "retry":
-            self._retries.at(delivery.queue, settlement.outcome).add()
-            log.warning("message will be retried", reason=settlement.outcome, error=error, **fields)
+        if settlement.action == "ack":
+            log.info("message processed", outcome=outcome, **fields)
+        elif settlement.action == "retry":
+            self._retries.labels(queue, outcome).inc()
+            log.warning("message will be retried", reason=outcome, error=error, **fields)
         else:
-            self._dead.at(delivery.queue, settlement.outcome).add()
-            log.error("message dead-lettered", reason=settlement.outcome, error=error, **fields)
-
-
-def _attributes(delivery: IncomingMessage, identifier: str) -> Extended:
-    return Extended(
-        {
-            "messaging.message.id": redact_text(delivery.message_id or ""),
-            "messaging.message.conversation_id": identifier,
-            "messaging.message.body.size": len(delivery.body),
-            "correlation_id": identifier,
-        },
-        _common(delivery.exchange, delivery.routing_key, delivery.queue, delivery.attempt),
-    )
-
-
-@lru_cache(maxsize=1024)  # few by nature; the bound is for keys that strangers make up
-def _common(exchange: str, routing_key: str, queue: str, attempt: int) -> FixedAttributes:
-    """Return what the spans of deliveries on the same way have in common."""
-    return FixedAttributes(
-        {
-            **SYSTEM,
-            "messaging.operation.name": OPERATION,
-            "messaging.operation.type": OPERATION,
-            "messaging.destination.name": redact_text(destination(exchange, routing_key, queue)),
-            "messaging.rabbitmq.destination.routing_key": redact_text(routing_key),
-            "orderscope.delivery.attempt": attempt,
-        }
-    )
-
-
-@lru_cache(maxsize=1024)  # few: they are a label, too
-def _told(outcome: str) -> FixedAttributes:
-    return FixedAttributes({"orderscope.outcome": outcome})
+            self._dead.labels(queue, outcome).inc()
+            log.error("message dead-lettered", reason=outcome, error=error, **fields)

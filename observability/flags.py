@@ -1,21 +1,20 @@
-"""Feature flags in traces, and the baggage by which a request asks for one.
+"""Feature flags on spans, and the baggage by which a request asks for one.
 
-Attributes: https://opentelemetry.io/docs/specs/semconv/feature-flags/feature-flags-logs/. They are set on the
-span at hand, where a search finds them.
+Attributes: https://opentelemetry.io/docs/specs/semconv/feature-flags/feature-flags-logs/, on the current
+span, where a search finds them.
 """
 
 from collections.abc import Callable, Mapping
 
 from openfeature.flag_evaluation import FlagEvaluationDetails, FlagValueType
 from openfeature.hook import Hook, HookContext, HookHints
-from opentelemetry import trace
+from opentelemetry import baggage, trace
 
-from observability.at_hand import baggage_entries
 from observability.propagation import extract
 
 
 class FlagHook(Hook):
-    """Writes a flag that is on onto the span at hand."""
+    """Writes a flag that is on onto the current span."""
 
     def after(
         self, hook_context: HookContext, details: FlagEvaluationDetails[FlagValueType], hints: HookHints
@@ -36,19 +35,13 @@ class FlagHook(Hook):
 
 
 def requested_scenario(headers: Mapping[str, object] | None) -> str:
-    """Return what the baggage of the work at hand, or of a message by its headers, has as `scenario`."""
-    if headers is None:
-        return str(baggage_entries().get("scenario") or "")
-    if "baggage" not in headers:
+    """Return what the current baggage, or that of a message by its headers, has as `scenario`."""
+    if headers is not None and "baggage" not in headers:
         return ""
-    context = extract(headers)
-    return str(baggage_entries(context).get("scenario") or "")
+    context = None if headers is None else extract(headers)
+    return str(baggage.get_baggage("scenario", context) or "")
 
 
 def scenario_requests(environment: str) -> Callable[[Mapping[str, object] | None], str]:
     """Return what tells which scenario a request asks for; in production none does."""
-    return _none if environment == "production" else requested_scenario
-
-
-def _none(_: Mapping[str, object] | None) -> str:
-    return ""
+    return (lambda _: "") if environment == "production" else requested_scenario

@@ -1,72 +1,73 @@
-"""The entry span, metrics and log line of an HTTP request: one ASGI middleware around the whole app.
+"""The correlation id, metrics, log line and server span of a request: one middleware around the app.
 
-Attributes and metric names: https://opentelemetry.io/docs/specs/semconv/http/. Written by hand, because the
-stock instrumentation costs several times as much; a test holds both to the same spans.
+With `TELEMETRY=stock` the server span is made inside, by `opentelemetry-instrumentation-fastapi`.
 """
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from time import perf_counter
-from typing import NamedTuple, TypeAlias
 
 import structlog
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
-from prometheus_client import CollectorRegistry
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from prometheus_client import CollectorRegistry, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from observability.correlation import Correlated, accept
-from observability.fixed import FixedAttributes
-from observability.http_request import OTHER, request_attributes, request_headers, request_method
+from observability.correlation import accept, correlated
+from observability.http_attributes import (
+    UNROUTED,
+    request_attributes,
+    request_headers,
+    request_method,
+    span_name,
+)
 from observability.metrics import exemplar, seconds
 from observability.propagation import extract
-from observability.series import Durations, level
-from observability.spans import Inside, failed
+from observability.spans import active_span, record_failure
 
 log = structlog.get_logger("observability.http")
 
 UNTRACED = frozenset({"/health", "/ready", "/metrics"})
 """Probes and scrapes: seen through what they report, not one by one."""
-UNROUTED = "unmatched"
-"""`http_route` of a request that no route took: a hostile path must not become a label."""
-Expected: TypeAlias = tuple[str, str, Sequence[int]]
-"""A method, a route, and the statuses that it may be answered with."""
+STOCK_SPAN = "orderscope.stock_span"
+"""Where the stock instrumentation leaves its span in a request's scope."""
 SERVER_ERROR = 500
+Predeclared = tuple[str, str, Sequence[int]]
+"""A method, a route and the statuses whose series exist from the start.
+
+A series that appears with the failures that it counts shows no rate: a short outage would go unseen.
+"""
 
 
-class ServerMiddleware:
-    """Makes a request visible; with telemetry off it only hands out the correlation id."""
+class HttpMiddleware:
+    """Makes requests visible; without telemetry it only hands out the correlation id."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a request is seen by
         self,
         app: ASGIApp,
-        tracer: Tracer,
+        tracer: trace.Tracer,
         registry: CollectorRegistry,
         *,
-        enabled: bool,
-        expected: Iterable[Expected] = (),
+        enabled: bool = True,
+        stock: bool = False,
+        predeclared: Iterable[Predeclared] = (),
     ) -> None:
-        """Register the metrics and wrap the app; series of what is expected exist before they are needed.
-
-        One that appears with the failures that it counts shows no rate: a short outage would go unseen.
-        """
-        self._app = app
-        self._tracer = tracer
-        self._enabled = enabled
+        """Register the metrics and wrap the app; with `stock`, the app makes the server spans."""
+        self._app, self._tracer, self._enabled, self._stock = app, tracer, enabled, stock
         self._duration = seconds(
             registry,
             "http_server_request_duration_seconds",
             "Duration of HTTP server requests; of a stream, until it began.",
             ["url_scheme", "http_request_method", "http_route", "http_response_status_code"],
         )
-        for method, route, statuses in expected if enabled else ():
-            for status in statuses:
-                self._duration.at("http", method, route, str(status))
-        self._endings: dict[tuple[str, str, str, int], _Ending] = {}
-        self._active = level(
-            registry,
+        self._active = Gauge(
             "http_server_active_requests",
             "HTTP server requests that are being served.",
             ["url_scheme", "http_request_method"],
+            registry=registry,
         )
+        for method, route, statuses in predeclared if enabled else ():
+            for status in statuses:
+                self._duration.labels("http", method, route, str(status))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request inside its correlation id and, unless it is a probe, its span."""
@@ -75,101 +76,84 @@ class ServerMiddleware:
             return
         headers = request_headers(scope)
         identifier = accept(headers.get("x-correlation-id"), headers.get("x-request-id"))
-        exchange = _Exchange(send, identifier)
-        with Correlated(identifier):
-            if self._enabled and scope["path"] not in UNTRACED:
-                await self._observed(scope, receive, exchange, headers)
+        response = _Response(send, identifier)
+        with correlated(identifier):
+            if not self._enabled or scope["path"] in UNTRACED:
+                await self._app(scope, receive, response)
+            elif self._stock:
+                await self._observed(scope, receive, response, None)
             else:
-                await self._app(scope, receive, exchange)
+                parent = extract(headers)
+                name, attributes = request_method(scope), request_attributes(scope, headers, identifier)
+                span = self._tracer.start_span(span_name(name), parent, SpanKind.SERVER, attributes)
+                with active_span(span, parent):
+                    await self._observed(scope, receive, response, span)
 
     async def _observed(
-        self, scope: Scope, receive: Receive, exchange: "_Exchange", headers: Mapping[str, str]
+        self, scope: Scope, receive: Receive, response: "_Response", own: Span | None
     ) -> None:
-        method = request_method(scope)
-        parent = extract(headers)
-        span = self._tracer.start_span(
-            _span_name(method),
-            context=parent,
-            kind=SpanKind.SERVER,
-            attributes=request_attributes(scope, headers, method, exchange.correlation_id),
-        )
-        active = self._active.at(scope.get("scheme", "http"), method)
-        active.up()
-        with Inside(span, parent):
-            try:
-                await self._app(scope, receive, exchange)
-            except Exception as error:
-                failed(span, error)
-                exchange.raised = True
-                if exchange.status < SERVER_ERROR:  # else whoever answered has logged it
-                    log.exception("request failed")
-                if not exchange.status:
-                    raise
-            finally:
-                active.down()
-                self._finish(span, scope, method, exchange)
+        active = self._active.labels(scope.get("scheme", "http"), request_method(scope))
+        active.inc()
+        failure: Exception | None = None
+        try:
+            await self._app(scope, receive, response)
+        except Exception as error:
+            failure = error
+            if not response.status:
+                raise
+        finally:
+            active.dec()
+            span = own or scope.get(STOCK_SPAN, trace.INVALID_SPAN)
+            if own is not None:
+                _describe(own, scope, response, failure)
+            with trace.use_span(span, record_exception=False, set_status_on_exception=False):
+                if (
+                    failure is not None and response.status < SERVER_ERROR
+                ):  # else whoever answered has logged it
+                    log.error("request failed", exc_info=failure)
+                self._report(span, scope, response)
 
-    def _finish(self, span: Span, scope: Scope, method: str, exchange: "_Exchange") -> None:
-        route = getattr(scope.get("route"), "path", None) or UNROUTED
-        status = exchange.status or SERVER_ERROR
-        ending = self._ending(scope.get("scheme", "http"), method, route, status)
-        span.update_name(ending.name)
-        span.set_attributes(ending.attributes)
-        if status >= SERVER_ERROR and not exchange.raised:  # else the exception describes it
+    def _report(self, span: Span, scope: Scope, response: "_Response") -> None:
+        method, route, status = request_method(scope), _route(scope), response.status or SERVER_ERROR
+        duration = response.seconds()
+        series = self._duration.labels(scope.get("scheme", "http"), method, route, str(status))
+        series.observe(duration, exemplar(span))
+        milliseconds = round(duration * 1000, 2)
+        log.info("request", method=method, route=route, status=status, duration_ms=milliseconds)
+
+
+def _describe(span: Span, scope: Scope, response: "_Response", failure: Exception | None) -> None:
+    """Add what is known of a request when it ends."""
+    route, status = _route(scope), response.status or SERVER_ERROR
+    span.update_name(span_name(request_method(scope), route))
+    span.set_attribute("http.response.status_code", status)
+    if route != UNROUTED:
+        span.set_attribute("http.route", route)
+    if failure is not None and response.status:  # otherwise it leaves the span and is recorded then
+        record_failure(span, failure)
+    if status >= SERVER_ERROR:
+        span.set_attribute("error.type", str(status))
+        if failure is None:
             span.set_status(Status(StatusCode.ERROR))
-        duration = exchange.seconds()
-        ending.series.observe(duration, exemplar(span))
-        log.info(
-            "request",
-            method=method,
-            route=route,
-            status=status,
-            duration_ms=round(duration * 1000, 2),
-        )
-
-    def _ending(self, scheme: str, method: str, route: str, status: int) -> "_Ending":
-        """Return what all such requests end with: there are as many as there are series."""
-        how = scheme, method, route, status
-        ending = self._endings.get(how)
-        if ending is None:
-            series = self._duration.at(scheme, method, route, str(status))
-            ending = self._endings[how] = _Ending(_span_name(method, route), _told(route, status), series)
-        return ending
 
 
-class _Ending(NamedTuple):
-    name: str
-    attributes: FixedAttributes
-    series: Durations
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", None) or UNROUTED
 
 
-def _span_name(method: str, route: str = UNROUTED) -> str:
-    known = method if method != OTHER else "HTTP"
-    return known if route == UNROUTED else f"{known} {route}"
-
-
-def _told(route: str, status: int) -> FixedAttributes:
-    routed = {"http.route": route} if route != UNROUTED else {}
-    failure = {"error.type": str(status)} if status >= SERVER_ERROR else {}
-    return FixedAttributes({"http.response.status_code": status, **routed, **failure})
-
-
-class _Exchange:
+class _Response:
     """The response as it goes out: adds the correlation id, notes the status and the time."""
 
     def __init__(self, send: Send, correlation_id: str) -> None:
-        self._send = send
-        self.correlation_id = correlation_id
+        self._send, self._correlation_id = send, correlation_id.encode()
         self.status = 0
-        self.raised = False
-        self._began = perf_counter()
-        self._headers_at = 0.0
+        self._began, self._headers_at = perf_counter(), 0.0
         self._streams = False
 
     def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", ()), (b"x-correlation-id", self.correlation_id.encode())]
+            headers = [*message.get("headers", ()), (b"x-correlation-id", self._correlation_id)]
             message = {**message, "headers": headers}
             self._headers_at = perf_counter()
         elif message.get("more_body"):

@@ -1,80 +1,39 @@
 """What the spans and metrics of sending and of processing AMQP messages have in common.
 
-Names: https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/.
+Names: https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/. Messages are a service's own classes
+(`services.common.messaging.messages`), which nothing here imports.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 from opentelemetry.util.types import AttributeValue
 
+from observability.redaction import redact_text
 
-class OutgoingMessage(Protocol):
-    """A message on its way out; its headers may be added to."""
+Outgoing = TypeVar("Outgoing", bound=Any)
+Delivery = TypeVar("Delivery", bound=Any)
+Settlement = TypeVar("Settlement", bound=Any)
+PublishBatch = Callable[[Sequence[Outgoing]], Awaitable[Sequence[BaseException | None]]]
+Process = Callable[[Delivery], Awaitable[Settlement]]
 
-    @property
-    def exchange(self) -> str: ...  # noqa: D102
-    @property
-    def routing_key(self) -> str: ...  # noqa: D102
-    @property
-    def message_id(self) -> str: ...  # noqa: D102
-    @property
-    def correlation_id(self) -> str: ...  # noqa: D102
-    @property
-    def body(self) -> bytes: ...  # noqa: D102
-    @property
-    def headers(self) -> MutableMapping[str, str | int]: ...  # noqa: D102
+LABELS = ("messaging_system", "messaging_operation_name", "messaging_destination_name", "error_type")
+"""What the conventions have a metric of messaging say."""
 
 
-class IncomingMessage(Protocol):
-    """A message as it was delivered."""
-
-    @property
-    def queue(self) -> str: ...  # noqa: D102
-    @property
-    def exchange(self) -> str: ...  # noqa: D102
-    @property
-    def routing_key(self) -> str: ...  # noqa: D102
-    @property
-    def message_id(self) -> str | None: ...  # noqa: D102
-    @property
-    def correlation_id(self) -> str | None: ...  # noqa: D102
-    @property
-    def body(self) -> bytes: ...  # noqa: D102
-    @property
-    def headers(self) -> Mapping[str, object]: ...  # noqa: D102
-    @property
-    def attempt(self) -> int: ...  # noqa: D102
-    @property
-    def first_published_at(self) -> int | None: ...  # noqa: D102
-
-
-class Settlement(Protocol):
-    """What was decided about a delivery."""
-
-    @property
-    def action(self) -> str: ...  # noqa: D102
-    @property
-    def outcome(self) -> str: ...  # noqa: D102
-    @property
-    def error(self) -> BaseException | None: ...  # noqa: D102
-    @property
-    def context(self) -> MutableMapping[str, str]: ...  # noqa: D102
-
-
-Out = TypeVar("Out", bound=OutgoingMessage)
-In = TypeVar("In", bound=IncomingMessage)
-Settled = TypeVar("Settled", bound=Settlement)
-PublishBatch = Callable[[Sequence[Out]], Awaitable[Sequence[BaseException | None]]]
-Process = Callable[[In], Awaitable[Settled]]
-
-RABBITMQ = "rabbitmq"
-SYSTEM: Mapping[str, AttributeValue] = {"messaging.system": RABBITMQ}
-OPERATION_LABELS = ("messaging_system", "messaging_operation_name")
-"""What the conventions have every metric of messaging say."""
-UNEXPECTED = "_other"
-"""Stands in labels for a routing key that nobody declared."""
+def message_attributes(message: Any, operation: str, kind: str, name: str) -> dict[str, AttributeValue]:  # noqa: ANN401 - see above
+    """Return the attributes of a span about a message; ids and keys are whatever its publisher put there."""
+    return {
+        "messaging.system": "rabbitmq",
+        "messaging.operation.name": operation,
+        "messaging.operation.type": kind,
+        "messaging.destination.name": redact_text(name),
+        "messaging.rabbitmq.destination.routing_key": redact_text(message.routing_key),
+        "messaging.message.id": redact_text(message.message_id or ""),
+        "messaging.message.conversation_id": redact_text(message.correlation_id or ""),
+        "messaging.message.body.size": len(message.body),
+    }
 
 
 @lru_cache(maxsize=1024)  # few by nature; the bound is for keys that strangers make up

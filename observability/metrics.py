@@ -1,24 +1,16 @@
 """Metrics: a registry a process, exemplars, and the exposition that Prometheus asks for."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from opentelemetry.trace import Span, SpanContext, TraceFlags
-from prometheus_client import (
-    CollectorRegistry,
-    Gauge,
-    disable_created_metrics,
-    gc_collector,
-    platform_collector,
-    process_collector,
-)
+import prometheus_client as prometheus
+from opentelemetry import trace
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-
-from observability.at_hand import span_context
-from observability.series import Durations, Family, durations
 
 SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """The boundaries that the semantic conventions advise for durations of requests."""
@@ -28,39 +20,67 @@ LONG_SECONDS_BUCKETS: Sequence[float] = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 
 def new_registry(*, service: str, version: str, environment: str) -> CollectorRegistry:
     """Return a registry with what every process shows: itself, its garbage collector, its build."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client has no type for it
+    prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no type
     registry = CollectorRegistry()
-    process_collector.ProcessCollector(registry=registry)
-    gc_collector.GCCollector(registry=registry)
-    platform_collector.PlatformCollector(registry=registry)
-    build = Gauge(
-        "build_info",
-        "What runs here; always 1.",
-        ["service_name", "service_version", "deployment_environment_name", "python_version"],
-        registry=registry,
-    )
+    for collector in (prometheus.ProcessCollector, prometheus.GCCollector, prometheus.PlatformCollector):
+        collector(registry=registry)
+    labels = ["service_name", "service_version", "deployment_environment_name", "python_version"]
+    build = Gauge("build_info", "What runs here; always 1.", labels, registry=registry)
     build.labels(service, version, environment, platform.python_version()).set(1)
     return registry
 
 
-def exemplar(span: Span | None = None) -> SpanContext | None:
-    """Return a span, by default the one at hand, as an exemplar, which leads from a bucket to a trace.
+def exemplar(span: trace.Span | None = None) -> dict[str, str] | None:
+    """Return what leads from a bucket to a span, by default the current one; None if it is not sampled."""
+    context = (span or trace.get_current_span()).get_span_context()
+    if not context.trace_flags.sampled:
+        return None
+    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
 
-    One that is not sampled leads nowhere, and is none.
-    """
-    context = span_context() if span is None else span.get_span_context()
-    return context if context.trace_flags & TraceFlags.SAMPLED else None
+
+def counter(registry: CollectorRegistry, name: str, about: str, labels: Sequence[str]) -> Counter:
+    """Register a counter; `_total` is appended to its name."""
+    return Counter(name, about, labels, registry=registry)
 
 
 def seconds(
     registry: CollectorRegistry,
     name: str,
-    documentation: str,
-    labels: Sequence[str] = (),
+    about: str,
+    labels: Sequence[str],
     buckets: Sequence[float] = SECONDS_BUCKETS,
-) -> Family[Durations]:
+) -> Histogram:
     """Register a histogram of durations in seconds."""
-    return durations(registry, name, documentation, labels, buckets)
+    return Histogram(name, about, labels, registry=registry, unit="seconds", buckets=buckets)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """Makes a service's own metrics as plain functions, with one label each; disabled, they do nothing."""
+
+    registry: CollectorRegistry
+    enabled: bool
+
+    def counter(self, name: str, about: str, label: str, values: tuple[str, ...]) -> Callable[[str], None]:
+        """Return what adds one to the series of a label's value, of which these are predeclared."""
+        if not self.enabled:
+            return lambda _: None
+        metric = counter(self.registry, name, about, [label])
+        for value in values:
+            metric.labels(value)
+        return lambda value: metric.labels(value).inc(1, exemplar())
+
+    def seconds(
+        self, name: str, about: str, label: str, values: tuple[str, ...], *, long: bool = False
+    ) -> Callable[[float, str], None]:
+        """Return what records durations; `long` for those that include waiting in queues and retries."""
+        if not self.enabled:
+            return lambda _, __: None
+        buckets = LONG_SECONDS_BUCKETS if long else SECONDS_BUCKETS
+        metric = seconds(self.registry, name, about, [label], buckets)
+        for value in values:
+            metric.labels(value)
+        return lambda duration, value: metric.labels(value).observe(duration, exemplar())
 
 
 def metrics_route(registry: CollectorRegistry) -> Route:

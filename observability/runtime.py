@@ -1,59 +1,51 @@
-"""What the process itself shows: the event loop's lag, its outbox, and what became of its telemetry."""
+"""What the process itself shows: its event loop's lag, its outbox, and what became of its telemetry."""
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from observability.metrics import seconds
+from observability.metrics import counter, seconds
 
 INTERVAL_SECONDS = 0.25
-EXPECTED_RESULTS = ("exported", "queue_full", "timeout", "connection_error", "http_503")
-"""What mostly becomes of telemetry."""
 LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+PREDECLARED_RESULTS = ("exported", "queue_full", "timeout", "connection_error", "http_503")
 
 
-def span_counter(registry: CollectorRegistry) -> Callable[[int, str], None]:
-    """Register the counter of spans that left or were lost and return the function that counts them.
+@dataclass(frozen=True, slots=True)
+class ExportMetrics:
+    """What became of a signal's items, and how long exports take."""
 
-    `result` is `exported`, `queue_full`, or why an export failed.
-    """
-    return _counter(registry, "telemetry_spans", "Spans that were exported, or lost and why.")
+    results: Counter
+    durations: Histogram
 
+    def count(self, number: int, result: str) -> None:
+        """Count items by what became of them."""
+        self.results.labels(result).inc(number)
 
-def log_record_counter(registry: CollectorRegistry) -> Callable[[int, str], None]:
-    """Register the counter of log lines that left or were lost, as `span_counter` does that of spans."""
-    return _counter(registry, "telemetry_log_records", "Log lines that were exported, or lost and why.")
-
-
-def _counter(registry: CollectorRegistry, name: str, documentation: str) -> Callable[[int, str], None]:
-    counter = Counter(name, documentation, ["result"], registry=registry)
-    for result in EXPECTED_RESULTS:  # one that appears with what it counts shows no rate
-        counter.labels(result)
-
-    def count(items: int, result: str) -> None:
-        counter.labels(result).inc(items)
-
-    return count
+    def took(self, duration: float) -> None:
+        """Record how many seconds an export took."""
+        self.durations.observe(duration)
 
 
-def export_timers(registry: CollectorRegistry) -> Callable[[str], Callable[[float], None]]:
-    """Register the histogram of exports' durations.
-
-    Returns what makes, for a signal, `span` or `log`, the function that records one, in seconds.
-    Names: https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/.
-    """
-    durations = seconds(
+def export_metrics(registry: CollectorRegistry) -> tuple[ExportMetrics, ExportMetrics]:
+    """Register the metrics of exporting, and return those of spans and those of log lines."""
+    took = seconds(
         registry,
         "otel_sdk_exporter_operation_duration_seconds",
         "Duration of exporting a batch of spans or log lines, retries included.",
         ["otel_component_type"],
     )
-
-    def timer(signal: str) -> Callable[[float], None]:
-        return durations.at(f"otlp_http_{signal}_exporter").observe
-
-    return timer
+    spans = counter(registry, "telemetry_spans", "Spans that were exported, or lost and why.", ["result"])
+    lines = counter(
+        registry, "telemetry_log_records", "Log lines that were exported, or lost and why.", ["result"]
+    )
+    for result in PREDECLARED_RESULTS:
+        spans.labels(result)
+        lines.labels(result)
+    exporters = (took.labels(f"otlp_http_{signal}_exporter") for signal in ("span", "log"))
+    return ExportMetrics(spans, next(exporters)), ExportMetrics(lines, next(exporters))
 
 
 def outbox_gauges(registry: CollectorRegistry) -> Callable[[int, float], None]:
@@ -76,11 +68,7 @@ def dependency_gauge(registry: CollectorRegistry) -> Callable[[str, bool], None]
         ["dependency"],
         registry=registry,
     )
-
-    def report(dependency: str, up: bool) -> None:  # noqa: FBT001 - what is said about it
-        gauge.labels(dependency).set(up)
-
-    return report
+    return lambda dependency, up: gauge.labels(dependency).set(up)
 
 
 async def watch_event_loop(registry: CollectorRegistry) -> None:
@@ -88,9 +76,9 @@ async def watch_event_loop(registry: CollectorRegistry) -> None:
     lag = Histogram(
         "event_loop_lag_seconds",
         "How late the event loop ran a timer: what blocking work costs everyone else.",
-        buckets=LAG_BUCKETS,
         registry=registry,
         unit="seconds",
+        buckets=LAG_BUCKETS,
     )
     loop = asyncio.get_running_loop()
     while True:

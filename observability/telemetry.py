@@ -1,63 +1,54 @@
-"""One call that sets telemetry up for a service, and the handle that its `app.py` wraps things with."""
+"""The handle that a service's `app.py` wraps the parts of the service with."""
 
 import asyncio
-import os
-import socket
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import ParamSpec, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial, wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-import structlog
+from fastapi import FastAPI
 from opentelemetry import trace
-from opentelemetry.semconv.schemas import Schemas
-from opentelemetry.trace import NoOpTracer, SpanKind, Tracer
+from opentelemetry.trace import SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from observability.consuming import ConsumerMiddleware
-from observability.continuing import continued
-from observability.correlation import Correlated, accept
-from observability.http import Expected, ServerMiddleware
-from observability.instruments import Instruments
-from observability.lines import DELAY_SECONDS, Lines
-from observability.log_export import LogExport, log_export
-from observability.logs import configure_logs, uncaught
-from observability.messaging import In, Out, Process, PublishBatch, Settled
-from observability.metrics import metrics_route, new_registry
-from observability.producing import PublisherMiddleware
-from observability.runtime import (
-    dependency_gauge,
-    export_timers,
-    log_record_counter,
-    outbox_gauges,
-    span_counter,
-    watch_event_loop,
-)
-from observability.settings import TelemetrySettings
-from observability.spans import RunScript, traced, traced_scripts
-from observability.tracing import resource, tracer_provider
-
-SCHEMA_URL = Schemas.V1_44_0.value
-"""The version of the semantic conventions that names here are of."""
+from observability.correlation import accept, correlated
+from observability.http import HttpMiddleware, Predeclared
+from observability.messaging import Delivery, Outgoing, Process, PublishBatch, Settlement
+from observability.metrics import Instruments, metrics_route
+from observability.propagation import extract, links_to
+from observability.publishing import PublisherMiddleware
+from observability.runtime import dependency_gauge, outbox_gauges, watch_event_loop
+from observability.spans import active_span
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Attributes = Mapping[str, AttributeValue]
+
+
+class RunScript(Protocol):
+    """Runs a Lua script in Redis by name."""
+
+    async def __call__(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - replies are as varied as scripts
+        """Return the script's reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """What a service's composition root wraps the parts of the service with."""
+    """What makes a service's requests, messages and functions visible."""
 
     tracer: Tracer
     registry: CollectorRegistry
     instance: str
     enabled: bool = True
     linked: bool = False
+    """Whether processing a message begins a trace of its own, linked to its producer."""
+    instrument_stock: Callable[[FastAPI], None] | None = None
+    """With `TELEMETRY=stock`: has an app make its own server spans."""
     shutdown: Callable[[], None] = lambda: None
 
     @asynccontextmanager
@@ -71,20 +62,28 @@ class Telemetry:
                 watch.cancel()
             await asyncio.to_thread(self.shutdown)
 
-    def http(self, app: ASGIApp, expected: Iterable[Expected] = ()) -> ASGIApp:
-        """Make each request visible; series of what is expected exist from the start."""
-        return ServerMiddleware(app, self.tracer, self.registry, enabled=self.enabled, expected=expected)
+    def http(self, app: ASGIApp, predeclared: Iterable[Predeclared] = ()) -> ASGIApp:
+        """Make each request visible; predeclared series exist from the start."""
+        stock = self.instrument_stock is not None
+        return HttpMiddleware(
+            app, self.tracer, self.registry, enabled=self.enabled, stock=stock, predeclared=predeclared
+        )
+
+    def instrument(self, app: FastAPI) -> None:
+        """With `TELEMETRY=stock`, have the app make its own server spans; otherwise `http` makes them."""
+        if self.instrument_stock is not None:
+            self.instrument_stock(app)
 
     def consumer(  # noqa: PLR0913 - what is known of a queue
         self,
-        process: Process[In, Settled],
+        process: Process[Delivery, Settlement],
         queue: str,
         *,
         routing_keys: Sequence[str] = (),
         outcomes: Sequence[str] = (),
         retries: Sequence[str] = (),
         dead_letters: Sequence[str] = (),
-    ) -> Process[In, Settled]:
+    ) -> Process[Delivery, Settlement]:
         """Make each delivery visible; series of a queue's known outcomes and failures exist from the start.
 
         Of routing keys, these alone become labels.
@@ -92,42 +91,62 @@ class Telemetry:
         if not self.enabled:
             return partial(_correlated, process)
         middleware = ConsumerMiddleware(self.tracer, self.registry, routing_keys, linked=self.linked)
-        middleware.expect(queue, retries, dead_letters, outcomes)
+        middleware.predeclare(queue, retries, dead_letters, outcomes)
         return middleware(process)
 
-    def publisher(self) -> Callable[[PublishBatch[Out]], PublishBatch[Out]]:
+    def publisher(self) -> Callable[[PublishBatch[Outgoing]], PublishBatch[Outgoing]]:
         """Return what makes each published message visible; the metrics are registered once."""
         return PublisherMiddleware(self.tracer, self.registry) if self.enabled else lambda publish: publish
 
     def traced(
-        self,
-        name: str,
-        kind: SpanKind = SpanKind.INTERNAL,
-        attributes: Mapping[str, AttributeValue] | None = None,
+        self, name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Attributes | None = None
     ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
-        """Return a decorator that gives an async function a span."""
-        if not self.enabled:
-            return lambda function: function
-        return traced(self.tracer, name, kind, attributes or {})
+        """Return a decorator that runs an async function inside a span."""
 
+        def decorate(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+            @wraps(function)
+            async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+                with active_span(self.tracer.start_span(name, kind=kind, attributes=attributes)):
+                    return await function(*args, **kwargs)
+
+            return run if self.enabled else function
+
+        return decorate
+
+    def traced_scripts(self, run: RunScript, names: Mapping[str, str]) -> RunScript:
+        """Return a runner of Redis scripts with a span around those that have a span's name."""
+        runs = {
+            name: self.traced(span, SpanKind.CLIENT, redis_script(name))(partial(run, name))
+            for name, span in names.items()
+        }
+
+        async def traced_run(name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - see RunScript
+            return await (runs[name](keys, args) if name in runs else run(name, keys, args))
+
+        return traced_run
+
+    @contextmanager
     def continued(
         self,
         name: str,
         headers: Mapping[str, object],
-        *,
         kind: SpanKind = SpanKind.INTERNAL,
-        attributes: Mapping[str, AttributeValue] | None = None,
-    ) -> AbstractContextManager[None]:
-        """Return a context in the trace and under the correlation id that a message's headers name."""
-        return continued(self.tracer, name, headers, kind=kind, attributes=attributes or {})
+        attributes: Attributes | None = None,
+    ) -> Iterator[None]:
+        """Run the block in a span of the trace, and under the correlation id, that a message's headers name.
 
-    def traced_scripts(self, run: RunScript, names: Mapping[str, str]) -> RunScript:
-        """Return a runner of Redis scripts with a span around those that have a span's name."""
-        return traced_scripts(self.tracer, run, names) if self.enabled else run
+        The span is linked to the one that is current outside: a replay belongs to the message's trace, and
+        leads to the request of the operator who asked for it.
+        """
+        identifier, parent = accept(str(headers.get("correlation_id", ""))), extract(headers)
+        known = {**(attributes or {}), "correlation_id": identifier}
+        span = self.tracer.start_span(name, parent, kind, known, links_to(trace.get_current_span()))
+        with correlated(identifier), active_span(span, parent):
+            yield
 
     def instruments(self) -> Instruments:
         """Return what the service's own metrics are made with."""
-        return Instruments(self.registry, enabled=self.enabled)
+        return Instruments(self.registry, self.enabled)
 
     def outbox_gauges(self) -> Callable[[int, float], None]:
         """Return what shows an outbox's entries and the age of the oldest."""
@@ -142,55 +161,16 @@ class Telemetry:
         return [metrics_route(self.registry)]
 
 
-async def _correlated(process: Process[In, Settled], delivery: In) -> Settled:
-    with Correlated(accept(delivery.correlation_id)):
+def redis_command(operation: str) -> Attributes:
+    """Return the attributes of a Redis command, named as semconv/database/redis has them."""
+    return {"db.system.name": "redis", "db.operation.name": operation}
+
+
+def redis_script(name: str) -> Attributes:
+    """Return the attributes of a script that Redis runs."""
+    return {**redis_command("EVALSHA"), "db.stored_procedure.name": name}
+
+
+async def _correlated(process: Process[Delivery, Settlement], delivery: Delivery) -> Settlement:
+    with correlated(accept(delivery.correlation_id)):
         return await process(delivery)
-
-
-def setup(service: str, settings: TelemetrySettings, version: str, environment: str) -> Telemetry:
-    """Configure logs and tracing for this process and return the handle.
-
-    Args:
-        service: `service.name`, unless `OTEL_SERVICE_NAME` says otherwise.
-        settings: What the environment asked for.
-        version: `service.version`.
-        environment: `deployment.environment.name`.
-
-    Raises:
-        ValueError: A variable of the OpenTelemetry standard has no valid value.
-    """
-    instance = f"{socket.gethostname()}-{os.getpid()}"
-    enabled = settings.telemetry == "on"
-    constant = {"service": service, "version": version, "environment": environment}
-    registry = new_registry(service=service, version=version, environment=environment)
-    telemetry = Telemetry(NoOpTracer(), registry, instance, enabled, settings.trace_async == "link")
-    if not enabled:
-        # Per-request lines are of level INFO: what is left without telemetry is what went wrong.
-        _configure_logs(constant, "WARNING")
-        return telemetry
-    who = resource(service, version=version, environment=environment, instance=instance)
-    timer = export_timers(registry)
-    export = log_export(settings, who, log_record_counter(registry), timer)
-    lines = _configure_logs(constant, settings.log_level, export)
-    if not settings.traces:
-        return replace(telemetry, shutdown=lines.close)
-    provider = tracer_provider(settings, who, span_counter(registry), timer("span"))
-    trace.set_tracer_provider(provider)
-    tracer = provider.get_tracer("orderscope", version, schema_url=SCHEMA_URL)
-    # Log lines go last, as what they tell may be about spans.
-    ends = [provider.shutdown, lines.close, *([export.shutdown] if export else [])]
-    return replace(telemetry, tracer=tracer, shutdown=partial(_all, ends))
-
-
-def _configure_logs(constant: Mapping[str, str], level: str, export: LogExport | None = None) -> Lines:
-    lines = configure_logs(
-        constant, level, export=export.write if export else None, delay_seconds=DELAY_SECONDS
-    )
-    structlog.configure(cache_logger_on_first_use=True)  # a process sets its logs up once
-    sys.excepthook = uncaught
-    return lines
-
-
-def _all(steps: Sequence[Callable[[], None]]) -> None:
-    for step in steps:
-        step()

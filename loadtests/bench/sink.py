@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
+import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
@@ -36,7 +37,7 @@ class Sink:
             self.bytes += len(body)
             if path != TRACES:
                 continue
-            for trace_id, name in _spans(ExportTraceServiceRequest.FromString(body)):
+            for trace_id, name in _spans(body):
                 self.spans += 1
                 self.traces[trace_id].add(name)
 
@@ -47,8 +48,13 @@ class Sink:
         self.bytes = self.spans = 0
 
 
-def _spans(request: ExportTraceServiceRequest) -> Iterator[tuple[str, str]]:
-    for resource in request.resource_spans:
+def _spans(body: bytes) -> Iterator[tuple[str, str]]:
+    if body.startswith(b"{"):  # OTLP/JSON, which is ours; the reference exports protobuf
+        for group in orjson.loads(body)["resourceSpans"]:
+            for part in group["scopeSpans"]:
+                yield from ((span["traceId"], span["name"]) for span in part["spans"])
+        return
+    for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
         for scope in resource.scope_spans:
             for span in scope.spans:
                 yield span.trace_id.hex(), span.name

@@ -122,6 +122,6 @@ def _environment(environ: Mapping[str, str], variant: Variant, ports: Ports, otl
         "HTTP_HOST": "127.0.0.1",
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{otlp}",
         "OTEL_SERVICE_NAME": variant.title,
-        "TELEMETRY": "off" if variant.name == "off" else "on",
+        "TELEMETRY": "off" if variant.name == "off" else "lean",
         "BENCH_STOCK_INSTRUMENTATION": "1" if variant.name == "bare_stock" else "",
     }

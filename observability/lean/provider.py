@@ -1,47 +1,27 @@
 """The provider and its tracers: who starts spans, and which of them are recorded."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from random import getrandbits
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON, Decision, Sampler
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import (
-    Link,
-    NonRecordingSpan,
-    Span,
-    SpanContext,
-    SpanKind,
-    TraceFlags,
-    Tracer,
-    TracerProvider,
-)
-from opentelemetry.util._decorator import _agnosticcontextmanager  # what the API's own tracers are made with
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
 from opentelemetry.util.types import Attributes
 
-from observability.at_hand import span_context
-from observability.lean.bounds import Bounds
-from observability.lean.origin import Origin
-from observability.lean.sampling import Sampling
-from observability.lean.span import LeanSpan
-
-# By whether the span is sampled; trace ids are random here (https://www.w3.org/TR/trace-context-2/#trace-flags).
-_ROOT_FLAGS = (
-    TraceFlags(TraceFlags.RANDOM_TRACE_ID),
-    TraceFlags(TraceFlags.RANDOM_TRACE_ID | TraceFlags.SAMPLED),
-)
-_FLAGS = (TraceFlags(TraceFlags.DEFAULT), TraceFlags(TraceFlags.SAMPLED))
+from observability.lean.span import LeanSpan, SpanConfig
 
 
-class LeanTracer(Tracer):
+class LeanTracer(trace.Tracer):
     """Starts the spans of one instrumentation."""
 
-    def __init__(self, origin: Origin, sampling: Sampling) -> None:
-        """Keep what all of its spans have in common."""
-        self._origin = origin
-        self._sampling = sampling
+    def __init__(self, config: SpanConfig, sampler: Sampler) -> None:
+        self._config = config
+        self._sampler = sampler
 
     def start_span(  # noqa: PLR0913, PLR0917 - the API's signature
         self,
@@ -49,75 +29,48 @@ class LeanTracer(Tracer):
         context: Context | None = None,
         kind: SpanKind = SpanKind.INTERNAL,
         attributes: Attributes = None,
-        links: Sequence[Link] | None = None,
+        links: Sequence[trace.Link] | None = None,
         start_time: int | None = None,
-        record_exception: bool = True,  # noqa: FBT001, FBT002
-        set_status_on_exception: bool = True,  # noqa: FBT001, FBT002
+        record_exception: bool = True,  # noqa: ARG002, FBT001, FBT002
+        set_status_on_exception: bool = True,  # noqa: ARG002, FBT001, FBT002
     ) -> Span:
-        """Return a new span, one that records nothing if its trace is not kept."""
-        parent = span_context(context)
-        own = self._child(parent)
-        if not own.trace_flags & TraceFlags.SAMPLED:
+        """Return a new span, one that records nothing if the sampler drops its trace."""
+        found = trace.get_current_span(context).get_span_context()
+        parent = found if found.is_valid else None
+        trace_id = parent.trace_id if parent else getrandbits(128) or 1
+        result = self._sampler.should_sample(context, trace_id, name, kind, attributes, links)
+        # Trace ids that begin here are random (https://www.w3.org/TR/trace-context-2/#trace-flags).
+        flags = parent.trace_flags & TraceFlags.RANDOM_TRACE_ID if parent else TraceFlags.RANDOM_TRACE_ID
+        sampled = result.decision is Decision.RECORD_AND_SAMPLE
+        flags = TraceFlags(flags | TraceFlags.SAMPLED if sampled else flags)
+        own = SpanContext(trace_id, getrandbits(64) or 1, False, flags, result.trace_state)  # noqa: FBT003 - not remote
+        if not sampled:
             return NonRecordingSpan(own)
-        span = LeanSpan(
-            self._origin, name, own, parent if parent.is_valid else None, kind, attributes, start_time
-        )
-        if links:
-            span.links = self._origin.bounds.kept_links(links)
-        if not (record_exception and set_status_on_exception):
-            span.raised = (record_exception, set_status_on_exception)
+        span = LeanSpan(self._config, name, own, parent, kind, attributes, start_time)
+        for link in links or ():
+            span.add_link(link.context, link.attributes)
         return span
 
-    @_agnosticcontextmanager
-    def start_as_current_span(  # noqa: PLR0913, PLR0917 - the API's signature
-        self,
-        name: str,
-        context: Context | None = None,
-        kind: SpanKind = SpanKind.INTERNAL,
-        attributes: Attributes = None,
-        links: Sequence[Link] | None = None,
-        start_time: int | None = None,
-        record_exception: bool = True,  # noqa: FBT001, FBT002
-        set_status_on_exception: bool = True,  # noqa: FBT001, FBT002
-        end_on_exit: bool = True,  # noqa: FBT001, FBT002
-    ) -> Iterator[Span]:
+    @contextmanager
+    def start_as_current_span(self, name: str, *args: Any, **options: Any) -> Iterator[Span]:  # type: ignore[override]  # noqa: ANN401 - the API's is a decorator for async functions, too
         """Make a new span the current one while the block runs."""
-        span = self.start_span(
-            name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
-        )
-        with trace.use_span(span, end_on_exit, record_exception, set_status_on_exception):
+        end_on_exit = options.pop("end_on_exit", True)
+        on_error = [options.get(name, True) for name in ("record_exception", "set_status_on_exception")]
+        span = self.start_span(name, *args, **options)
+        with trace.use_span(span, end_on_exit, *on_error):
             yield span
 
-    def _child(self, parent: SpanContext) -> SpanContext:
-        """Return the context of a new span below this one, or of a trace's first if this is none."""
-        span_id = getrandbits(64) or 1  # zero is no id
-        trace_id, _, _, flags, state, is_valid = parent
-        if is_valid:
-            sampled = self._sampling.keeps(trace_id, parent)
-            flags = (_ROOT_FLAGS if flags & TraceFlags.RANDOM_TRACE_ID else _FLAGS)[sampled]
-            return SpanContext(trace_id, span_id, False, flags, state)  # noqa: FBT003 - not remote
-        trace_id = getrandbits(128) or 1
-        return SpanContext(trace_id, span_id, False, _ROOT_FLAGS[self._sampling.keeps(trace_id, None)])  # noqa: FBT003
 
-
-class LeanTracerProvider(TracerProvider):
-    """Makes tracers whose ended spans all go one way."""
+class LeanTracerProvider(trace.TracerProvider):
+    """Makes tracers whose ended spans all go one way; `OTEL_SPAN_*_LIMIT` say how much a span may hold."""
 
     def __init__(
         self,
-        resource: Resource,
         on_end: Callable[[LeanSpan], None],
-        *,
-        sampling: Sampling | None = None,
+        sampler: Sampler = DEFAULT_ON,
         limits: SpanLimits | None = None,
-        shutdown: Callable[[], None] = lambda: None,
     ) -> None:
-        """Keep what all tracers have in common; limits are by default what `OTEL_SPAN_*_LIMIT` say."""
-        self.resource = resource
-        self.shutdown = shutdown
-        self._on_end = on_end
-        self._sampling = sampling or Sampling()
-        self._bounds = Bounds(limits or SpanLimits())
+        self._on_end, self._sampler, self._limits = on_end, sampler, limits or SpanLimits()
 
     def get_tracer(
         self,
@@ -125,8 +78,8 @@ class LeanTracerProvider(TracerProvider):
         instrumenting_library_version: str | None = None,
         schema_url: str | None = None,
         attributes: Attributes = None,
-    ) -> Tracer:
+    ) -> LeanTracer:
         """Return a tracer for an instrumentation."""
         version = instrumenting_library_version or ""
         scope = InstrumentationScope(instrumenting_module_name, version, schema_url, attributes)
-        return LeanTracer(Origin(self.resource, scope, self._bounds, self._on_end), self._sampling)
+        return LeanTracer(SpanConfig(scope, self._limits, self._on_end), self._sampler)

@@ -1,46 +1,41 @@
-"""A span that keeps what it is told in plain attributes, until it ends.
-
-It has the names of the SDK's `ReadableSpan`, so that exporters can read both.
-"""
+"""A span that is recorded: what it is told is kept in a plain dict and lists until it is exported."""
 
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from time import time_ns
-from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
-from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util import BoundedList
+from opentelemetry.sdk.trace import Event, SpanLimits
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AnyValue, Attributes
 
-from observability.lean.attributes import Kept, kept, with_more, with_one
-from observability.lean.origin import Origin
-
-if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import Event
-
-_UNSET = Status()
+UNCHANGEABLE = frozenset((str, bool, int, float))
 _log = logging.getLogger(__name__)
 
 
-class LeanSpan(Span):
-    """A span that is recorded."""
+class SpanConfig(NamedTuple):
+    """What all spans of a tracer have in common."""
 
-    # What most spans keep as it is.
-    links: Sequence[Link] = ()
-    events: "Sequence[Event]" = ()
-    status = _UNSET
+    scope: InstrumentationScope
+    limits: SpanLimits
+    on_end: "Callable[[LeanSpan], None]"
+
+
+class LeanSpan(Span):
+    """A span with those attributes of the SDK's `ReadableSpan` that an exporter reads.
+
+    Its methods are the API's. What goes beyond the specification's limits on numbers is dropped.
+    """
+
+    dropped_attributes = dropped_events = dropped_links = 0
+    status = Status()
     end_time: int | None = None
-    raised = (True, True)
-    """Whether an exception that leaves it is recorded, and whether it sets the status."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - all that a span begins with
         self,
-        origin: Origin,
+        config: SpanConfig,
         name: str,
         context: SpanContext,
         parent: SpanContext | None,
@@ -48,83 +43,58 @@ class LeanSpan(Span):
         attributes: Attributes,
         start_time: int | None,
     ) -> None:
-        """Start a span."""
-        self.origin = origin
-        self.name = name
-        self.context = context
-        self.parent = parent
-        self.kind = kind
-        self.attributes: Kept = kept(attributes, origin.bounds) if attributes else {}
-        self.start_time = time_ns() if start_time is None else start_time
-
-    @property
-    def resource(self) -> Resource:
-        """Return who speaks."""
-        return self.origin.resource
-
-    @property
-    def instrumentation_scope(self) -> InstrumentationScope:
-        """Return which instrumentation made the span."""
-        return self.origin.scope
-
-    @property
-    def dropped_attributes(self) -> int:
-        """Return how many attributes there was no room for."""
-        return self.attributes.dropped if isinstance(self.attributes, BoundedAttributes) else 0
-
-    @property
-    def dropped_events(self) -> int:
-        """Return how many events there was no room for."""
-        return self.events.dropped if isinstance(self.events, BoundedList) else 0
-
-    @property
-    def dropped_links(self) -> int:
-        """Return how many links there was no room for."""
-        return self.links.dropped if isinstance(self.links, BoundedList) else 0
+        self.instrumentation_scope, self._limits, self._on_end = config
+        self.name, self.context, self.parent, self.kind = name, context, parent, kind
+        self.attributes: dict[str, AnyValue] = {}
+        self.events: list[Event] = []
+        self.links: list[Link] = []
+        self.start_time = start_time or time_ns()
+        if attributes:
+            self.set_attributes(attributes)
 
     def get_span_context(self) -> SpanContext:
-        """Return what is propagated."""
         return self.context
 
     def is_recording(self) -> bool:
-        """Return whether it has not ended."""
         return self.end_time is None
 
     def set_attribute(self, key: str, value: AnyValue) -> None:
-        """Set an attribute, in place of one of that name."""
-        if not self._has_ended():
-            self.attributes = with_one(self.attributes, key, value, self.origin.bounds)
+        self.set_attributes({key: value})
 
     def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
-        """Set several attributes."""
-        if not self._has_ended():
-            self.attributes = with_more(self.attributes, attributes, self.origin.bounds)
+        if not self._is_open():
+            return
+        if not UNCHANGEABLE.issuperset(map(type, attributes.values())):
+            attributes = _unchangeable(attributes)
+        self.attributes.update(attributes)
+        most = self._limits.max_span_attributes
+        while most is not None and len(self.attributes) > most:
+            self.attributes.popitem()
+            self.dropped_attributes += 1
 
     def update_name(self, name: str) -> None:
-        """Give the span another name."""
-        if not self._has_ended():
+        if self._is_open():
             self.name = name
 
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
-        """Add an event."""
-        if self._has_ended():
+        if not self._is_open():
             return
-        if not isinstance(self.events, BoundedList):
-            self.events = self.origin.bounds.events()
-        self.events.append(self.origin.bounds.event(name, attributes, timestamp))
+        if len(self.events) == self._limits.max_events:
+            self.dropped_events += 1
+        else:
+            self.events.append(Event(name, _unchangeable(attributes or {}), timestamp))
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
-        """Add a link."""
-        if self._has_ended():
+        if not self._is_open() or not (context.is_valid or attributes):
             return
-        if not isinstance(self.links, BoundedList):
-            self.links = self.origin.bounds.links(self.links)
-        self.links.extend(self.origin.bounds.links([Link(context, attributes)]))
+        if len(self.links) == self._limits.max_links:
+            self.dropped_links += 1
+        else:
+            self.links.append(Link(context, _unchangeable(attributes or {})))
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
-        """Set the status, unless it is OK already, or the new one says nothing."""
         new = Status(status, description) if isinstance(status, StatusCode) else status
-        if not (self._has_ended() or new.is_unset or self.status.status_code is StatusCode.OK):
+        if self._is_open() and not new.is_unset and self.status.status_code is not StatusCode.OK:
             self.status = new
 
     def record_exception(
@@ -132,41 +102,29 @@ class LeanSpan(Span):
         exception: BaseException,
         attributes: Attributes = None,
         timestamp: int | None = None,
-        escaped: bool = False,  # noqa: FBT001, FBT002 - the API's signature
+        escaped: bool = False,  # noqa: ARG002, FBT001, FBT002 - the API's signature
     ) -> None:
-        """Add an exception as an event, named as semconv/exceptions has it."""
-        module, name = type(exception).__module__, type(exception).__qualname__
-        told = {
-            "exception.type": name if module in {"", "builtins"} else f"{module}.{name}",
+        about = {
+            "exception.type": type(exception).__qualname__,
             "exception.message": str(exception),
             "exception.stacktrace": "".join(traceback.format_exception(exception)),
-            "exception.escaped": str(escaped),
         }
-        self.add_event("exception", {**told, **(attributes or {})}, timestamp)
+        self.add_event("exception", {**about, **(attributes or {})}, timestamp)
 
     def end(self, end_time: int | None = None) -> None:
-        """End the span: from here on nothing changes, and it can be exported."""
-        if not self._has_ended():
-            self.end_time = time_ns() if end_time is None else end_time
-            self.origin.on_end(self)
+        if self._is_open():
+            self.end_time = end_time or time_ns()
+            self._on_end(self)
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        """End the span, and tell of an exception that leaves the block."""
-        if exc_val is not None and self.end_time is None:
-            record, set_status = self.raised
-            if record:
-                self.record_exception(exc_val, escaped=True)
-            if set_status:
-                self.set_status(Status(StatusCode.ERROR, f"{type(exc_val).__name__}: {exc_val}"))
-        super().__exit__(exc_type, exc_val, exc_tb)
+    def _is_open(self) -> bool:
+        if self.end_time is not None:
+            _log.warning("the span %r has ended and can no longer change", self.name)
+        return self.end_time is None
 
-    def _has_ended(self) -> bool:
-        if self.end_time is None:
-            return False
-        _log.warning("the span %r has ended and can no longer change", self.name)
-        return True
+
+def _unchangeable(value: Any) -> Any:  # noqa: ANN401 - whatever stands in attributes
+    if isinstance(value, Mapping):
+        return {str(key): _unchangeable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(map(_unchangeable, value))
+    return value if value is None or isinstance(value, str | int | float | bytes) else str(value)

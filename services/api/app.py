@@ -28,7 +28,7 @@ from services.api.faults import BROKER_DOWN, MEMORY_LEAK, SPIKE, Leak, blocking,
 from services.api.follow import Followers
 from services.api.http import http_api
 from services.api.limits import RateLimiter
-from services.api.metrics import cache_reads, count_accepted, count_decisions, dead_letters_handled
+from services.api.metrics import cache_reads, count_accepted, count_decisions, letters_handled
 from services.api.orders import place
 from services.api.routes import Orders, orders_router
 from services.api.scenarios import scenarios_router
@@ -37,7 +37,7 @@ from services.api.store import OrderStore
 from services.common.http.server import Ping, http_server, probe_routes
 from services.common.ids import uuid7
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
-from services.common.messaging.connection import BrokerConnection
+from services.common.messaging.connection import Broker
 from services.common.messaging.dead_letters import DeadLetters
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
@@ -48,7 +48,7 @@ from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios, Switches
 
 LUA = Path(__file__).parent / "lua"
-PROMISED = [("POST", "/v1/orders", (202, 500, 503))]
+PREDECLARED = [("POST", "/v1/orders", (202, 500, 503))]
 """What the objective of availability is about."""
 
 
@@ -62,7 +62,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         redis = await enter(redis_client(settings.redis_url))
         pipeline = AutoPipeline(await enter(pipeline_client(settings.redis_url)))
         blocking = await enter(blocking_client(settings.redis_url))
-        broker = BrokerConnection(settings.amqp_url, telemetry.instance)
+        broker = Broker(settings.amqp_url, telemetry.instance)
         outbox = Outbox(blocking, "api", context=context_headers)
         publisher = telemetry.publisher()
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
@@ -73,10 +73,10 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
             telemetry.instance,
             lambda publish: disturbed(publisher(publish), scenarios.on),
         )
-        # A connection of its own: a dead letter that cannot be decoded closes it, not the relay's.
-        operators = BrokerConnection(settings.amqp_url, f"{telemetry.instance} operators")
-        dead_letters = DeadLetters(
-            operators, settings.dead_letter_queues, publisher, dead_letters_handled(telemetry.instruments())
+        # A connection of its own: a letter that cannot be decoded breaks it, and must not hold up the relay.
+        operators = Broker(settings.amqp_url, f"{telemetry.instance} operators")
+        letters = DeadLetters(
+            operators, settings.dead_letter_queues, publisher, letters_handled(telemetry.instruments())
         )
         followers = Followers(blocking, settings.max_event_streams)
         await enter(lifetime.background(broker.keep_connected(), "broker"))
@@ -97,15 +97,16 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
             pipeline,
             outbox,
             followers,
-            dead_letters,
+            letters,
             pings,
             lifetime,
             scenarios,
             leak,
         )
+        telemetry.instrument(app)
         await enter(
             http_server(
-                telemetry.http(for_browsers(app, settings.cors_origins), PROMISED),
+                telemetry.http(for_browsers(app, settings.cors_origins), PREDECLARED),
                 host=settings.http_host,
                 port=settings.http_port,
                 shutdown_timeout=settings.shutdown_timeout_seconds,
@@ -115,11 +116,11 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await lifetime.wait()
 
 
-def _apply(scenarios: Scenarios, leak: Leak, *brokers: BrokerConnection) -> None:
+def _apply(scenarios: Scenarios, leak: Leak, *brokers: Broker) -> None:
     """Do what a scenario does by itself, without a request that meets it."""
     leak.free(leaking=scenarios.everywhere(MEMORY_LEAK))
     for broker in brokers:
-        broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN))
+        broker.refuse(refused=scenarios.everywhere(BROKER_DOWN))
 
 
 def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
@@ -129,7 +130,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     pipeline: AutoPipeline,
     outbox: Outbox,
     followers: Followers,
-    dead_letters: DeadLetters,
+    letters: DeadLetters,
     pings: Mapping[str, Ping],
     lifetime: Lifetime,
     scenarios: Scenarios,
@@ -178,7 +179,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     return http_api(
         [
             orders_router(orders, RateLimit(decide, settings.keys())),
-            dead_letters_router(dead_letters, operators_only),
+            dead_letters_router(letters, operators_only),
             scenarios_router(Switches(redis), operators_only),
         ],
         [*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()],

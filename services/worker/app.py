@@ -14,10 +14,10 @@ from observability import Telemetry, TelemetrySettings, context_headers, setup
 from observability.flags import FlagHook, scenario_requests
 from services.common.http.server import Ping
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
-from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection
+from services.common.messaging.connection import BROKER_ERRORS, Broker
 from services.common.messaging.consumer import Consumer, consuming
 from services.common.messaging.messages import Process
-from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, with_retries
+from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
 from services.common.messaging.topology import Subscription, waiting_messages
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
@@ -46,7 +46,6 @@ from services.worker.sweeper import Sweeper
 
 LUA = Path(__file__).parent / "lua"
 SPANS = {"reserve": "reserve stock", "settle": "redis: settle", "sweep": "redis: sweep"}
-TRANSIENT = (*BROKER_ERRORS, RedisError)
 ORDERS = Subscription("worker.order-created", [ORDER_CREATED])
 
 
@@ -60,8 +59,9 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         connections = await enter(connect(settings, telemetry, lifetime))
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
         parts = build(settings, telemetry, connections, scenarios)
-        outbox, publisher = connections.outbox, telemetry.publisher()
-        relay = Relay(outbox, connections.outgoing, "worker", telemetry.instance, publisher)
+        relay = Relay(
+            connections.outbox, connections.outgoing, "worker", telemetry.instance, telemetry.publisher()
+        )
         consumer = Consumer(connections.broker, ORDERS, parts.process, settings.prefetch)
         scenarios.applies(partial(_apply, scenarios, consumer, connections.broker, connections.outgoing))
         pings = {"redis": Ping(connections.redis.ping), "rabbitmq": Ping(connections.broker.ping)}
@@ -69,13 +69,14 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
             "dependency watch": watch_dependencies(pings, telemetry.dependency_gauge()),
-            "outbox watch": watch_outbox(outbox, telemetry.outbox_gauges()),
+            "outbox watch": watch_outbox(connections.outbox, telemetry.outbox_gauges()),
             "scenarios": scenarios.watch(connections.redis),
         }.items():
             await enter(lifetime.background(work, name))
         await enter(relaying(lifetime, relay))
         await retry_until_done(partial(parts.store.stock_up, settings.stock), lifetime)
-        sweeping = periodically(parts.sweeper.sweep, settings.sweep_seconds, name="sweep", errors=TRANSIENT)
+        transient = (*BROKER_ERRORS, RedisError)
+        sweeping = periodically(parts.sweeper.sweep, settings.sweep_seconds, name="sweep", errors=transient)
         await enter(lifetime.background(sweeping, "sweeper"))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
         freeze_startup_objects()
@@ -89,8 +90,8 @@ class Connections:
     redis: Redis
     pipeline: AutoPipeline
     outbox: Outbox
-    broker: BrokerConnection
-    outgoing: BrokerConnection
+    broker: Broker
+    outgoing: Broker
     """A connection of its own: what goes wrong with a delivery must not hold up the relay."""
 
 
@@ -98,8 +99,7 @@ class Connections:
 async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) -> AsyncIterator[Connections]:
     """Keep the worker connected to Redis and RabbitMQ while the block runs."""
     broker, outgoing = (
-        BrokerConnection(settings.amqp_url, f"{telemetry.instance} {purpose}")
-        for purpose in ("consumer", "relay")
+        Broker(settings.amqp_url, f"{telemetry.instance} {purpose}") for purpose in ("consumer", "relay")
     )
     async with (
         redis_client(settings.redis_url) as redis,
@@ -112,14 +112,14 @@ async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) 
         yield Connections(redis, AutoPipeline(pipeline), outbox, broker, outgoing)
 
 
-def _apply(scenarios: Scenarios, consumer: Consumer, *brokers: BrokerConnection) -> None:
+def _apply(scenarios: Scenarios, consumer: Consumer, *brokers: Broker) -> None:
     """Apply the scenarios that need no message to take effect."""
     consumer.pause(paused=scenarios.everywhere(CONSUMER_STOPPED))
     for broker in brokers:
-        broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN))
+        broker.refuse(refused=scenarios.everywhere(BROKER_DOWN))
 
 
-async def _backlog(broker: BrokerConnection) -> int:
+async def _backlog(broker: Broker) -> int:
     async with broker.channel() as channel:
         return await waiting_messages(channel, ORDERS.queue)
 
@@ -176,11 +176,11 @@ def fulfilment_ports(
 
 def processing(telemetry: Telemetry, ports: Ports) -> Process:
     """Return the processing of a delivery: the use case, retries, telemetry."""
-    process = with_retries(
+    process = recoverable(
         OrderCreated.model_validate_json,
         partial(fulfil, ports=ports),
-        on_dead_letter=partial(fail_unusable, ports=ports),
-        non_retryable=(UnknownOrderError, DamagedOrderError),
+        give_up=partial(fail_unusable, ports=ports),
+        hopeless=(UnknownOrderError, DamagedOrderError),
     )
     return telemetry.consumer(
         process,

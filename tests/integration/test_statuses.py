@@ -68,7 +68,7 @@ class World:
                 await ports.reserve(order)
             elif operation == "charge":
                 await ports.charge(order)
-            elif operation == "fail":
+            elif operation == "abandon":
                 await fail_order(order, "retries_exhausted", ports=ports)
         except (PaymentDeclinedError, PaymentUnavailableError):
             return
@@ -110,7 +110,7 @@ def created(token: str, quantity: int) -> OrderCreated:
 
 
 OPERATIONS = st.lists(
-    st.sampled_from(["fulfil", "fulfil2", "reserve", "reserve2", "charge", "fail", "fail2"]), max_size=6
+    st.sampled_from(["fulfil", "fulfil2", "reserve", "reserve2", "charge", "abandon", "abandon2"]), max_size=6
 )
 
 
@@ -123,7 +123,7 @@ OPERATIONS = st.lists(
 async def test_any_order_of_events_keeps_the_books(
     redis: Redis, token: str, quantity: int, operations: list[str]
 ) -> None:
-    """Statuses move forward only, stock adds up, one outcome is published, no payment is taken twice."""
+    """Statuses move forward only, stock adds up, one outcome is told, no payment is taken twice."""
     world = World(redis, token, quantity)
     await world.accept()
     for operation in operations:
@@ -137,7 +137,7 @@ async def test_giving_up_while_paying_keeps_no_payment(redis: Redis) -> None:
     await world.accept()
     await world.apply("reserve")
     await world.apply("charge")
-    await world.apply("fail")
+    await world.apply("abandon")
     await world.apply("fulfil")
     payment = await redis.hgetall(f"payment:{world.order_id}")
     assert (world.statuses[-1], payment["state"]) == ("failed", "voided")

@@ -40,7 +40,7 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Told(Entry):
+class Described(Entry):
     """An attribute: what it may hold, and what it means."""
 
     holds: str = Field(alias="is")
@@ -94,15 +94,24 @@ class LibraryEntry(Emission):
     about: str
 
 
+class Stock(Entry):
+    """What spans have besides, with `TELEMETRY=stock`, and in what it differs."""
+
+    attributes: dict[str, str]
+    exception: tuple[str, ...]
+    differences: tuple[str, ...]
+
+
 class Contract(Entry):
     """All that is emitted."""
 
     services: tuple[Service, ...]
     values: dict[str, str | tuple[str, ...]]
-    resource: dict[str, Told]
-    attributes: dict[str, Told]
+    resource: dict[str, Described]
+    attributes: dict[str, Described]
     exception: tuple[str, ...]
     spans: dict[str, SpanEntry]
+    stock: Stock
     metrics: dict[str, MetricEntry]
     series: dict[str, int]
     deviations: tuple[str, ...]
@@ -120,14 +129,16 @@ class Contract(Entry):
                 _check_pattern(name, allowed)
         for name, span in self.spans.items():
             if unknown := {*span.attributes, *span.optional} - self.attributes.keys():
-                raise ValueError(f"{name} has attributes that are not told of: {unknown}")
+                raise ValueError(f"{name} has attributes that are not declared: {unknown}")
             if unknown := {*span.parents, *span.links} - self.spans.keys() - ANYWHERE:
                 raise ValueError(f"{name} names spans that there are not: {unknown}")
+        if unknown := self.stock.attributes.keys() - self.attributes.keys():
+            raise ValueError(f"stock has attributes that are not declared: {unknown}")
         return self
 
     def _named_values(self) -> Iterator[str]:
-        for told in (*self.resource.values(), *self.attributes.values()):
-            yield told.holds
+        for described in (*self.resource.values(), *self.attributes.values()):
+            yield described.holds
         for labels in (*(m.labels for m in self.metrics.values()), *(x.fields for x in self.lines.values())):
             yield from labels.values()
         yield from self.every_line.values()

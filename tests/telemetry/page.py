@@ -31,6 +31,12 @@ Names in `{braces}` are values. *Stranger*: a client's trace context, or that of
 of ours sent. Any span may fail: it then has the status `ERROR`, `error.type`, and, unless it is a request
 that was answered, an event `exception` with {exception}.
 """
+STOCK = """
+### With `TELEMETRY=stock`
+
+Server spans are those of `opentelemetry-instrumentation-fastapi`. They have these attributes, too,
+and an exception has {exception}.
+"""
 METRICS = """
 ## Metrics
 
@@ -68,12 +74,19 @@ def _spans(contract: Contract) -> str:
         about = span.about + (f" *When {span.when}.*" if span.when else "")
         rows.append([_name(span.name), span.kind, _list(span.services), about, others, linked, attributes])
     head = ["span", "kind", "services", "", "parent", "links to", "attributes"]
-    told = [[f"`{name}`", _held(t.holds), t.about] for name, t in contract.attributes.items()]
-    who = [[f"`{name}`", _held(t.holds), t.about] for name, t in contract.resource.items()]
+    described = [[f"`{name}`", _held(a.holds), a.about] for name, a in contract.attributes.items()]
+    resource = [[f"`{name}`", _held(a.holds), a.about] for name, a in contract.resource.items()]
     return (
-        f"{text}{_table(head, rows)}\n### Attributes\n{_table(['attribute', 'value', ''], told)}"
-        f"\n### Resource\n{_table(['attribute', 'value', ''], who)}"
+        f"{text}{_table(head, rows)}\n### Attributes\n{_table(['attribute', 'value', ''], described)}"
+        f"\n### Resource\n{_table(['attribute', 'value', ''], resource)}{_stock(contract)}"
     )
+
+
+def _stock(contract: Contract) -> str:
+    rows = [[f"`{name}`", when] for name, when in contract.stock.attributes.items()]
+    differences = "".join(f"- {' '.join(text.split())}\n" for text in contract.stock.differences)
+    about = STOCK.replace("{exception}", _code(contract.stock.exception))
+    return f"{about}{_table(['attribute', 'when'], rows)}\n{differences}"
 
 
 def _metrics(contract: Contract) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.telemetry.contract import Contract, SpanEntry
+from tests.telemetry.contract import Contract, SpanEntry, Stock
 
 KINDS = ("", "internal", "server", "client", "producer", "consumer")
 ERROR = 2
@@ -72,16 +72,20 @@ def kind_of(contract: Contract, span: Span) -> str | None:
     return None
 
 
-def problems(contract: Contract, span: Span, known: Known, *, complete: bool) -> list[str]:
+def problems(
+    contract: Contract, span: Span, known: Known, *, complete: bool, stock: bool = False
+) -> list[str]:
     """Return what the contract has against a span.
 
-    `known` are the spans of the store; `complete` says that its trace must be there as a whole.
+    `known` are the spans of the store; `complete` says that its trace must be there as a whole; `stock` that
+    server spans may have what the stock instrumentation adds.
     """
     kind = kind_of(contract, span)
     if kind is None:
         return [f"{span.service}: nobody declares the {span.kind} span {span.name!r}"]
     entry = contract.spans[kind]
-    found = [*_values(contract, entry, span), *_failure(contract, span)]
+    more = contract.stock if stock and span.kind == "server" else None
+    found = [*_values(contract, entry, span, more), *_failure(contract, span, more)]
     relations = [("parent", entry.parents, _related(contract, span.parent_id, known))]
     if "parent" in entry.links:
         expected = (span.parent_id,) if span.parent_id else ()
@@ -101,8 +105,9 @@ def _related(contract: Contract, span_id: str, known: Known) -> str:
     return kind_of(contract, known[span_id]) or "unknown" if span_id in known else "stranger"
 
 
-def _values(contract: Contract, entry: SpanEntry, span: Span) -> Iterator[str]:
-    required, given = set(entry.attributes), set(span.attributes) - {"error.type"}
+def _values(contract: Contract, entry: SpanEntry, span: Span, more: Stock | None) -> Iterator[str]:
+    besides = {"error.type", *(more.attributes if more else ())}
+    required, given = set(entry.attributes), set(span.attributes) - besides
     if required - given:
         yield f"lacks {required - given}"
     if given - required - entry.optional.keys():
@@ -112,15 +117,16 @@ def _values(contract: Contract, entry: SpanEntry, span: Span) -> Iterator[str]:
             yield f"{name} is {value!r}"
     if span.resource.keys() != contract.resource.keys():
         yield f"its resource has {set(span.resource) ^ set(contract.resource)}, or has it not"
-    for name, told in contract.resource.items():
-        if not contract.fits(told.holds, span.resource.get(name, "")):
+    for name, described in contract.resource.items():
+        if not contract.fits(described.holds, span.resource.get(name, "")):
             yield f"{name} of its resource is {span.resource.get(name)!r}"
 
 
-def _failure(contract: Contract, span: Span) -> Iterator[str]:
+def _failure(contract: Contract, span: Span, more: Stock | None) -> Iterator[str]:
+    exception = frozenset((*contract.exception, *(more.exception if more else ())))
     if span.failed != ("error.type" in span.attributes):
         yield f"failed: {span.failed}, error.type: {span.attributes.get('error.type')}"
-    if any(event != ("exception", frozenset(contract.exception)) for event in span.events):
+    if any(event != ("exception", exception) for event in span.events):
         yield f"has events {span.events}"
     if span.kind != "server" and span.failed != bool(span.events):
         yield f"failed: {span.failed}, events: {len(span.events)}"

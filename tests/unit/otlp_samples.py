@@ -1,25 +1,20 @@
-"""Spans made by hand, and what the SDK's own encoder makes of them."""
+"""Spans made by hand, and a certificate for 127.0.0.1."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue as ProtoValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceFlags, TraceState
 from opentelemetry.util.types import AnyValue
 
-from observability.otlp.span_exporter import encode
-
 TRACE_ID = 0x0AF7651916CD43DD8448EB211C80319C
 SPAN_ID = 0xB7AD6B7169203331
 START = 1_700_000_000_123_456_789
 RESOURCE = Resource({"service.name": "api"})
-SCOPE = InstrumentationScope("orders", "1.0")
+SCOPE = InstrumentationScope("orders", "1.0", "https://schema")
 
 
 def context(
@@ -39,64 +34,50 @@ def span(  # noqa: PLR0913  # one keyword for each part of a span
     own: SpanContext | None = None,
     parent: SpanContext | None = None,
     kind: SpanKind = SpanKind.SERVER,
-    attributes: dict[str, AnyValue] | None = None,
-    dropped_attributes: int = 0,
+    attributes: Mapping[str, AnyValue] | None = None,
     events: Sequence[Event] = (),
     links: Sequence[Link] = (),
     status: Status | None = None,
     start: int | None = START,
     end: int | None = START + 1_500,
-    resource: Resource = RESOURCE,
     scope: InstrumentationScope | None = SCOPE,
 ) -> ReadableSpan:
-    """Return a finished span, with attributes in the SDK's own container."""
+    """Return a finished span of the SDK."""
     return ReadableSpan(
         name=name,
         context=own or context(),
         parent=parent,
         kind=kind,
-        attributes=bounded(attributes, dropped_attributes),
+        attributes=BoundedAttributes(attributes=attributes),
         events=events,
         links=links,
         status=status or Status(),
         start_time=start,
         end_time=end,
-        resource=resource,
+        resource=RESOURCE,
         instrumentation_scope=scope,
     )
 
 
-def bounded(attributes: dict[str, AnyValue] | None, dropped: int = 0) -> BoundedAttributes:
-    """Return the attributes as the SDK keeps them, with a number of dropped ones."""
-    kept = BoundedAttributes(attributes=attributes)
-    kept.dropped = dropped
-    return kept
+# Self-signed, valid from 2020 to 2120, trusted by nobody; the key is as public as this file.
+CERTIFICATE = (
+    "MIIBezCCASCgAwIBAgIBATAKBggqhkjOPQQDAjAbMRkwFwYDVQQDDBBvcmRlcnNjb3BlIHRlc3RzMCAXDTIwMDEwMTAwMDAwMFoY"
+    "DzIxMjAwMTAxMDAwMDAwWjAbMRkwFwYDVQQDDBBvcmRlcnNjb3BlIHRlc3RzMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAErUuR"
+    "es6PELmuND6By+vZ4O4xJ/EfNQv4jcxY2sN6ykna44E7pts7+p5Y9yOiBXFTDFAu1bpIHNVT8t63dG1G8aNTMFEwDwYDVR0TAQH/"
+    "BAUwAwEB/zAdBgNVHQ4EFgQUmWnIxl4MDBa2ykmu2Gd189gWzE8wDgYDVR0PAQH/BAQDAgKEMA8GA1UdEQQIMAaHBH8AAAEwCgYI"
+    "KoZIzj0EAwIDSQAwRgIhALJmbDkjfvXgqAxuBOeDkPe+tMeB1SupmKK2DJ/06kUaAiEAs4xfawQb26KP5bptlnzwc5c1Y+moFVF9"
+    "rnqTNkrpSc4="
+)
+KEY = (
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg/sJhrz2xW290pHps9rjbM8MpN5C5QTVEw/I7hsrqPdGhRANCAASt"
+    "S5F6zo8Qua40PoHL69ng7jEn8R81C/iNzFjaw3rKSdrjgTum2zv6nlj3I6IFcVMMUC7Vukgc1VPy3rd0bUbx"
+)
 
 
-def decoded(*spans: ReadableSpan) -> ExportTraceServiceRequest:
-    """Encode the spans by hand, and decode them with protobuf's own library."""
-    request = ExportTraceServiceRequest()
-    request.ParseFromString(encode(spans))
-    return request
-
-
-def decoded_span(one: ReadableSpan) -> ProtoSpan:
-    """Return the only span of a request, decoded."""
-    found: ProtoSpan = decoded(one).resource_spans[0].scope_spans[0].spans[0]
-    return found
-
-
-def decoded_value(value: AnyValue) -> ProtoValue:
-    """Return what became of the only attribute of a span; the SDK's container does not touch the value."""
-    one = span()
-    one._attributes = {"key": value}  # noqa: SLF001  # past the container, which would clean it
-    found: ProtoValue = decoded_span(one).attributes[0].value
-    return found
-
-
-def assert_as_stock(*spans: ReadableSpan) -> None:
-    """Assert that both encoders say the same, NaN included, of spans whose links have no trace state."""
-    ours, stock = decoded(*spans), encode_spans(spans)
-    assert ours.SerializeToString(deterministic=True) == stock.SerializeToString(deterministic=True), (
-        f"\n--- by hand\n{ours}\n--- SDK\n{stock}"
-    )
+def certificate(folder: Path) -> Path:
+    """Return a new file with the certificate and its key."""
+    parts = [("CERTIFICATE", CERTIFICATE), ("PRIVATE KEY", KEY)]
+    path = folder / "both.pem"
+    texts = [f"-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n" for kind, text in parts]
+    path.write_text("".join(texts))
+    return path

@@ -1,17 +1,25 @@
 """What takes an outage, a bug or a stuck order to be logged, each brought about by the code that logs it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import threading
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
+import pytest
 import structlog
+from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError, ResponseError
 from starlette.types import Receive, Scope, Send
 
-from observability.batch import Batches, Limits
-from observability.http import ServerMiddleware
-from observability.logs import uncaught
+from observability import TelemetrySettings
+from observability.export import batch
+from observability.export.batch import BatchExporter, Limits
+from observability.export.client import Outcome
+from observability.http import HttpMiddleware
+from observability.logs import log_uncaught
+from observability.runtime import export_metrics
+from observability.setup import warn_of_old_names
 from services.api.dead_letters import dead_letters_router
 from services.api.follow import Followers, changes
 from services.api.http import http_api
@@ -19,9 +27,9 @@ from services.api.orders import OutboxFullError
 from services.api.store import OrderStore
 from services.common.ids import uuid7
 from services.common.lifecycle import Lifetime
-from services.common.messaging.connection import BrokerConnection
+from services.common.messaging.connection import Broker
 from services.common.messaging.dead_letters import DeadLetters
-from services.common.messaging.retries import with_retries
+from services.common.messaging.retries import recoverable
 from services.common.outbox.stream import Outbox
 from services.common.periodic import periodically
 from services.common.redis.client import retry_until_done
@@ -67,13 +75,13 @@ async def broken_application() -> None:
 
     recorder = Recorder()
     await call(
-        ServerMiddleware(broken, recorder.tracer, recorder.registry, enabled=True), http_scope("GET", "/")
+        HttpMiddleware(broken, recorder.tracer, recorder.registry, enabled=True), http_scope("GET", "/")
     )
 
 
 async def operator_without_broker() -> None:
     """Ask for dead letters while there is no connection."""
-    letters = DeadLetters(BrokerConnection("amqp://nobody", "test"), [], lambda publish: publish, print)
+    letters = DeadLetters(Broker("amqp://nobody", "test"), [], lambda publish: publish, print)
     api = http_api([dead_letters_router(letters, [])], [], version="1", ids=lambda: IDS)
     await call(api, http_scope("GET", "/v1/dead-letters"))
 
@@ -119,7 +127,7 @@ async def showing_what_cannot_be_shown() -> None:
 async def a_bug_that_ends_it_all() -> None:
     """Have an error leave the program."""
     error = ZeroDivisionError("a bug")
-    uncaught(type(error), error, None)
+    log_uncaught(type(error), error, None)
 
 
 async def taking_what_is_no_event() -> None:
@@ -129,14 +137,13 @@ async def taking_what_is_no_event() -> None:
         return [["outbox:api", [("1-0", {"body": "{}", "correlation_id": "rare-1"})]]]
 
     outbox = Outbox(cast("Any", SimpleNamespace(xreadgroup=xreadgroup)), "api", context=dict)
-    await outbox.read_new("relay", count=1, block_ms=1)
+    await outbox.take("relay", count=1, block_ms=1)
 
 
 async def giving_up_in_vain() -> None:
     """Process a message that cannot be read, and whose order cannot be failed."""
-    process = with_retries(
-        OrderCreated.model_validate_json, failing(ValueError()), on_dead_letter=failing(RedisError("gone"))
-    )
+    give_up = failing(RedisError("gone"))
+    process = recoverable(OrderCreated.model_validate_json, failing(ValueError()), give_up=give_up)
     await process(delivery(b"no JSON"))
 
 
@@ -146,22 +153,37 @@ async def background_work_that_ends() -> None:
         await asyncio.sleep(1)
 
 
-async def export_in_vain(what: str) -> None:
-    """Export one of what there is through an exporter that raises."""
-    batches: Batches[str] = Batches(what, Raising(), Limits(60, 9, 1), on_drop=print)
-    batches.put(f"a {what}")
-    await asyncio.to_thread(batches.shutdown)
+async def exporting(*outcomes: Outcome) -> None:
+    """Export one log line after the other to a backend that answers like this."""
+    _, lines = export_metrics(CollectorRegistry())
+    left = list(outcomes)
+    client: Any = SimpleNamespace(endpoint="http://loki", send=lambda _: left.pop(0), close=lambda: None)
+    exporter: BatchExporter[str] = BatchExporter(
+        "logs", lambda _: (b"", 1), client, Limits(60_000, 9, 1), lines
+    )
+    for _ in outcomes:
+        exporter.put("a line")
+    await asyncio.to_thread(exporter.shutdown)
 
 
-class Raising:
-    """Raises where it should answer."""
+async def old_name() -> None:
+    """Start with an environment of yesterday."""
+    warn_of_old_names(TelemetrySettings(telemetry="on"))
 
-    def export(self, batch: Sequence[object], /) -> NoReturn:
-        """Raise."""
-        raise ValueError(f"{len(batch)} things")
 
-    def shutdown(self) -> None:
-        """Have nothing to give up."""
+async def closing_while_the_backend_hangs() -> None:
+    """Shut an exporter down whose backend has not answered; how long that is waited for is cut short."""
+    _, lines = export_metrics(CollectorRegistry())
+    released = threading.Event()
+    client: Any = SimpleNamespace(endpoint="http://loki", send=lambda _: released.wait(5), close=lambda: None)
+    exporter: BatchExporter[str] = BatchExporter(
+        "logs", lambda _: (b"", 1), client, Limits(60_000, 9, 1), lines
+    )
+    exporter.put("a line")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch, "CLOSE_SECONDS", 0.01)
+        exporter.shutdown()
+    released.set()
 
 
 RARE: dict[str, Emit] = {
@@ -184,6 +206,8 @@ RARE: dict[str, Emit] = {
         failing(RedisError("gone")), 60, name="work", errors=(RedisError,)
     ),
     "background task failed": background_work_that_ends,
-    "span export failed": lambda: export_in_vain("span"),
-    "log export failed": lambda: export_in_vain("log"),
+    "telemetry export failing": lambda: exporting(Outcome("http_503", "busy")),
+    "telemetry export recovered": lambda: exporting(Outcome("http_503"), Outcome("exported")),
+    "telemetry lost at shutdown": closing_while_the_backend_hangs,
+    "TELEMETRY=on is an old name": old_name,
 }

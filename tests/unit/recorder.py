@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits
 from opentelemetry.sdk.trace import TracerProvider as StandardProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
@@ -14,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Span, Tracer, TracerProvider
 from prometheus_client import CollectorRegistry
 
-from observability.lean import LeanTracerProvider
+from observability.lean.provider import LeanTracerProvider
 
 PROVIDER = "lean"
 """Who makes the spans: `lean` or `sdk`; the fixture `provider` has a test see both."""
@@ -22,10 +21,10 @@ PROVIDER = "lean"
 
 def provider(name: str, exporter: SpanExporter, limits: SpanLimits | None = None) -> TracerProvider:
     """Return a tracer provider whose spans go to an exporter as they end."""
-    processor, nobody = SimpleSpanProcessor(exporter), Resource({})
+    processor = SimpleSpanProcessor(exporter)
     if name == "lean":
-        return LeanTracerProvider(nobody, cast("Any", processor.on_end), limits=limits)
-    sdk = StandardProvider(resource=nobody, shutdown_on_exit=False, span_limits=limits)
+        return LeanTracerProvider(cast("Any", processor.on_end), limits=limits)
+    sdk = StandardProvider(shutdown_on_exit=False, span_limits=limits)
     sdk.add_span_processor(processor)
     return sdk
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from structlog.testing import capture_logs
 
 from observability.correlation import correlation_id
-from observability.http import ServerMiddleware
+from observability.http import HttpMiddleware
 from tests.unit.asgi import Answer, call, http_scope
 from tests.unit.recorder import Recorder
 
@@ -59,7 +59,7 @@ async def asked(
 ) -> tuple[Answer, Recorder, Logs]:
     """Send a request through the middleware; return the answer and all that was recorded."""
     recorder = Recorder()
-    middleware = ServerMiddleware(app, recorder.tracer, recorder.registry, enabled=enabled)
+    middleware = HttpMiddleware(app, recorder.tracer, recorder.registry, enabled=enabled)
     with capture_logs() as logs:
         answer = await call(middleware, http_scope(method, path, headers, query=b"secret=1"))
     return answer, recorder, [dict(line) for line in logs]

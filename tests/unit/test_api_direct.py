@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from opentelemetry.trace import StatusCode
 from starlette.types import Receive, Scope, Send
 
-from observability.http import ServerMiddleware
+from observability.http import HttpMiddleware
 from services.api.dependencies import RateLimit
 from services.api.keys import ApiKeys, key_hash
 from services.api.limits import Decision
@@ -116,7 +116,7 @@ async def test_the_short_cut_is_taken() -> None:
 async def test_telemetry_knows_the_route(key: str, status: int, code: StatusCode) -> None:
     """As it knows it of every other request, also when it failed."""
     recorder = Recorder()
-    traced = ServerMiddleware(Shop().app(), recorder.tracer, recorder.registry, enabled=True)
+    traced = HttpMiddleware(Shop().app(), recorder.tracer, recorder.registry, enabled=True)
     scope = http_scope("POST", "/v1/orders", [JSON, ("idempotency-key", key)])
     assert (await call(traced, scope, BODY)).status == status
     assert recorder.span().name == "POST /v1/orders"

@@ -10,9 +10,9 @@ from loadtests.bench.accounting import SPANS, take_lines, unseen
 from loadtests.bench.client import REQUEST, place_orders
 from loadtests.bench.seeds import seeds
 from loadtests.bench.sink import Sink, listening
-from observability.otlp.span_exporter import encode
+from observability.export.spans import spans_request
 from stack.errors import StackError
-from tests.unit.otlp_samples import span
+from tests.unit.otlp_samples import RESOURCE, span
 
 LINES = [
     {"event": "order accepted", "order_id": "a", "trace_id": "t"},
@@ -69,7 +69,7 @@ def test_lines_are_taken_once(tmp_path: Path) -> None:
 
 async def test_the_sink_counts_spans_by_trace() -> None:
     """Other signals count as bytes only."""
-    sink, body = Sink(), encode([span(name="one"), span(name="two")])
+    sink, body = Sink(), spans_request(RESOURCE, [span(name="one"), span(name="two")])[0]
     async with listening(sink):
         reader, writer = await asyncio.open_connection("127.0.0.1", sink.port)
         for path in (b"/v1/traces", b"/v1/logs"):

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client.exposition import choose_encoder
 
 from observability import Telemetry
-from observability.http_request import METHODS
+from observability.http_attributes import METHODS
 from services.common.messaging.messages import Process
 from tests.telemetry.contract import CONTRACT
 from tests.telemetry.series import families, over_budget
@@ -22,7 +22,7 @@ MANY = 10_000
 FEWER = 2_500
 """Where the other service has shown the same code to be right."""
 ROUTES = [
-    route.replace(":dead_letter", "").format(order_id="1", queue="q", dead_letter_id="0" * 32, name="x")
+    route.replace(":letter", "").format(order_id="1", queue="q", letter_id="0" * 32, name="x")
     for route in CONTRACT.values["route"]
 ]
 

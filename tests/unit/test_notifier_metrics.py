@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from observability.instruments import Instruments
+from observability.metrics import Instruments
 from services.notifier.handlers import RecipientRefusedError
 from services.notifier.messages import OrderOutcome
 from services.notifier.metrics import count_emails, measure_notified

@@ -1,4 +1,4 @@
-"""Notifying a customer: one email, however often the outcome is delivered."""
+"""Notifying a customer: one email, whatever is told how often."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

@@ -219,6 +219,6 @@ async def test_what_was_not_settled_passes_and_is_no_success(error: BaseExceptio
 def test_known_reasons_of_failure_are_counted_from_zero() -> None:
     """Else the first retry and the first dead letter would be no increase."""
     recorder = Recorder()
-    middleware(recorder).expect(QUEUE, ["timeout"], ["malformed_json"])
+    middleware(recorder).predeclare(QUEUE, ["timeout"], ["malformed_json"])
     assert recorder.value("consumer_retries_total", queue=QUEUE, reason="timeout") == 0
     assert recorder.value("dead_letters_total", queue=QUEUE, reason="malformed_json") == 0

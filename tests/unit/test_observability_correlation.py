@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from observability.correlation import Correlated, accept, context_headers, correlation_id, current_ids
+from observability.correlation import accept, context_headers, correlated, correlation_id, current_ids
 from tests.unit.recorder import Recorder, span_id, trace_id
 
 pytestmark = pytest.mark.usefixtures("provider")
@@ -41,9 +41,9 @@ async def test_an_id_holds_inside_its_block_and_in_what_was_begun_there() -> Non
         await asyncio.sleep(0)
         return correlation_id()
 
-    with Correlated("outer"):
+    with correlated("outer"):
         task = asyncio.create_task(seen())
-        with Correlated("inner"):
+        with correlated("inner"):
             assert await seen() == "inner"
         assert correlation_id() == "outer"
     assert correlation_id() is None
@@ -52,7 +52,7 @@ async def test_an_id_holds_inside_its_block_and_in_what_was_begun_there() -> Non
 
 def test_an_id_is_gone_after_an_error() -> None:
     """The next request must not inherit it."""
-    with pytest.raises(ZeroDivisionError), Correlated("x"):
+    with pytest.raises(ZeroDivisionError), correlated("x"):
         raise ZeroDivisionError
     assert correlation_id() is None
 
@@ -60,7 +60,7 @@ def test_an_id_is_gone_after_an_error() -> None:
 def test_work_takes_its_context_along() -> None:
     """What goes into an outbox: the correlation id and the W3C trace context."""
     recorder = Recorder()
-    with Correlated("checkout-42"), recorder.within():
+    with correlated("checkout-42"), recorder.within():
         headers, ids = context_headers(), current_ids()
     span = recorder.span()
     assert headers["correlation_id"] == "checkout-42"

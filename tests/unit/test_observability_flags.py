@@ -22,7 +22,7 @@ def attributes_after(flag: str) -> dict[str, object]:
     return dict(getattr(span, "attributes", {}))
 
 
-def test_a_flag_that_is_on_stands_on_the_span_at_hand() -> None:
+def test_a_flag_that_is_on_stands_on_the_current_span() -> None:
     """Under the names of the semantic conventions, where a search finds it."""
     assert attributes_after("on") == {
         "feature_flag.key": "on",

@@ -8,7 +8,7 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from observability.correlation import correlation_id
-from observability.http import ServerMiddleware
+from observability.http import HttpMiddleware
 from tests.unit.asgi import call, http_scope
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT
 from tests.unit.recorder import Recorder, parent_id, trace_id
@@ -49,7 +49,7 @@ async def test_a_request_leaves_a_span_a_metric_and_a_line(status: int, code: St
 async def test_each_request_ends_in_its_own_way() -> None:
     """What requests have in common is kept; who asks the same route and hears something else is another."""
     recorder = Recorder()
-    middleware = ServerMiddleware(APP, recorder.tracer, recorder.registry, enabled=True)
+    middleware = HttpMiddleware(APP, recorder.tracer, recorder.registry, enabled=True)
     asked_for = [("GET", "/s/200"), ("GET", "/s/503"), ("POST", "/s/200"), ("GET", "/s/200"), ("GET", "/no")]
     for method, path in asked_for:
         await call(middleware, http_scope(method, path))
@@ -63,7 +63,7 @@ async def test_each_request_ends_in_its_own_way() -> None:
 async def test_little_may_be_known_of_a_request() -> None:
     """Not where it came from, nor who sends it; of a long name the beginning is told, of a person nothing."""
     recorder = Recorder()
-    middleware = ServerMiddleware(APP, recorder.tracer, recorder.registry, enabled=True)
+    middleware = HttpMiddleware(APP, recorder.tracer, recorder.registry, enabled=True)
     await call(middleware, {**http_scope("GET", "/s/200"), "client": None, "server": None})
     await call(middleware, http_scope("GET", "/s/200", [("user-agent", "x" * 300)]))
     await call(middleware, http_scope("GET", "/s/200", [("user-agent", "of ada@example.com")]))
@@ -163,10 +163,10 @@ async def test_baggage_goes_along() -> None:
     assert seen == ["shop"]
 
 
-async def test_what_is_promised_has_its_series_from_the_start() -> None:
+async def test_predeclared_series_exist_from_the_start() -> None:
     """One that appears with the failures it counts has no rate, and a short outage would cost no budget."""
-    recorder, promised = Recorder(), [("POST", "/v1/orders", (202, 503))]
-    ServerMiddleware(APP, recorder.tracer, recorder.registry, enabled=True, expected=promised)
+    recorder, series = Recorder(), [("POST", "/v1/orders", (202, 503))]
+    HttpMiddleware(APP, recorder.tracer, recorder.registry, enabled=True, predeclared=series)
     assert [count(recorder, "POST", "/v1/orders", status) for status in ("202", "503", "200")] == [0, 0, None]
 
 

@@ -4,7 +4,7 @@ import pytest
 from opentelemetry.trace import StatusCode
 from starlette.types import Receive, Scope, Send
 
-from observability.http import ServerMiddleware
+from observability.http import HttpMiddleware
 from tests.unit.asgi import call
 from tests.unit.recorder import Recorder
 from tests.unit.served import ACTIVE, asked, count
@@ -64,5 +64,5 @@ async def test_other_protocols_pass_through() -> None:
         seen.append(scope["type"])
 
     recorder = Recorder()
-    await call(ServerMiddleware(app, recorder.tracer, recorder.registry, enabled=True), {"type": "lifespan"})
+    await call(HttpMiddleware(app, recorder.tracer, recorder.registry, enabled=True), {"type": "lifespan"})
     assert (seen, recorder.spans) == (["lifespan"], ())

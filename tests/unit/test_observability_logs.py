@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,11 +14,11 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from observability.correlation import Correlated
+from observability.correlation import correlated
 from observability.logs import configure_logs
 from observability.propagation import extract
-from tests.unit.exported_logs import logging_restored
 from tests.unit.fakes import TRACEPARENT
+from tests.unit.logged import logging_restored
 from tests.unit.recorder import Recorder, span_id, trace_id
 
 CONSTANT = {"service": "api", "version": "1.2.3", "environment": "test"}
@@ -30,9 +29,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 @pytest.fixture(name="logged")
 def logged_fixture() -> Iterator[Lines]:
     """Configure logs into memory and return what reads them; afterwards all is as it was."""
-    root, level, handlers = logging.getLogger(), logging.root.level, logging.root.handlers
     stream = io.BytesIO()
-    configure_logs(CONSTANT, "INFO", stream)
 
     def lines() -> list[dict[str, Any]]:
         text = stream.getvalue().decode()
@@ -41,10 +38,9 @@ def logged_fixture() -> Iterator[Lines]:
         assert text.endswith("\n") or not text
         return [json.loads(line) for line in text.split("\n")[:-1]]
 
-    yield lines
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logging_restored():
+        configure_logs(CONSTANT, "INFO", stream)
+        yield lines
 
 
 def speak_ours(event: str, **fields: object) -> None:
@@ -79,7 +75,7 @@ def test_every_line_says_who_speaks_and_when(logged: Lines, speak: Callable[...,
 def test_lines_carry_the_ids_of_the_work_at_hand(logged: Lines, speak: Callable[..., None]) -> None:
     """Correlation id, trace and span: under these the line is found from everywhere else."""
     recorder = Recorder()
-    with Correlated("checkout-42"), recorder.within():
+    with correlated("checkout-42"), recorder.within():
         speak("hello")
     speak("afterwards")
     inside, outside = logged()
@@ -153,7 +149,7 @@ def test_what_is_written_is_redacted(logged: Lines) -> None:
 
 def test_fields_cannot_pretend_to_be_another_service(logged: Lines) -> None:
     """What every line carries wins over what a line says; a line's own ids win over the context's."""
-    with Correlated("checkout-42"):
+    with correlated("checkout-42"):
         speak_ours("hello", service="worker", correlation_id="of-the-message")
     [line] = logged()
     assert (line["service"], line["correlation_id"]) == ("api", "of-the-message")
@@ -202,37 +198,33 @@ def test_every_way_to_log_information_is_the_same(level: str) -> None:
 
 def test_libraries_that_had_handlers_go_the_same_way() -> None:
     """Uvicorn and others bring handlers of their own; their lines would come twice, and not as JSON."""
-    root, level, handlers = logging.getLogger(), logging.root.level, logging.root.handlers
     library = logging.getLogger("test.with.handlers")
     library.addHandler(logging.StreamHandler(io.StringIO()))
     library.propagate = False
-    try:
+    with logging_restored():
         configure_logs(CONSTANT, "INFO", io.BytesIO())
         assert (library.handlers, library.propagate) == ([], True)
-    finally:
-        root.handlers = handlers
-        root.setLevel(level)
-        structlog.reset_defaults()
 
 
-def test_a_line_that_cannot_be_rendered_costs_no_other() -> None:
-    """It is named, with its ids; those that waited with it are written, and those that come later."""
-    stream, endless = io.BytesIO(), list[object]()
+def test_a_line_that_cannot_be_rendered_costs_no_other(logged: Lines) -> None:
+    """It is named, with its ids, and whoever logs does not hear of it."""
+    endless: list[object] = []
     endless.append(endless)
-    with logging_restored():
-        lines = configure_logs(CONSTANT, "INFO", stream, delay_seconds=0.02)
-        with Correlated("checkout-42"):
-            for event, fields in (("before", {}), ("endless", {"what": endless}), ("behind", {})):
-                speak_ours(event, **fields)
-        deadline = time.monotonic() + 5
-        while b"behind" not in stream.getvalue() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        speak_ours("later")
-        lines.close()
-    found = {line["event"]: line for line in map(json.loads, stream.getvalue().splitlines())}
-    assert found.keys() == {"before", "behind", "later", "log line not rendered"}
-    told = found["log line not rendered"]
-    assert (told["level"], told["line"], told["correlation_id"]) == ("error", "endless", "checkout-42")
+    with correlated("checkout-42"):
+        for event, fields in (("before", {}), ("endless", {"what": endless}), ("behind", {})):
+            speak_ours(event, **fields)
+    before, unrendered, behind = logged()
+    assert (before["event"], behind["event"]) == ("before", "behind")
+    assert (unrendered["event"], unrendered["level"]) == ("log line not rendered", "error")
+    assert (unrendered["line"], unrendered["correlation_id"]) == ("endless", "checkout-42")
+
+
+def test_a_line_shows_a_value_as_it_was(logged: Lines) -> None:
+    """Lines are written at once: what changes later does not change them."""
+    items = ["first"]
+    speak_ours("hello", items=items)
+    items.append("second")
+    assert logged()[0]["items"] == ["first"]
 
 
 @dataclass

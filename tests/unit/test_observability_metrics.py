@@ -12,16 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families as plain_tex
 from starlette.applications import Starlette
 
 from observability import runtime
-from observability.instruments import Instruments
-from observability.metrics import exemplar, metrics_route, new_registry, seconds
-from observability.runtime import (
-    dependency_gauge,
-    export_timers,
-    log_record_counter,
-    outbox_gauges,
-    span_counter,
-    watch_event_loop,
-)
+from observability.metrics import Instruments, exemplar, metrics_route, new_registry, seconds
+from observability.runtime import dependency_gauge, export_metrics, outbox_gauges, watch_event_loop
 from tests.unit.asgi import Answer, call, http_scope
 from tests.unit.recorder import Recorder, span_id, trace_id
 
@@ -85,7 +77,7 @@ async def test_the_text_format_comes_without_exemplars(accept: str) -> None:
 async def test_every_metric_explains_itself() -> None:
     """Help, a type, and a unit in the name where there is one."""
     registry, _ = observed()
-    seconds(registry, "more_seconds", "More.")
+    seconds(registry, "more_seconds", "More.", [])
     for family in families(await scraped(registry, OPEN_METRICS), open_metrics):
         assert family.documentation
         assert family.type != "unknown"
@@ -138,16 +130,14 @@ def test_disabled_instruments_make_nothing() -> None:
 def test_exports_and_outbox_are_shown() -> None:
     """What became of spans and log lines, by result; what waits for the broker, and how long already."""
     recorder = Recorder()
-    count = span_counter(recorder.registry)
-    count(5, "exported")
-    count(2, "http_503")
-    export_timers(recorder.registry)("span")(0.2)
+    spans, lines = export_metrics(recorder.registry)
+    spans.count(5, "exported")
+    lines.count(2, "http_404")
+    spans.took(0.2)
     outbox_gauges(recorder.registry)(7, 1.5)
-    assert recorder.value("telemetry_spans_total", result="exported") == 5
-    assert recorder.value("telemetry_spans_total", result="queue_full") == 0
-    assert recorder.value("telemetry_spans_total", result="http_503") == 2
-    log_record_counter(recorder.registry)(3, "exported")
-    assert recorder.value("telemetry_log_records_total", result="exported") == 3
+    for result, number in (("exported", 5), ("queue_full", 0), ("http_404", None)):
+        assert recorder.value("telemetry_spans_total", result=result) == number
+    assert recorder.value("telemetry_log_records_total", result="http_404") == 2
     took = "otel_sdk_exporter_operation_duration_seconds_sum"
     assert recorder.value(took, otel_component_type="otlp_http_span_exporter") == 0.2
     assert recorder.value("outbox_entries") == 7

@@ -1,21 +1,24 @@
-"""Our server span beside the one of opentelemetry-instrumentation-fastapi, for the same requests."""
+"""`TELEMETRY=stock`: the SDK's provider and exporter, and FastAPI's stock server spans beside ours."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import pytest
 from fastapi import FastAPI, HTTPException
-from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability as Stability
-from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from observability.http import ServerMiddleware
+from observability import TelemetrySettings, stock
+from observability.http import HttpMiddleware
+from observability.runtime import export_metrics
+from tests.unit import recorder as recording
 from tests.unit.asgi import call, http_scope
-from tests.unit.recorder import Recorder
-
-pytestmark = pytest.mark.usefixtures("provider")
-
+from tests.unit.otlp_collector import Answer, running_collector
+from tests.unit.recorder import Recorder, span_id, trace_id
+from tests.unit.served import DURATION
 
 REQUESTS = [
     ("GET", "/items/1"),
@@ -27,16 +30,19 @@ REQUESTS = [
     ("DELETE", "/items/1"),
     ("BREW", "/items/1"),
 ]
-HEADERS = [("host", "shop.example"), ("user-agent", "curl/8")]
+HEADERS = [("host", "shop.example"), ("user-agent", "curl/8 of ada@example.com")]
+MORE: Mapping[str, object] = {"url.query": "", "client.port": 40_000}
+"""What stock spans have besides, as `contracts/telemetry.yaml` declares it."""
 
-DIFFERENT: Mapping[str, str] = {
-    # Stock appends the port, which the conventions have in an attribute of its own.
-    "server.address": "127.0.0.1",
-}
-LEFT_OUT = {
-    "url.query",  # may hold anything, secrets too
-    "client.port",  # opt-in by the conventions, and of no use
-}
+
+@pytest.fixture(autouse=True)
+def stock_conventions() -> Iterator[None]:
+    """Take back what instrumenting does to the process."""
+    before = os.environ.pop(stock.OPT_IN, None)
+    yield
+    os.environ.pop(stock.OPT_IN, None)
+    if before is not None:
+        os.environ[stock.OPT_IN] = before
 
 
 def application() -> FastAPI:
@@ -52,54 +58,88 @@ def application() -> FastAPI:
             raise HTTPException(item)
         return item
 
+    @app.get("/health")
+    async def health() -> None:
+        """Be well."""
+
     return app
 
 
-async def ours(recorder: Recorder, method: str, path: str) -> None:
-    """Serve a request behind our middleware."""
-    app = ServerMiddleware(application(), recorder.tracer, recorder.registry, enabled=True)
-    with capture_logs():
-        await call(app, http_scope(method, path, HEADERS, query=b"q=1"))
+async def served(
+    name: str, method: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Recorder, list[object]]:
+    """Serve a request behind our middleware, `lean` or `stock`, and return what was recorded."""
+    monkeypatch.setattr(recording, "PROVIDER", "sdk" if name == "stock" else "lean")
+    recorder, app = Recorder(), application()
+    if name == "stock":
+        assert isinstance(recorder.provider, TracerProvider)
+        stock.instrument(app, recorder.provider)
+    middleware = HttpMiddleware(app, recorder.tracer, recorder.registry, stock=name == "stock")
+    with capture_logs() as logs, suppress(ZeroDivisionError):
+        await call(middleware, http_scope(method, path, HEADERS, query=b"token=secret"))
+    return recorder, [line["event"] for line in logs]
 
 
-async def stock(recorder: Recorder, method: str, path: str) -> None:
-    """Serve a request behind the stock instrumentation."""
-    app = application()
-    FastAPIInstrumentor.instrument_app(
-        app, tracer_provider=recorder.provider, exclude_spans=["send", "receive"]
-    )
-    await call(app, http_scope(method, path, HEADERS, query=b"q=1"))
-
-
-@pytest.fixture(autouse=True)
-def stable_conventions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the stock instrumentation use today's names, which it decides once a process."""
-    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
-    monkeypatch.setattr(Stability, "_initialized", False)
-
-
-async def span_of(serve: Callable[..., Any], method: str, path: str) -> ReadableSpan:
-    """Return the one span that a request left behind."""
-    recorder = Recorder()
-    await serve(recorder, method, path)
-    return recorder.span()
+def described(span: ReadableSpan) -> dict[str, object]:
+    """Return what both say of a request, but for what is drawn by chance."""
+    attributes = {**(span.attributes or {})}
+    assert attributes.pop("correlation_id")
+    events = [(event.name, (event.attributes or {})["exception.type"]) for event in span.events]
+    status = span.status.status_code
+    return {"name": span.name, "kind": span.kind, "status": status, "events": events, **attributes}
 
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
-async def test_ours_says_what_the_stock_one_says(method: str, path: str) -> None:
-    """Name, kind, status and every attribute agree, but for the differences that are listed."""
-    one, other = await span_of(ours, method, path), await span_of(stock, method, path)
-    assert (one.name, one.kind, one.status.status_code) == (other.name, other.kind, other.status.status_code)
-    assert [event.name for event in one.events] == [event.name for event in other.events]
-    expected = {**(other.attributes or {}), **DIFFERENT}
-    assert {name for name in expected if name not in (one.attributes or {})} == LEFT_OUT
-    assert (one.attributes or {}).items() >= {n: v for n, v in expected.items() if n not in LEFT_OUT}.items()
+async def test_a_stock_span_says_what_ours_says(
+    monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    """One span a request in both modes, alike but for what is declared; no query, no personal data."""
+    ours, lines = await served("lean", method, path, monkeypatch)
+    theirs, same = await served("stock", method, path, monkeypatch)
+    assert described(theirs.span()) == {**described(ours.span()), **MORE}
+    assert lines == same
+    assert "secret" not in str(theirs.attributes())
+    assert "ada@" not in str(theirs.attributes())
 
 
-async def test_ours_adds_what_the_conventions_recommend() -> None:
-    """And the correlation id, under which a trace can be found."""
-    one, other = await span_of(ours, *REQUESTS[0]), await span_of(stock, *REQUESTS[0])
-    assert set(one.attributes or {}) - set(other.attributes or {}) == {
-        "correlation_id",
-        "network.peer.address",
-    }
+async def test_metrics_lead_to_the_stock_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exemplar is the request's span, though that has ended by then."""
+    recorder, _ = await served("stock", "GET", "/items/1", monkeypatch)
+    samples = [sample for metric in recorder.registry.collect() for sample in metric.samples]
+    [exemplar] = [s.exemplar for s in samples if s.name == f"{DURATION}_bucket" and s.exemplar]
+    span = recorder.span()
+    assert exemplar.labels == {"trace_id": trace_id(span), "span_id": span_id(span)}
+
+
+async def test_probes_have_no_stock_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor a line."""
+    recorder, lines = await served("stock", "GET", "/health", monkeypatch)
+    assert (recorder.spans, lines) == ((), [])
+
+
+@pytest.mark.parametrize(("opted", "then"), [("", "http"), ("database", "database,http"), ("http", "http")])
+def test_todays_names_are_opted_into(monkeypatch: pytest.MonkeyPatch, opted: str, then: str) -> None:
+    """Beside what else was opted into."""
+    monkeypatch.setenv(stock.OPT_IN, opted)
+    stock.instrument(application(), TracerProvider(shutdown_on_exit=False))
+    assert os.environ[stock.OPT_IN] == then
+
+
+def test_the_stock_exporter_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In protobuf, to the endpoint of the standard; a batch that was refused is `failed`."""
+    registry = CollectorRegistry()
+    spans, _ = export_metrics(registry)
+    with running_collector() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.url)
+        provider, shutdown = stock.stock_provider(
+            TelemetrySettings(), Resource({"service.name": "api"}), spans
+        )
+        collector.answers += [Answer(400), Answer(body=b"")]
+        for name in ("lost", "kept"):
+            provider.get_tracer("t").start_span(name).end()
+            provider.force_flush()
+        shutdown()
+    names = [r.traces.resource_spans[0].scope_spans[0].spans[0].name for r in collector.received]
+    assert names == ["lost", "kept"]
+    for result in ("failed", "exported"):
+        assert registry.get_sample_value("telemetry_spans_total", {"result": result}) == 1

@@ -1,26 +1,32 @@
 """The handle that services wrap their parts with: telemetry on and off, and what the environment says."""
 
-import io
+import asyncio
+import json
 import logging
+import sys
+import traceback
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
-import structlog
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.trace import NoOpTracer
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import SpanKind, StatusCode
 from pydantic import ValidationError
 from starlette.responses import PlainTextResponse
 from structlog.testing import capture_logs
 
-from observability import Telemetry, TelemetrySettings, setup
+from observability import Telemetry, TelemetrySettings, redis_command, setup
 from observability.correlation import context_headers, correlation_id
-from observability.tracing import resource
+from observability.setup import resource
+from observability.spans import record_failure
 from services.common.messaging.messages import Delivery, Outgoing, Settlement
 from tests.unit.asgi import call, http_scope
-from tests.unit.fakes import TRACEPARENT, Scripts, delivery
-from tests.unit.recorder import Recorder
-from tests.unit.test_observability_producing import message
+from tests.unit.fakes import TRACE_ID, TRACEPARENT, Scripts, delivery
+from tests.unit.logged import logging_restored
+from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
+from tests.unit.test_observability_publishing import message
 
 pytestmark = pytest.mark.usefixtures("provider")
 
@@ -89,36 +95,135 @@ async def test_the_event_loop_is_watched_while_the_service_runs() -> None:
     assert ended == ["shutdown"]
 
 
+async def test_a_function_runs_inside_its_span() -> None:
+    """A child of what called it, with its name, kind and attributes; the result passes through."""
+    recorder = Recorder()
+    handle = Telemetry(recorder.tracer, recorder.registry, "host-1")
+
+    @handle.traced("read order", SpanKind.CLIENT, redis_command("GET"))
+    async def read(key: str, *, default: int) -> str:
+        """Read."""
+        return f"{key} {default}"
+
+    with recorder.within():
+        assert await read("a", default=7) == "a 7"
+    inner, outer = recorder.spans
+    assert (inner.name, inner.kind, parent_id(inner)) == ("read order", SpanKind.CLIENT, span_id(outer))
+    assert dict(inner.attributes or {}) == {"db.system.name": "redis", "db.operation.name": "GET"}
+    assert (read.__name__, read.__doc__) == ("read", "Read.")
+
+
+@pytest.mark.parametrize("error", [ValueError("ada@example.com " * 99), asyncio.CancelledError()])
+async def test_an_error_marks_the_span_and_passes(error: BaseException) -> None:
+    """Once: one exception event, its type as an attribute, a short message, nothing personal."""
+    recorder = Recorder()
+
+    @Telemetry(recorder.tracer, recorder.registry, "host-1").traced("read order")
+    async def read() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        await read()
+    span = recorder.span()
+    assert span.status.status_code is StatusCode.ERROR
+    assert len(span.status.description or "") <= 200
+    assert [event.name for event in span.events] == ["exception"]
+    assert "ada@" not in str(span.events[0].attributes)
+    assert recorder.attributes() == {"error.type": type(error).__qualname__}
+
+
+def test_an_error_costs_nothing_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A span that was not sampled formats no stack."""
+
+    def format_exception(_: BaseException) -> list[str]:
+        raise AssertionError("nobody asked")
+
+    monkeypatch.setattr(traceback, "format_exception", format_exception)
+    record_failure(trace.INVALID_SPAN, ValueError("dry"))
+
+
+async def test_only_named_scripts_have_spans() -> None:
+    """The name of the script tells them apart; the others run without; an error marks the span."""
+    recorder, scripts = Recorder(), Scripts({"accept": "accepted", "limit": "allowed"})
+    handle = Telemetry(recorder.tracer, recorder.registry, "host-1")
+    run = handle.traced_scripts(scripts, {"accept": "redis: accept", "gone": "redis: gone"})
+    assert [await run(name, ["key"], [1]) for name in ("accept", "limit")] == ["accepted", "allowed"]
+    assert [name for name, _, _ in scripts.calls] == ["accept", "limit"]
+    assert (recorder.span().name, recorder.span().kind) == ("redis: accept", SpanKind.CLIENT)
+    assert recorder.attributes() == {
+        "db.system.name": "redis",
+        "db.operation.name": "EVALSHA",
+        "db.stored_procedure.name": "accept",
+    }
+    with pytest.raises(KeyError):
+        await run("gone", [], [])
+    assert recorder.spans[1].status.status_code is StatusCode.ERROR
+
+
+def test_work_that_began_elsewhere_goes_on_in_its_trace() -> None:
+    """Under its correlation id, and linked to whoever asks for it now."""
+    recorder, headers = Recorder(), {"traceparent": TRACEPARENT, "correlation_id": "checkout-42"}
+    handle = Telemetry(recorder.tracer, recorder.registry, "host-1")
+    with recorder.within("operator"), handle.continued("sweep order", headers):
+        assert correlation_id() == "checkout-42"
+    continued, operator = recorder.spans
+    assert trace_id(continued) == TRACE_ID
+    assert [link.context for link in continued.links] == [operator.context]
+    assert dict(continued.attributes or {}) == {"correlation_id": "checkout-42"}
+
+
 @pytest.fixture(name="restored")
 def restored_fixture(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Undo what `setup` does to the process."""
-    root, level, handlers = logging.getLogger(), logging.root.level, logging.root.handlers
     monkeypatch.setattr(trace, "set_tracer_provider", lambda _: None)
-    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO()))
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    monkeypatch.setattr("sys.excepthook", sys.excepthook)
+    with logging_restored():
+        yield
 
 
 @pytest.mark.usefixtures("restored")
 @pytest.mark.parametrize(
-    ("settings", "enabled", "traces"),
+    ("settings", "span", "level"),
     [
-        (TelemetrySettings(otel_traces_exporter="none"), True, True),
-        (TelemetrySettings(otel_traces_exporter="none", otel_sdk_disabled=True), True, False),
-        (TelemetrySettings(telemetry="off"), False, False),
+        ({}, "LeanSpan", "INFO"),
+        ({"telemetry": "on"}, "LeanSpan", "INFO"),
+        ({"telemetry": "stock"}, "_Span", "INFO"),
+        ({"otel_sdk_disabled": True}, "NonRecordingSpan", "INFO"),
+        ({"telemetry": "stock", "otel_sdk_disabled": True}, "NonRecordingSpan", "INFO"),
+        ({"telemetry": "off"}, "NonRecordingSpan", "WARNING"),
     ],
 )
-def test_setup_does_what_the_environment_says(
-    settings: TelemetrySettings, *, enabled: bool, traces: bool
+@pytest.mark.parametrize("exporter", ["otlp", "none"])
+def test_a_setting_chooses_the_mode(
+    capsysbinary: pytest.CaptureFixture[bytes], settings: dict[str, Any], span: str, level: str, exporter: str
 ) -> None:
-    """Telemetry may be off as a whole, or without traces."""
-    handle = setup("api", settings, "1.2.3", "test")
-    assert handle.enabled is enabled
-    assert isinstance(handle.tracer, NoOpTracer) is not traces
-    assert logging.root.level == (logging.INFO if enabled else logging.WARNING)
+    """`lean`, `stock` or `off`; `on` is an old name, and a warning says so."""
+    handle = setup("api", TelemetrySettings(otel_traces_exporter=exporter, **settings), "1.2.3", "test")
+    made = handle.tracer.start_span("s")
     handle.shutdown()
+    assert type(made).__name__ == span
+    assert handle.enabled is (settings.get("telemetry") != "off")
+    assert (handle.instrument_stock is not None) is (span == "_Span")
+    assert logging.getLevelName(logging.root.level) == level
+    warned = [json.loads(line)["event"] for line in capsysbinary.readouterr().out.splitlines()]
+    assert warned == (["TELEMETRY=on is an old name"] if settings.get("telemetry") == "on" else [])
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize(
+    ("name", "ratio"), [("always_off", None), ("traceidratio", 0.25), ("parentbased_traceidratio", 0.25)]
+)
+def test_both_modes_sample_as_the_standard_says(
+    monkeypatch: pytest.MonkeyPatch, name: str, ratio: float | None
+) -> None:
+    """`OTEL_TRACES_SAMPLER` and its argument; the same traces are kept in both."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", name)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", str(ratio))
+    expected = TracerProvider(shutdown_on_exit=False).sampler.get_description()
+    for mode in ("lean", "stock"):
+        handle = setup("api", TelemetrySettings(telemetry=mode, otel_traces_exporter="none"), "1", "test")
+        kept = [handle.tracer.start_span("s").get_span_context().trace_flags.sampled for _ in range(400)]
+        assert sum(kept) == 0 if ratio is None else 40 < sum(kept) < 200, (mode, expected)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +246,7 @@ def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
         TelemetrySettings()
 
 
-def told(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Resource:
+def described(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Resource:
     """Return the resource in an environment."""
     for name in ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
         monkeypatch.delenv(name, raising=False)
@@ -152,7 +257,7 @@ def told(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Resource:
 
 def test_a_resource_says_who_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Namespace, name, version, instance and environment."""
-    assert told(monkeypatch).attributes == {
+    assert described(monkeypatch).attributes == {
         "service.namespace": "orderscope",
         "service.name": "api",
         "service.version": "1.2.3",
@@ -163,7 +268,7 @@ def test_a_resource_says_who_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_standard_variables_take_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the specification has it, `OTEL_SERVICE_NAME` before all."""
-    attributes = told(
+    attributes = described(
         monkeypatch,
         OTEL_RESOURCE_ATTRIBUTES="service.name=no,service.version=2,team=shop",
         OTEL_SERVICE_NAME="api-canary",

@@ -1,158 +1,157 @@
-"""Each field of a span, decoded with protobuf's own library."""
-
-import struct
+"""Spans as OTLP/JSON: protobuf's own parser takes them, and they say what the stock encoder says."""
 
 import pytest
-from opentelemetry.sdk.trace import Event
-from opentelemetry.sdk.util import BoundedList
-from opentelemetry.trace import Link, SpanKind, Status, StatusCode, TraceState
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceState
 
-from observability.otlp.span_exporter import encode, encode_leniently
-from tests.unit.otlp_samples import START, assert_as_stock, bounded, context, decoded_span, span
+from observability.export.spans import spans_request
+from observability.lean.provider import LeanTracerProvider
+from observability.lean.span import LeanSpan
+from tests.unit.otlp_collector import parsed
+from tests.unit.otlp_samples import RESOURCE, context, span
 
-STATE = TraceState([("vendor", "a:b"), ("other", "1")])
+UINT64 = st.integers(1, 2**64 - 1)
+TEXT = st.text(st.characters(codec="utf-8"), max_size=150)
+# JSON has one NaN, where a double has many.
+FLOATS = st.floats(allow_nan=False) | st.just(float("nan"))
+SCALARS = st.none() | TEXT | st.booleans() | st.integers(-(2**63), 2**63 - 1) | FLOATS | st.binary(max_size=9)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=8,
+)
+ATTRIBUTES = st.dictionaries(TEXT.filter(bool), VALUES, max_size=6)
+STATES = st.dictionaries(st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True), st.just("x=1"), max_size=3)
+TRACE_IDS = st.integers(1, 2**128 - 1)
+# The stock encoder leaves a link's trace state out.
+CONTEXTS = st.builds(context, UINT64, trace_id=TRACE_IDS, remote=st.booleans())
+STATUSES = st.builds(Status, st.just(StatusCode.ERROR), st.none() | TEXT) | st.sampled_from(
+    [Status(), Status(StatusCode.OK)]
+)
+SCOPES = st.none() | st.builds(InstrumentationScope, TEXT.filter(bool), st.sampled_from([None, "1"]), TEXT)
 
 
-def test_identity_is_big_endian_and_of_full_length() -> None:
-    """Identifiers keep their leading zeros, the parent's is set, and the trace state is W3C's."""
-    own = context(0x01, trace_id=0x02, state=STATE)
-    found = decoded_span(span(own=own, parent=context(0x03, trace_id=0x02)))
-    assert found.trace_id == bytes(15) + b"\x02"
-    assert found.span_id == bytes(7) + b"\x01"
-    assert found.parent_span_id == bytes(7) + b"\x03"
-    assert found.trace_state == "vendor=a:b,other=1"
+@st.composite
+def own_contexts(draw: st.DrawFn) -> SpanContext:
+    """Draw a context with a trace state."""
+    return context(draw(UINT64), trace_id=draw(TRACE_IDS), state=TraceState(list(draw(STATES).items())))
+
+
+SPANS = st.builds(
+    span,
+    name=TEXT,
+    own=own_contexts(),
+    parent=st.none() | CONTEXTS,
+    kind=st.sampled_from(SpanKind),
+    attributes=st.none() | ATTRIBUTES,
+    events=st.lists(st.builds(Event, TEXT, ATTRIBUTES, UINT64), max_size=3),
+    links=st.lists(st.builds(Link, CONTEXTS, st.none() | ATTRIBUTES), max_size=3),
+    status=STATUSES,
+    start=UINT64,
+    end=UINT64,
+    scope=SCOPES,
+)
+
+
+def decoded(*spans: ReadableSpan | LeanSpan) -> ExportTraceServiceRequest:
+    """Encode spans, and decode them with protobuf's own library."""
+    body, encoded = spans_request(RESOURCE, spans)
+    assert encoded == len(spans)
+    return parsed(body, ExportTraceServiceRequest())
+
+
+def decoded_span(one: ReadableSpan | LeanSpan) -> ProtoSpan:
+    """Return the only span of a request."""
+    found: ProtoSpan = decoded(one).resource_spans[0].scope_spans[0].spans[0]
+    return found
+
+
+def assert_as_stock(*spans: ReadableSpan) -> None:
+    """Assert that both encoders say the same, NaN included."""
+    ours, stock = decoded(*spans), encode_spans(spans)
+    for resource in (*ours.resource_spans, *stock.resource_spans):
+        resource.resource.SetInParent()
+        for scope in resource.scope_spans:
+            scope.scope.SetInParent()
+            for one in scope.spans:
+                one.status.SetInParent()
+    assert ours.SerializeToString(deterministic=True) == stock.SerializeToString(deterministic=True), (
+        f"\n--- ours\n{ours}\n--- stock\n{stock}"
+    )
+
+
+@settings(deadline=None)
+@given(st.lists(SPANS, min_size=1, max_size=5))
+def test_any_batch_is_as_from_the_stock_encoder(spans: list[ReadableSpan]) -> None:
+    """Both requests hold the same groups of the same spans, field by field."""
+    assert_as_stock(*spans)
+
+
+def test_a_links_trace_state_is_kept() -> None:
+    """The stock encoder drops it, though OTLP has a field for it."""
+    link = Link(context(6, state=TraceState([("vendor", "a:b"), ("other", "1")])))
+    assert decoded_span(span(links=[link])).links[0].trace_state == "vendor=a:b,other=1"
+
+
+@settings(deadline=None)
+@given(st.text(), st.integers())
+def test_no_text_or_number_loses_a_span(text: str, value: int) -> None:
+    """A lone surrogate becomes a question mark, an integer beyond 64 bits a text."""
+    found = decoded_span(span(name=text, attributes={"text": text, "value": value}))
+    assert found.name == text.encode("utf-8", "replace").decode()
+    assert len(found.attributes) == 2
+
+
+def test_a_span_that_cannot_be_encoded_costs_no_other() -> None:
+    """It is left out, and the number tells so."""
+    broken = span(attributes={"x": 1})
+    broken.get_span_context = lambda: None  # type: ignore[method-assign]  # as if it had never begun
+    body, encoded = spans_request(RESOURCE, [span(name="a"), broken, span(name="b")])
+    [group] = parsed(body, ExportTraceServiceRequest()).resource_spans
+    assert [one.name for one in group.scope_spans[0].spans] == ["a", "b"]
+    assert encoded == 2
+
+
+def test_a_lean_span_is_encoded_like_the_sdks() -> None:
+    """The same name, ids, times, attributes, events, links and status."""
+    ended: list[LeanSpan] = []
+    lean = (
+        LeanTracerProvider(ended.append)
+        .get_tracer("orders", "1.0", "https://schema")
+        .start_span(
+            "s",
+            kind=SpanKind.CLIENT,
+            attributes={"a": 1, "b": [1, 2], "c": {"d": None}},
+            links=[Link(context(5, remote=True), {"why": "retry"})],
+            start_time=7,
+        )
+    )
+    lean.add_event("exception", {"e": 1.5}, timestamp=8)
+    lean.set_status(Status(StatusCode.ERROR, "declined"))
+    lean.end(end_time=9)
+    twin = span(
+        name="s",
+        own=lean.get_span_context(),
+        kind=SpanKind.CLIENT,
+        attributes={"a": 1, "b": [1, 2], "c": {"d": None}},
+        events=[Event("exception", {"e": 1.5}, 8)],
+        links=[Link(context(5, remote=True), {"why": "retry"})],
+        status=Status(StatusCode.ERROR, "declined"),
+        start=7,
+        end=9,
+    )
+    assert decoded(*ended) == decoded(twin)
 
 
 @pytest.mark.parametrize(("remote", "flags"), [(False, 0x100), (True, 0x300)])
 def test_flags_say_whether_the_parent_is_remote(*, remote: bool, flags: int) -> None:
     """That it is known is one bit, that it is so another, for parents and for links."""
-    origin = context(0x05, remote=remote)
+    origin = context(5, remote=remote)
     found = decoded_span(span(parent=origin, links=[Link(origin)]))
-    assert found.flags == flags
-    assert found.links[0].flags == flags
-
-
-def test_root_span_has_no_parent() -> None:
-    """Without a parent the field is empty, and the flags say "known, and not remote"."""
-    found = decoded_span(span())
-    assert found.parent_span_id == b""
-    assert found.flags == 0x100
-
-
-@pytest.mark.parametrize("kind", list(SpanKind))
-def test_kinds_are_numbered_from_one(kind: SpanKind) -> None:
-    """OTLP keeps 0 for "unspecified"."""
-    assert decoded_span(span(kind=kind)).kind == kind.value + 1
-
-
-@pytest.mark.parametrize(("start", "end"), [(START, START + 1), (1, 2**64 - 1), (None, None)])
-def test_times_are_unsigned_nanoseconds(start: int | None, end: int | None) -> None:
-    """The whole 64 bits are kept; a time that is missing is zero."""
-    found = decoded_span(span(start=start, end=end))
-    assert found.start_time_unix_nano == (start or 0)
-    assert found.end_time_unix_nano == (end or 0)
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "message"),
-    [
-        (Status(), 0, ""),
-        (Status(StatusCode.OK), 1, ""),
-        (Status(StatusCode.ERROR), 2, ""),
-        (Status(StatusCode.ERROR, "declined: naïve"), 2, "declined: naïve"),
-    ],
-)
-def test_status_has_code_and_message(status: Status, code: int, message: str) -> None:
-    """The message comes with errors only, and an unset status is there too."""
-    found = decoded_span(span(status=status))
-    assert found.HasField("status")
-    assert found.status.code == code
-    assert found.status.message == message
-
-
-def test_events_carry_time_name_attributes_and_what_was_dropped() -> None:
-    """Events keep their order and all of their fields."""
-    events = [Event("first", None, START), Event("second", bounded({"attempt": 2}, dropped=300), START + 5)]
-    found = decoded_span(span(events=events)).events
-    assert [(event.time_unix_nano, event.name) for event in found] == [
-        (START, "first"),
-        (START + 5, "second"),
-    ]
-    assert found[1].attributes[0].key == "attempt"
-    assert found[1].attributes[0].value.int_value == 2
-    assert [event.dropped_attributes_count for event in found] == [0, 300]
-
-
-def test_links_carry_identity_state_attributes_and_what_was_dropped() -> None:
-    """Unlike the SDK's own encoder, links also keep the trace state, which OTLP has a field for."""
-    link = Link(context(0x06, trace_id=0x07, state=STATE), bounded({"reason": "retry"}, dropped=1))
-    (found,) = decoded_span(span(links=[link])).links
-    assert found.trace_id == bytes(15) + b"\x07"
-    assert found.span_id == bytes(7) + b"\x06"
-    assert found.trace_state == "vendor=a:b,other=1"
-    assert found.attributes[0].value.string_value == "retry"
-    assert found.dropped_attributes_count == 1
-
-
-def test_dropped_counts_are_told() -> None:
-    """What a span's limits cost stands in the span."""
-    events: BoundedList[Event] = BoundedList.from_seq(1, [Event("a", None, 1), Event("b", None, 2)])
-    links: BoundedList[Link] = BoundedList.from_seq(1, [Link(context(n)) for n in (1, 2, 3)])
-    one = span(dropped_attributes=200, events=events, links=links)
-    found = decoded_span(one)
-    assert found.dropped_attributes_count == 200
-    assert (found.dropped_events_count, len(found.events)) == (1, 1)
-    assert (found.dropped_links_count, len(found.links)) == (2, 1)
-    assert_as_stock(one)
-
-
-def test_long_spans_have_long_lengths() -> None:
-    """Lengths of more than one byte are varints, on every level of nesting."""
-    long = "x" * 20_000
-    events = [Event(long, {"long": [long, {"deep": long}]}, START)]
-    status = Status(StatusCode.ERROR, long)
-    assert_as_stock(span(name=long, attributes={long: long, "edge": "y" * 126}, events=events, status=status))
-
-
-def test_full_span_is_the_same_as_from_the_stock_encoder_byte_for_byte() -> None:
-    """Fields come in the order of their numbers, so that requests can be compared as bytes."""
-    one = span(
-        own=context(0x08, state=STATE),
-        parent=context(0x09, remote=True),
-        attributes={"order.id": "1", "items": (1, 2), "paid": True},
-        events=[Event("exception", bounded({"exception.type": "ValueError"}), START)],
-        links=[Link(context(0x0A), bounded({"n": 1}))],
-        status=Status(StatusCode.ERROR, "declined"),
-    )
-    assert_as_stock(one)
-
-
-@pytest.mark.parametrize(
-    ("bad", "error"),
-    [
-        (span(start=-1), struct.error),
-        (span(end=2**64), struct.error),
-        (span(own=context(2**64)), OverflowError),
-    ],
-)
-def test_what_otlp_cannot_carry_is_refused(bad: object, error: type[Exception]) -> None:
-    """Times and identifiers that do not fit their fields raise."""
-    with pytest.raises(error):
-        encode([bad])  # type: ignore[list-item]  # parametrized as object to keep the ids short
-
-
-def test_span_without_context_is_refused() -> None:
-    """A span that was never started has no identity to export."""
-    one = span()
-    one._context = None  # noqa: SLF001  # no public way to make one
-    with pytest.raises(ValueError, match="no context"):
-        encode([one])
-
-
-def test_one_bad_span_costs_no_other() -> None:
-    """The batch is encoded without it, and the number and the problem are told."""
-    good = span()
-    request = encode_leniently([good, span(start=-1), good])
-    assert request.payload == encode([good, good])
-    assert request.items == 2
-    assert "out of range" in request.problem
+    assert (found.flags, found.links[0].flags) == (flags, flags)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from observability.correlation import Correlated
+from observability.correlation import correlated
 from observability.logs import configure_logs
 from tests.servers import eventually
 from tests.telemetry.contract import CONTRACT
@@ -41,7 +41,7 @@ async def test_a_rare_line_is_what_is_declared(
     """Its level, its ids, its fields."""
     emit = {**RARE, **rare_amqp_lines.rare(monkeypatch)}[event]
     if CONTRACT.lines[event].ids == "span":
-        with Recorder().within(), Correlated("rare-1"):
+        with Recorder().within(), correlated("rare-1"):
             task = asyncio.ensure_future(emit())
     else:
         task = asyncio.ensure_future(emit())

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from observability.instruments import Instruments
+from observability.metrics import Instruments
 from services.worker.handlers import (
     Final,
     PaymentDeclinedError,
@@ -50,7 +50,7 @@ OUTCOMES = ("approved", "declined", "unavailable", "error")
 
 @pytest.mark.parametrize("now", [True, False])
 async def test_an_order_counts_when_it_is_settled(*, now: bool) -> None:
-    """It counts under its last status with the time since it was accepted; a duplicate does not count."""
+    """It counts under its last status with the time since it was accepted; told again it does not count."""
     registry = CollectorRegistry()
     accepted = (datetime.now(UTC) - timedelta(seconds=40)).isoformat()
 

@@ -1,0 +1,86 @@
+"""Posts OTLP requests over one kept connection, and tries again as OTLP says.
+
+https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
+"""
+
+import gzip
+from typing import Any, NamedTuple
+
+import orjson
+import urllib3
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import TimeoutError as HTTPTimeoutError
+
+from observability.export.environment import OtlpSettings
+
+ANSWER_LIMIT = 64 * 1024
+"""Bytes; an honest answer has a few hundred."""
+RETRIES = urllib3.Retry(
+    total=4,
+    redirect=False,
+    allowed_methods=None,
+    status_forcelist=(429, 502, 503, 504),
+    backoff_factor=0.25,
+    backoff_jitter=0.25,
+    retry_after_max=5,
+    raise_on_status=False,
+)
+
+
+class Outcome(NamedTuple):
+    """How an export ended: `exported`, `timeout`, `connection_error` or `http_<status>`."""
+
+    reason: str
+    detail: str = ""
+    rejected: int = 0
+    """How many items the backend refused out of a request that it took."""
+
+
+class OtlpClient:
+    """Posts requests to one endpoint; for one thread at a time."""
+
+    def __init__(self, settings: OtlpSettings) -> None:
+        """Open nothing before the first request."""
+        self.endpoint = settings.endpoint
+        self._gzip = settings.compression == "gzip"
+        content = {"content-type": "application/json"} | ({"content-encoding": "gzip"} if self._gzip else {})
+        self._pool = urllib3.PoolManager(
+            headers={"user-agent": "orderscope-otlp-json", **settings.headers, **content},
+            timeout=urllib3.Timeout(total=settings.timeout),
+            retries=RETRIES,
+            ca_certs=settings.certificate and str(settings.certificate),
+            cert_file=settings.client_certificate and str(settings.client_certificate),
+            key_file=settings.client_key and str(settings.client_key),
+        )
+
+    def send(self, body: bytes) -> Outcome:
+        """Post a request, up to five times, and return how that ended."""
+        if self._gzip:  # at the fastest level: CPU is what exporting competes for
+            body = gzip.compress(body, compresslevel=1, mtime=0)
+        try:
+            response = self._pool.request(
+                "POST", self.endpoint, body=body, redirect=False, preload_content=False
+            )
+            answer = response.read1(ANSWER_LIMIT)
+            response.release_conn() if response.closed else response.close()
+        except HTTPError as error:
+            cause = error.reason if isinstance(error, MaxRetryError) else error
+            # urllib3 counts a refused connection among its timeouts.
+            timeout = isinstance(cause, HTTPTimeoutError) and not isinstance(cause, NewConnectionError)
+            return Outcome("timeout" if timeout else "connection_error", str(cause))
+        if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's successes; a redirect is none
+            return Outcome(f"http_{response.status}", str(_field(answer, "message")))
+        partial = _field(answer, "partialSuccess") or {}
+        rejected = partial.get("rejectedSpans") or partial.get("rejectedLogRecords") or 0
+        return Outcome("exported", partial.get("errorMessage", ""), int(rejected))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.clear()
+
+
+def _field(answer: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON
+    try:
+        return orjson.loads(answer)[name]
+    except (ValueError, KeyError, TypeError):
+        return ""  # the status says what counts

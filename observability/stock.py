@@ -1,0 +1,86 @@
+"""`TELEMETRY=stock`: opentelemetry-sdk, its batch processor and OTLP exporter, stock FastAPI spans."""
+
+import os
+from collections.abc import Callable, Sequence
+from time import perf_counter
+
+from fastapi import FastAPI
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import Span
+from starlette.types import Scope
+
+from observability.correlation import correlation_id
+from observability.http import STOCK_SPAN, UNTRACED
+from observability.http_attributes import request_attributes, request_headers
+from observability.runtime import ExportMetrics
+from observability.settings import TelemetrySettings
+
+OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
+
+
+def stock_provider(
+    settings: TelemetrySettings, resource: Resource, metrics: ExportMetrics
+) -> tuple[TracerProvider, Callable[[], None]]:
+    """Return the SDK's provider and what ends it; it reads the rest of `OTEL_*` by itself."""
+    provider = TracerProvider(resource=resource)
+    if settings.otel_traces_exporter == "otlp":
+        delay, queue_size, batch_size = settings.span_batches
+        exporter = CountingExporter(OTLPSpanExporter(), metrics)
+        batches = BatchSpanProcessor(exporter, queue_size, delay, min(batch_size, queue_size))
+        provider.add_span_processor(batches)
+    return provider, provider.shutdown
+
+
+class CountingExporter(SpanExporter):
+    """Counts what became of the spans that another exporter is given.
+
+    What the SDK's processor drops before that, because its queue is full, is only in its own log lines.
+    """
+
+    def __init__(self, exporter: SpanExporter, metrics: ExportMetrics) -> None:
+        """Keep both."""
+        self._exporter, self._metrics = exporter, metrics
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export, and count the result."""
+        began = perf_counter()
+        result = self._exporter.export(spans)
+        self._metrics.took(perf_counter() - began)
+        self._metrics.count(len(spans), "exported" if result is SpanExportResult.SUCCESS else "failed")
+        return result
+
+    def shutdown(self) -> None:
+        """Shut the exporter down."""
+        self._exporter.shutdown()
+
+
+def instrument(app: FastAPI, provider: TracerProvider) -> None:
+    """Have the stock instrumentation make the app's server spans, under today's names, and no metrics.
+
+    It decides once a process under which names: `OTEL_SEMCONV_STABILITY_OPT_IN` gets `http` added.
+    """
+    opted = filter(None, os.environ.get(OPT_IN, "").split(","))
+    os.environ[OPT_IN] = ",".join(dict.fromkeys([*opted, "http"]))
+    FastAPIInstrumentor.instrument_app(
+        app,
+        tracer_provider=provider,
+        meter_provider=NoOpMeterProvider(),
+        server_request_hook=server_request_hook,
+        excluded_urls=",".join(f"{path}$" for path in UNTRACED),
+        exclude_spans=["send", "receive"],
+    )
+
+
+def server_request_hook(span: Span, scope: Scope) -> None:
+    """Give a stock server span what ours have: the correlation id, no personal data, and no query.
+
+    An attribute cannot be deleted, so `url.query` becomes empty.
+    """
+    scope[STOCK_SPAN] = span
+    known = request_attributes(scope, request_headers(scope), correlation_id() or "")
+    span.set_attributes({**known, "url.query": ""} if scope.get("query_string") else known)

@@ -1,0 +1,113 @@
+"""Which node a broker connection goes to, and how long it waits before it does."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from services.common.messaging.connection import Broker
+
+NODES = "amqp://u:p@a:1/,amqp://u:p@b:1/,amqp://u:p@c:1/"
+
+
+class Connection:
+    """Stands for a connection that is lost when the test says so."""
+
+    def __init__(self) -> None:
+        """Begin connected."""
+        self.close_callbacks: set[Callable[..., None]] = set()
+
+    def lose(self) -> None:
+        """Tell whoever listens."""
+        for callback in list(self.close_callbacks):
+            callback()
+
+    async def close(self) -> None:
+        """Do nothing: there is none."""
+
+
+class Cluster:
+    """Stands for aio-pika and the time: nodes that are up or down, and how long was slept between tries."""
+
+    def __init__(self) -> None:
+        """Begin with all nodes up."""
+        self.down: set[str] = set()
+        self.tried: list[str] = []
+        self.slept: list[float] = []
+        self.connected: asyncio.Queue[Connection] = asyncio.Queue()
+
+    async def connect(self, url: str, **_: object) -> Connection:
+        """Connect to a node that is up."""
+        self.tried.append(url.partition("@")[2][0])
+        if self.tried[-1] in self.down:
+            raise ConnectionError("refused")
+        await self.connected.put(connection := Connection())
+        return connection
+
+    async def sleep(self, seconds: float) -> None:
+        """Note the time, and let others work."""
+        self.slept.append(seconds)
+        if len(self.slept) >= 6:
+            await asyncio.Event().wait()
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """Return a cluster behind the broker's connections; the first node to be tried is `a`."""
+    nodes = Cluster()
+    monkeypatch.setattr("services.common.messaging.connection.aio_pika.connect", nodes.connect)
+    monkeypatch.setattr("services.common.messaging.connection.asyncio.sleep", nodes.sleep)
+    monkeypatch.setattr("services.common.messaging.connection.random.randrange", lambda _: 0)
+    return nodes
+
+
+async def kept_connected(act: Callable[[], Any], urls: str = NODES) -> None:
+    """Keep a broker connected while the test acts."""
+    task = asyncio.create_task(Broker(urls, "test").keep_connected())
+    try:
+        await asyncio.wait_for(act(), 5)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_node_that_is_down_makes_nobody_wait(cluster: Cluster) -> None:
+    """The next is tried at once."""
+    cluster.down = {"a", "b"}
+    await kept_connected(cluster.connected.get)
+    assert (cluster.tried, cluster.slept) == (["a", "b", "c"], [])
+
+
+async def test_after_a_loss_the_next_node_is_taken(cluster: Cluster) -> None:
+    """After a moment, so that not everybody comes at once."""
+
+    async def lose_one() -> None:
+        (await cluster.connected.get()).lose()
+        await cluster.connected.get()
+
+    await kept_connected(lose_one)
+    assert cluster.tried == ["a", "b"]
+    assert [0.1 <= seconds <= 0.2 for seconds in cluster.slept] == [True]
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+async def test_waits_grow_when_no_node_answers(cluster: Cluster, nodes: int) -> None:
+    """One wait after all were tried; up to 3 s."""
+    cluster.down = {"a", "b", "c"}
+
+    async def many() -> None:
+        while len(cluster.slept) < 6:
+            await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=0.01)
+
+    await kept_connected(many, ",".join(NODES.split(",")[:nodes]))
+    assert len(cluster.tried) == 6 * nodes
+    highest = [0.2, 0.4, 0.8, 1.6, 3.0, 3.0]
+    assert all(top / 2 <= waited <= top for waited, top in zip(cluster.slept, highest, strict=True))
+
+
+async def test_connections_spread_over_the_nodes(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first node is any of them."""
+    monkeypatch.setattr("services.common.messaging.connection.random.randrange", lambda count: count - 1)
+    await kept_connected(cluster.connected.get)
+    assert cluster.tried == ["c"]

@@ -1,0 +1,182 @@
+"""What becomes of a delivery: acknowledged, tried again, or set aside."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from structlog.testing import capture_logs
+
+from services.common.messaging.messages import Delivery, Settlement
+from services.common.messaging.retries import MAX_ATTEMPTS, UnusableMessageError, recoverable, snake_case
+from tests.unit.fakes import TRACEPARENT, delivery
+
+GOOD = b'{"number": 1}'
+
+
+class Numbered(BaseModel):
+    """An event."""
+
+    number: int
+
+
+class BrokenTapError(Exception):
+    """No retry can help."""
+
+
+class DryWellError(Exception):
+    """May pass."""
+
+
+@dataclass
+class Work:
+    """Stands for a use case and for giving up: does as told, and remembers."""
+
+    handled: int = 0
+    error: BaseException | None = None
+    give_up_error: Exception | None = None
+    given_up: list[tuple[bytes, str]] = field(default_factory=list)
+
+    async def handle(self, _: Numbered) -> str:
+        """Handle an event."""
+        self.handled += 1
+        if self.error is not None:
+            raise self.error
+        return "done"
+
+    async def give_up(self, body: bytes, reason: str) -> None:
+        """Note what was given up."""
+        if self.give_up_error is not None:
+            raise self.give_up_error
+        self.given_up.append((body, reason))
+
+    async def process(self, one: Delivery, deadline: float = 5) -> Settlement:
+        """Process a delivery."""
+        return await recoverable(
+            Numbered.model_validate_json,
+            self.handle,
+            give_up=self.give_up,
+            hopeless=(BrokenTapError,),
+            deadline_seconds=deadline,
+        )(one)
+
+
+async def test_what_is_handled_is_acknowledged() -> None:
+    """The outcome is the use case's own word, and nothing is given up."""
+    work = Work()
+    assert await work.process(delivery(GOOD)) == Settlement("ack", "done")
+    assert work.given_up == []
+
+
+@pytest.mark.parametrize("attempt", range(1, MAX_ATTEMPTS))
+@pytest.mark.parametrize(("error", "reason"), [(DryWellError("x"), "dry_well"), (KeyError("x"), "key")])
+async def test_an_error_is_tried_again(error: Exception, reason: str, attempt: int) -> None:
+    """The reason names the error's class, a bug's too; nothing is given up yet."""
+    work = Work(error=error)
+    settlement = await work.process(delivery(GOOD, x_attempt=attempt))
+    assert settlement == Settlement("retry", reason, error)
+    assert work.given_up == []
+
+
+async def test_the_last_attempt_is_the_fourth() -> None:
+    """After three retries a message is set aside, and its order with it."""
+    work = Work(error=DryWellError("still dry"))
+    settlement = await work.process(delivery(GOOD, x_attempt=4))
+    assert (settlement.action, settlement.outcome) == ("dead_letter", "retries_exhausted")
+    assert settlement.error is work.error
+    assert work.given_up == [(GOOD, "retries_exhausted")]
+
+
+async def test_a_hopeless_error_is_not_tried_again() -> None:
+    """The first attempt is the last; the reason names the error, which stays the cause."""
+    work = Work(error=BrokenTapError("broken"))
+    settlement = await work.process(delivery(GOOD))
+    assert (settlement.action, settlement.outcome) == ("dead_letter", "broken_tap")
+    assert settlement.error is not None
+    assert settlement.error.__cause__ is work.error
+    assert work.given_up == [(GOOD, "broken_tap")]
+
+
+async def test_a_use_case_that_hangs_is_tried_again() -> None:
+    """Past the deadline the attempt is an error like any other."""
+    work = Work()
+
+    async def hang(_: Numbered) -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    work.handle = hang  # type: ignore[method-assign]
+    settlement = await asyncio.wait_for(work.process(delivery(GOOD), deadline=0.01), 5)
+    assert (settlement.action, settlement.outcome) == ("retry", "timeout")
+
+
+@pytest.mark.parametrize("attempt", [1, 4, 9])
+async def test_what_cannot_be_given_up_is_tried_again(attempt: int) -> None:
+    """However often: a dead letter whose order nobody failed would leave it stuck for ever."""
+    work = Work(error=BrokenTapError(), give_up_error=ConnectionError("no store"))
+    with capture_logs() as logs:
+        settlement = await work.process(delivery(GOOD, x_attempt=attempt))
+    assert settlement == Settlement("retry", "give_up_failed", work.give_up_error)
+    assert [line["log_level"] for line in logs] == ["warning"]
+
+
+async def test_a_cancelled_use_case_is_not_settled() -> None:
+    """At shutdown the delivery goes back to the broker; nothing is decided."""
+    with pytest.raises(asyncio.CancelledError):
+        await Work(error=asyncio.CancelledError()).process(delivery(GOOD))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "detail"),
+    [
+        ({"body": b"{"}, "malformed_json", "EOF"),
+        ({"body": b'{"number": "seven"}'}, "schema_violation", "number"),
+        ({"body": b"{}"}, "schema_violation", "number: Field required"),
+        ({"headers": {}}, "invalid_headers", "x-attempt"),
+        ({"headers": {"x-attempt": 1}}, "invalid_headers", "x-first-published-at"),
+        ({"headers": {"x-attempt": "1", "x-first-published-at": 1}}, "invalid_headers", "x-attempt"),
+        ({"message_id": None}, "invalid_headers", "message_id"),
+        ({"message_id": ""}, "invalid_headers", "message_id"),
+        ({"correlation_id": None}, "invalid_headers", "correlation_id"),
+    ],
+)
+async def test_poison_is_set_aside_with_its_reason(change: dict[str, Any], reason: str, detail: str) -> None:
+    """The use case never sees it, the reason is one word, and the error tells the rest."""
+    work = Work()
+    poison = replace(delivery(GOOD), **change)
+    settlement = await work.process(poison)
+    assert (settlement.action, settlement.outcome) == ("dead_letter", reason)
+    assert isinstance(settlement.error, UnusableMessageError)
+    assert detail in str(settlement.error)
+    assert (work.handled, work.given_up) == (0, [(poison.body, reason)])
+
+
+@pytest.mark.parametrize("traceparent", ["", "x", b"00", "00-0-0-01", TRACEPARENT + "-00"])
+async def test_a_malformed_traceparent_is_poison(traceparent: object) -> None:
+    """A trace that cannot be followed is a producer's bug, and is not passed over."""
+    settlement = await Work().process(delivery(GOOD, traceparent=traceparent))
+    assert settlement.outcome == "invalid_headers"
+    assert str(settlement.error) == "traceparent is malformed"
+
+
+@pytest.mark.parametrize(
+    ("error", "label"),
+    [
+        (TimeoutError(), "timeout"),
+        (DryWellError(), "dry_well"),
+        (Exception(), "exception"),
+        (ValueError(), "value"),
+        (type("HTTP2Error", (Exception,), {})(), "http2"),
+    ],
+)
+def test_errors_as_labels(error: Exception, label: str) -> None:
+    """A class's name without its ending, in snake case, and never empty."""
+    assert snake_case(error) == label
+
+
+@pytest.mark.parametrize(("redelivered", "action"), [(False, "ack"), (True, "dead_letter")])
+async def test_only_the_broker_counts_redeliveries(redelivered: bool, action: str) -> None:  # noqa: FBT001 - a case
+    """The header of a first delivery is its publisher's, who may have put anything there."""
+    one = replace(delivery(GOOD, x_delivery_count=2**40), redelivered=redelivered)
+    assert (await Work().process(one)).action == action
