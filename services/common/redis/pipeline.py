@@ -78,13 +78,13 @@ class AutoPipeline:
     async def _send(self) -> None:
         try:
             while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-                await self._run([call for call in batch if not call.answer.done()])
+                size = min(MAX_BATCH, len(self._waiting))
+                await self._run([self._waiting.popleft() for _ in range(size)])
         finally:
             self._sender = None
 
     async def _run(self, batch: Sequence[_Call]) -> None:
-        """Settle every call of a batch, if need be with an error; nobody waits in vain because of a bug."""
+        """Settle every call of a batch, if need be with an error, and be it a bug's."""
         try:
             # At its end all callers in the batch have stopped waiting; the connection is given up.
             async with asyncio.timeout(self._timeout):
@@ -93,11 +93,10 @@ class AutoPipeline:
             for call in batch:
                 call.expire()
         except (exceptions.DataError, UnicodeError) as error:  # a command cannot be encoded; none was sent
-            if len(batch) == 1:
-                batch[0].settle(error)
-            else:
+            if len(batch) > 1:
                 for call in batch:
                     await self._run([call])
+            batch[0].settle(error)  # unless it was settled by itself
         except Exception as error:  # noqa: BLE001 - the callers get it
             for call in batch:
                 call.settle(error)
@@ -109,12 +108,13 @@ class AutoPipeline:
             for call in batch:
                 if call.once:
                     call.settle(error)
-            await self._execute([call for call in batch if not call.answer.done()])
+            await self._execute(batch)
 
     async def _execute(self, batch: Sequence[_Call]) -> None:
+        waiting = [call for call in batch if not call.answer.done()]
         pipeline = self._client.pipeline(transaction=False)
-        for call in batch:
+        for call in waiting:
             call.stage(pipeline)
         replies = await pipeline.execute(raise_on_error=False)
-        for call, reply in zip(batch, replies, strict=True):
+        for call, reply in zip(waiting, replies, strict=True):
             call.settle(reply)
