@@ -1,114 +1,148 @@
-"""Doing to real processes and connections what the plan says."""
+"""Injecting the faults of a plan into real processes, connections and queues."""
 
 import asyncio
 import signal
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from resilience.chaos.cluster import until_whole
-from resilience.chaos.letters import WORK_QUEUES, Mailman, duplicate, put, steal
-from resilience.chaos.plan import Fault
+from resilience.chaos.amqp import WORK_QUEUES, Brokers, duplicate, put, steal
+from resilience.chaos.management import until_replicated
+from resilience.chaos.plan import Fault, Plan
 from resilience.chaos.poison import MARK, poison
 from resilience.chaos.system import Exit, System
+from stack.components import SERVICES
+from stack.progress import YELLOW, Progress
 
 DUPLICATES = (20, 60)
-STOLEN_FROM = "worker.order-created"
 POISONS = (3, 8)
 """How many messages at once; the number is drawn."""
+STOLEN_FROM = "worker.order-created"
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """A fault as it happened; times in seconds, `at_s` since the load began."""
+
+    name: str
+    at_s: float
+    seconds: float
+    """Until what was hit worked again."""
+    target: str
+    detail: str
 
 
 @dataclass(slots=True)
 class Actions:
-    """What can be done, and what is to be remembered of it for the ledger."""
+    """The faults of a run, and what the ledger must know of them."""
 
     system: System
-    mailman: Mailman
+    brokers: Brokers
     rng: Random
+    injected: list[Injected] = field(default_factory=list)
     exits: list[Exit] = field(default_factory=list)
     poisons: dict[str, str] = field(default_factory=dict)
-    """The queue that each poison went into, by its mark."""
+    """The queue that each poison message went into, by its mark."""
 
-    async def apply(self, fault: Fault) -> str:
-        """Do it, undo it, and return what is worth knowing of it."""
-        action, _, what = fault.name.partition("-")
-        if what in {"amqp", "redis", "smtp"} and action in {"cut", "delay", "stall"}:
-            return await self._connection(action, fault)
-        return await self.ACTIONS[action](self, fault)
+    async def run(self, plan: Plan, progress: Progress) -> None:
+        """Inject all faults of a plan: the lanes side by side, the faults of a lane one after the other.
 
-    async def _before(self, fault: Fault) -> None:
-        """Take one broker from a cluster only when the others have all that it has."""
-        if fault.kind.brokers == "cluster":
-            await until_whole(self.system.blueprint.managements)
+        Raises:
+            ExceptionGroup: Something did not recover.
+        """
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as tasks:
+            for lane in plan.lanes():
+                tasks.create_task(self._lane(lane, began, progress))
+
+    async def _lane(self, faults: Sequence[Fault], began: float, progress: Progress) -> None:
+        for fault in faults:
+            await asyncio.sleep(began + fault.at - time.monotonic())
+            at = time.monotonic() - began
+            where = "" if fault.name.endswith(fault.target) else f" ({fault.target})"
+            progress.say("fault", f"{fault.name}{where}", YELLOW)
+            detail = await self._inject(fault)
+            seconds = time.monotonic() - began - at
+            self.injected.append(Injected(fault.name, round(at, 1), round(seconds, 1), fault.target, detail))
+            progress.say("", f"{fault.name} is over: {detail}")
+
+    async def _inject(self, fault: Fault) -> str:
+        """Inject a fault, undo it, and return a description."""
+        if fault.kind.brokers == "cluster":  # a node is taken only when the others have all that it has
+            await until_replicated(self.system.blueprint.managements)
+        action = fault.name.partition("-")[0]
+        return await self.METHODS[action](self, fault)
 
     async def _kill(self, fault: Fault) -> str:
-        await self._before(fault)
         await self.system.kill(fault.target)
         await asyncio.sleep(fault.seconds)
         await self.system.start([fault.target])
         return "killed, started again"
 
-    async def _stop(self, fault: Fault) -> str:
-        await self._before(fault)
-        exited = await self.system.terminate(fault.target)
-        await asyncio.sleep(fault.seconds)
-        await self.system.start([fault.target])
-        return f"ended after {exited.seconds:.1f} s, started again"
-
-    async def _sigterm(self, fault: Fault) -> str:
-        exited = await self.system.terminate(fault.target)
-        self.exits.append(exited)
-        await self.system.start([fault.target])
-        return f"exit status {exited.status} after {exited.seconds:.1f} s, started again"
-
     async def _freeze(self, fault: Fault) -> str:
-        await self._before(fault)
         self.system.signal(fault.target, signal.SIGSTOP)
         await asyncio.sleep(fault.seconds)
         self.system.signal(fault.target, signal.SIGCONT)
         return f"frozen for {fault.seconds:.1f} s"
 
-    async def _connection(self, action: str, fault: Fault) -> str:
-        link = self.system.blueprint.links[fault.target]
-        if action == "cut":
-            hit = link.connections
-            await link.cut()
-            await asyncio.sleep(fault.seconds)
-            await link.open()
-            return f"{hit} connections reset, refused for {fault.seconds:.1f} s"
-        if action == "delay":
-            await link.delay(fault.latency_ms / 1000)
-            await asyncio.sleep(fault.seconds)
-            await link.delay(0)
-            return f"{fault.latency_ms:.0f} ms slower for {fault.seconds:.1f} s"
-        await link.stall()
+    async def _terminate(self, fault: Fault) -> str:
+        """Stop a component in order; the ledger checks how services exit."""
+        exited = await self.system.terminate(fault.target)
+        if fault.target in SERVICES:
+            self.exits.append(exited)
         await asyncio.sleep(fault.seconds)
-        await link.flow()
+        await self.system.start([fault.target])
+        return f"exit status {exited.status} after {exited.seconds:.1f} s, started again"
+
+    async def _cut(self, fault: Fault) -> str:
+        proxy = self.system.blueprint.proxies[fault.target]
+        count = proxy.connections
+        await proxy.cut()
+        await asyncio.sleep(fault.seconds)
+        await proxy.open()
+        return f"{count} connections reset, refused for {fault.seconds:.1f} s"
+
+    async def _delay(self, fault: Fault) -> str:
+        proxy = self.system.blueprint.proxies[fault.target]
+        proxy.delay_seconds = fault.latency_ms / 1000
+        await asyncio.sleep(fault.seconds)
+        proxy.delay_seconds = 0.0
+        return f"{fault.latency_ms:.0f} ms slower for {fault.seconds:.1f} s"
+
+    async def _stall(self, fault: Fault) -> str:
+        proxy = self.system.blueprint.proxies[fault.target]
+        proxy.flowing.clear()
+        await asyncio.sleep(fault.seconds)
+        proxy.flowing.set()
         return f"nothing passed for {fault.seconds:.1f} s"
 
-    async def _duplicate(self, fault: Fault) -> str:
-        del fault  # it says when, and that was it
-        count = self.rng.randint(*DUPLICATES)
-        return f"{await self.mailman.insist(partial(duplicate, count=count))} messages published again"
+    async def _duplicate(self, _: Fault) -> str:
+        work = partial(duplicate, count=self.rng.randint(*DUPLICATES))
+        return f"{await self.brokers.run(work)} messages published again"
 
     async def _steal(self, fault: Fault) -> str:
         work = partial(steal, queue=STOLEN_FROM, seconds=fault.seconds)
-        return f"{await self.mailman.insist(work)} messages taken from {STOLEN_FROM} and lost"
+        return f"{await self.brokers.run(work)} messages taken from {STOLEN_FROM} and lost"
 
     async def _poison(self, fault: Fault) -> str:
         for queue, event_type in WORK_QUEUES.items():
             marks = [f"{MARK}-{fault.at}-{queue}-{n:03}" for n in range(self.rng.randint(*POISONS))]
-            # Remembered first: one that was not confirmed is published again, and may lie there twice.
+            # Remembered first: an unconfirmed message is published again, and may then be in the queue twice.
             self.poisons |= dict.fromkeys(marks, queue)
             messages = [poison(event_type, mark, self.rng) for mark in marks]
-            await self.mailman.insist(partial(put, queue=queue, messages=messages))
+            await self.brokers.run(partial(put, queue=queue, messages=messages))
         return f"{len(self.poisons)} so far"
 
-    ACTIONS = {  # noqa: RUF012 - the table of the methods above
+    METHODS = {  # noqa: RUF012 - the table of the methods above
         "kill": _kill,
-        "stop": _stop,
-        "sigterm": _sigterm,
+        "stop": _terminate,
+        "sigterm": _terminate,
         "freeze": _freeze,
+        "cut": _cut,
+        "delay": _delay,
+        "stall": _stall,
         "duplicate": _duplicate,
         "steal": _steal,
         "poison": _poison,

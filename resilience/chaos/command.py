@@ -1,18 +1,17 @@
-"""`python -m stack chaos`: breaks what can break while orders come in, and accounts for every one."""
+"""`python -m stack chaos`: injects faults while orders come in, and accounts for every order."""
 
-import asyncio
 import json
 import sys
 from argparse import Namespace
 from contextlib import ExitStack
 from pathlib import Path
 
+import uvloop
 from rich.console import Console
 
 from resilience.chaos import report
-from resilience.chaos.build import ANY_PORTS, blueprint
-from resilience.chaos.kinds import UnknownFaultError
-from resilience.chaos.options import OptionError, Options, parse
+from resilience.chaos.blueprint import ANY_PORTS, blueprint
+from resilience.chaos.options import Options, parse
 from resilience.chaos.plan import Plan, plan
 from resilience.chaos.run import Outcome, run
 from resilience.chaos.system import first_error, purge
@@ -30,11 +29,11 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
     """Return 0 when every accepted order is accounted for, 1 when not, 2 for options that make no sense.
 
     Raises:
-        StackError: The system cannot be started, or does not come back after a fault.
+        StackError: The system cannot be started, or does not recover after a fault.
     """
     try:
         options = parse(given)
-    except (OptionError, UnknownFaultError) as error:
+    except StackError as error:
         complaint = progress_on(sys.stderr)
         complaint.write(complaint.paint(f"error: {error}", RED))
         return USAGE
@@ -44,9 +43,8 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
     progress.write(f"{what}, seed {options.seed}")
     with locked(layout), interruptible():
         purge(layout)
-        install.ensure(
-            ("epmd", "rabbitmq", "redis", *(("prometheus",) if options.observe else ())), layout, progress
-        )
+        observers = ("prometheus",) if options.observe else ()
+        install.ensure(("epmd", "rabbitmq", "redis", *observers), layout, progress)
         outcome = _run(layout, options, scenario, progress)
     return _conclude(layout, options, scenario, outcome, progress)
 
@@ -58,14 +56,12 @@ def _run(layout: Layout, options: Options, scenario: Plan, progress: Progress) -
         ports, between = claimed[:count], claimed[count:]
         parts = blueprint(layout, ports, between, mails=options.orders, observe=options.observe)
         try:
-            return asyncio.run(run(options, scenario, parts, progress))
-        except BaseExceptionGroup as group:
-            error = first_error(group)
+            return uvloop.run(run(options, scenario, parts, progress))
+        except (BaseExceptionGroup, TimeoutError) as raised:
+            error = first_error(raised)
             if isinstance(error, (TimeoutError, OSError)):
-                raise StackError(f"the run broke off: {error!r}") from error
+                raise StackError(f"the run was broken off: {error!r}") from raised
             raise error from None
-        except TimeoutError as error:
-            raise StackError(f"the run took too long and was broken off: {error}") from error
 
 
 def _conclude(layout: Layout, options: Options, scenario: Plan, outcome: Outcome, progress: Progress) -> int:

@@ -1,4 +1,4 @@
-"""What is found afterwards, from outside: in Redis, in the dead-letter queues, in the inbox."""
+"""The evidence after a run, read from outside: from Redis, the dead-letter queues, the inbox and a log."""
 
 import asyncio
 import json
@@ -12,13 +12,14 @@ from typing import Any
 import httpx2
 from redis.asyncio import Redis
 
-from resilience.chaos.letters import Letter, Mailman, dead_letters
+from resilience.chaos.amqp import Brokers, DeadLetter, dead_letters
+from resilience.chaos.watch import Watch
 
-READS_AT_ONCE = 500
-NOTED = '"event":"email sent"'
-MAILS_AT_ONCE = 8
-MAILS_A_PAGE = 1000
-TIMEOUT_SECONDS = 10.0
+BATCH = 500
+"""Orders that are read from Redis in one pipeline."""
+SENT = '"event":"email sent"'
+CONCURRENT_MAILS = 8
+MAILS_PER_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,14 @@ class Record:
 
     id: str
     key: str
-    """The key that it was placed with, as its customer's address has it."""
+    """The key that the client placed it with, taken from its customer's address."""
     status: str
     """Empty when there is none."""
     quantities: Mapping[str, int]
     """Units by product."""
     reserved: bool
     payment: Mapping[str, str]
-    """The provider's entry for it; empty when there is none."""
+    """The payment provider's entry for it; empty when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,50 +52,48 @@ class Evidence:
     """Everything that the ledger is settled from."""
 
     records: Mapping[str, Record]
-    """All orders, also those whose clients were never told of them."""
+    """All orders, also those whose clients never got an answer."""
     stock: Mapping[str, int]
     payments: Sequence[str]
-    """The order ids that the provider has an entry for."""
-    letters: Sequence[Letter]
+    """The order ids that the payment provider has an entry for."""
+    dead_letters: Sequence[DeadLetter]
     mails: Sequence[Mail]
-    told: Mapping[str, int]
-    """How often the notifier noted that it had sent an order's email and remembered that, by order id."""
+    emails_logged: Mapping[str, int]
+    """How often the notifier logged that it had sent an order's email and stored that, by order id."""
 
 
-async def gather(redis_url: str, mailman: Mailman, inbox: str, notifier_log: Path) -> Evidence:
+async def gather(watch: Watch, brokers: Brokers, notifier_log: Path) -> Evidence:
     """Read everything.
 
     Raises:
         redis.RedisError, httpx2.HTTPError, TimeoutError: A server does not answer.
     """
-    redis = Redis.from_url(redis_url, decode_responses=True, socket_timeout=TIMEOUT_SECONDS)
-    async with redis:
-        names = [name async for name in redis.scan_iter("order:*", count=READS_AT_ONCE)]
-        ids = sorted({name.split(":")[1] for name in names})
-        records = {record.id: record for record in await _records(redis, ids)}
-        payments = [name.split(":")[1] async for name in redis.scan_iter("payment:*", count=READS_AT_ONCE)]
-        stock: Any = await redis.hgetall("stock")
-    letters = await mailman.insist(dead_letters)
+    redis = watch.redis
+    ids = sorted({name.split(":")[1] async for name in redis.scan_iter("order:*", count=BATCH)})
+    records = {record.id: record for record in await _records(redis, ids)}
+    payments = [name.split(":")[1] async for name in redis.scan_iter("payment:*", count=BATCH)]
+    stock: Any = await redis.hgetall("stock")
     units = {sku: int(count) for sku, count in stock.items()}
-    return Evidence(records, units, payments, letters, await _mails(inbox), emails_noted(notifier_log))
+    letters, mails = await brokers.run(dead_letters), await _mails(watch.client, watch.inbox)
+    return Evidence(records, units, payments, letters, mails, emails_logged(notifier_log))
 
 
-def emails_noted(log: Path) -> dict[str, int]:
-    """Return how often a notifier's log says that an order's email was sent; half a line is none."""
-    noted = Counter[str]()
-    for file in log.parent.glob(f"{log.name}*"):  # a long one is put aside when its service is started again
+def emails_logged(log: Path) -> dict[str, int]:
+    """Return how often a notifier's log says that an order's email was sent; cut-off lines do not count."""
+    logged = Counter[str]()
+    for file in log.parent.glob(f"{log.name}*"):  # a long log is rotated when its service is started again
         with file.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                if NOTED in line:
+                if SENT in line:
                     with suppress(ValueError, KeyError):
-                        noted[json.loads(line)["order_id"]] += 1
-    return dict(noted)
+                        logged[json.loads(line)["order_id"]] += 1
+    return dict(logged)
 
 
 async def _records(redis: Redis, ids: Sequence[str]) -> list[Record]:
     records = list[Record]()
-    for start in range(0, len(ids), READS_AT_ONCE):
-        some = ids[start : start + READS_AT_ONCE]
+    for start in range(0, len(ids), BATCH):
+        some = ids[start : start + BATCH]
         async with redis.pipeline(transaction=False) as pipeline:
             for order_id in some:
                 pipeline.get(f"order:{order_id}")
@@ -116,28 +115,22 @@ def _record(order_id: str, replies: Sequence[Any]) -> Record:
     return Record(order_id, key, status or "", quantities, bool(reserved), payment)
 
 
-async def _mails(inbox: str) -> list[Mail]:
-    # A proxy that the environment names cannot reach this machine's ports.
-    async with httpx2.AsyncClient(base_url=inbox, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-        ids = await _mail_ids(client)
-        slots = asyncio.Semaphore(MAILS_AT_ONCE)
-        return await asyncio.gather(*(_mail(client, mail_id, slots) for mail_id in ids))
-
-
-async def _mail_ids(client: httpx2.AsyncClient) -> list[str]:
+async def _mails(client: httpx2.AsyncClient, inbox: str) -> list[Mail]:
     ids, total = list[str](), 1
     while len(ids) < total:
-        params = {"start": len(ids), "limit": MAILS_A_PAGE}
-        page = (await client.get("/api/v1/messages", params=params)).raise_for_status().json()
+        params = {"start": len(ids), "limit": MAILS_PER_PAGE}
+        page = (await client.get(f"{inbox}/api/v1/messages", params=params)).raise_for_status().json()
         total = page["total"]
         ids += [message["ID"] for message in page["messages"]]
-    return ids
+    slots = asyncio.Semaphore(CONCURRENT_MAILS)
 
+    async def read(mail_id: str) -> Mail:
+        async with slots:
+            answer = await client.get(f"{inbox}/api/v1/message/{mail_id}/headers")
+        headers = answer.raise_for_status().json()
+        return Mail(_first(headers, "X-Order-Id"), _first(headers, "Message-Id"), _first(headers, "To"))
 
-async def _mail(client: httpx2.AsyncClient, mail_id: str, slots: asyncio.Semaphore) -> Mail:
-    async with slots:
-        headers = (await client.get(f"/api/v1/message/{mail_id}/headers")).raise_for_status().json()
-    return Mail(_first(headers, "X-Order-Id"), _first(headers, "Message-Id"), _first(headers, "To"))
+    return await asyncio.gather(*map(read, ids))
 
 
 def _first(headers: Mapping[str, Sequence[str]], name: str) -> str:

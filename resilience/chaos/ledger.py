@@ -1,4 +1,4 @@
-"""The ledger: what became of every order, and whether that adds up. Pure: from evidence to numbers."""
+"""The ledger: what became of every order, and whether that adds up. Pure functions of the evidence."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,25 +11,23 @@ from resilience.chaos.system import Exit
 
 SETTLED = ("done", "failed")
 WORKER_DEAD_LETTERS = "worker.order-created.dlq"
-Finding = Mapping[str, Sequence[str]]
-"""What was found, by row: ids of orders, or words for what is no order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Harness:
-    """What the harness knows from having done it."""
+    """What the harness itself did and saw."""
 
     accepted: Mapping[str, str]
     """The keys of the orders that were answered with 202, by their ids."""
     unanswered: Sequence[str]
-    """The keys of orders that the client gave up."""
+    """The keys of orders that were never accepted."""
     poisons: Mapping[str, str]
-    """The queue that each poison was put into, by its mark."""
+    """The queue that each poison message was put into, by its mark."""
     exits: Sequence[Exit]
 
 
 def settle(evidence: Evidence, harness: Harness) -> dict[str, list[str]]:
-    """Return what belongs into each row of the ledger."""
+    """Return the entries of each row of the ledger: ids of orders, or a description of what is no order."""
     return {
         "accepted": list(harness.accepted),
         **fates(evidence, harness.accepted),
@@ -44,8 +42,8 @@ def settle(evidence: Evidence, harness: Harness) -> dict[str, list[str]]:
 
 
 def fates(evidence: Evidence, accepted: Iterable[str]) -> dict[str, list[str]]:
-    """Return exactly one fate for each order that was answered with 202."""
-    dead = {letter.order_id for letter in evidence.letters if letter.queue == WORKER_DEAD_LETTERS}
+    """Return each order that was answered with 202 in exactly one row."""
+    dead = {letter.order_id for letter in evidence.dead_letters if letter.queue == WORKER_DEAD_LETTERS}
     found: dict[str, list[str]] = {name: [] for name in ("done", "failed", "dead", "lost", "stuck")}
     for order_id in accepted:
         record = evidence.records.get(order_id)
@@ -61,7 +59,7 @@ def fates(evidence: Evidence, accepted: Iterable[str]) -> dict[str, list[str]]:
 
 
 def payments(evidence: Evidence) -> dict[str, list[str]]:
-    """Return whose payment was taken more than once, and whose is not what its status says."""
+    """Return orders that were charged more than once, and those whose payment does not fit their status."""
     records = evidence.records.values()
     wrong = [record.id for record in records if not _paid_rightly(record)]
     strangers = [order_id for order_id in evidence.payments if order_id not in evidence.records]
@@ -70,10 +68,10 @@ def payments(evidence: Evidence) -> dict[str, list[str]]:
 
 
 def emails(evidence: Evidence) -> dict[str, list[str]]:
-    """Return which settled orders have no email, a second one, or another one than the first.
+    """Return settled orders without an email, with the same email twice, or with a second, different email.
 
-    A repeated one was sent again although the notifier had remembered the first. A stray email is about an
-    order that is not settled, or went to somebody else.
+    A repeated email was sent again although the notifier had stored that it was sent. A stray email is about
+    an order that is not settled, or went to somebody else.
     """
     mails: defaultdict[str, list[Mail]] = defaultdict(list)
     for mail in evidence.mails:
@@ -90,24 +88,24 @@ def emails(evidence: Evidence) -> dict[str, list[str]]:
         "emails_missing": [order_id for order_id in settled if order_id not in mails],
         "emails_double": [order_id for order_id in several if order_id not in differ],
         "emails_differ": differ,
-        "emails_repeated": [order_id for order_id, times in evidence.told.items() if times > 1],
+        "emails_repeated": [order_id for order_id, times in evidence.emails_logged.items() if times > 1],
         "emails_stray": strays,
     }
 
 
 def orders_double(records: Iterable[Record], accepted: Mapping[str, str]) -> list[str]:
-    """Return orders that share their key with another, or that were answered for another's key."""
-    everyone = list(records)
-    count = Counter(record.key for record in everyone)
+    """Return orders that share their key with another, or whose id the api returned for another key."""
+    everything = list(records)
+    count = Counter(record.key for record in everything)
     return [
         record.id
-        for record in everyone
+        for record in everything
         if record.key and (count[record.key] > 1 or accepted.get(record.id, record.key) != record.key)
     ]
 
 
 def stock_wrong(evidence: Evidence) -> list[str]:
-    """Return products whose units do not add up, and settled orders that still hold some."""
+    """Return products whose units do not add up, and orders that still hold a reservation."""
     left = Counter(STOCK)
     held = [record.id for record in evidence.records.values() if record.reserved]
     for record in evidence.records.values():
@@ -122,8 +120,8 @@ def stock_wrong(evidence: Evidence) -> list[str]:
 
 
 def poison_missing(evidence: Evidence, poisons: Mapping[str, str]) -> list[str]:
-    """Return the poison that is not in its dead-letter queue."""
-    bodies = [(letter.queue, letter.body) for letter in evidence.letters]
+    """Return the poison messages that are not in their dead-letter queue."""
+    bodies = [(letter.queue, letter.body) for letter in evidence.dead_letters]
     return [
         mark
         for mark, queue in poisons.items()
@@ -132,7 +130,7 @@ def poison_missing(evidence: Evidence, poisons: Mapping[str, str]) -> list[str]:
 
 
 def _astray(record: Record, mail: Mail) -> bool:
-    """Whether an email went to somebody else than the order's customer; unknown when its document is gone."""
+    """Whether an email went to somebody else than the customer; unknown without the order's document."""
     return bool(record.key) and parseaddr(mail.recipient)[1] != address(record.key)
 
 
@@ -141,7 +139,7 @@ def _charges(record: Record) -> int:
 
 
 def _paid_rightly(record: Record) -> bool:
-    """A done order has one approved payment, a failed one none that is kept; others are not over yet."""
+    """Whether the payment fits the status: a done order is paid, a failed one is not, others may be."""
     approved = record.payment.get("state") == "approved"
     if record.status == "done":
         return approved and _charges(record) > 0

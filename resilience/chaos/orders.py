@@ -1,4 +1,4 @@
-"""The orders of a run: drawn from a seed, mostly ordinary, some that end otherwise."""
+"""The orders of a run, drawn from a seed: some are declined, sold out, or exhaust their retries."""
 
 from dataclasses import dataclass
 from random import Random
@@ -7,6 +7,7 @@ from typing import Any
 from resilience.chaos.chance import chance
 
 SCARCE = "lever-machine"
+"""The product of which there are fewer units than are ordered."""
 STOCK = {
     "espresso-beans": 1_000_000,
     "filter-papers": 1_000_000,
@@ -15,26 +16,26 @@ STOCK = {
     "grinder": 1_000_000,
     SCARCE: 25,
 }
-"""Units at the start; of the scarce one fewer than are ordered."""
+"""Units at the start."""
 PLENTIFUL = [sku for sku in STOCK if sku != SCARCE]
 SCARCE_SHARE = 0.04
 TOKENS = {"tok_visa": 78.0, "tok_flaky": 7.0, "tok_declined": 6.0, "": 8.0, "tok_outage": 1.0}
-"""How many in a hundred pay with which token; none stands for a random one."""
+"""How many in a hundred pay with which token; the empty one stands for a random token."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order that a client wants to place, until it is accepted."""
+    """An order that the client places."""
 
     key: str
-    """Its Idempotency-Key, its correlation id, and the name before the @ of its customer's address."""
+    """The Idempotency-Key, the correlation id, and the part before the @ of the customer's address."""
     body: dict[str, Any]
 
 
 def draw(seed: int, count: int) -> list[NewOrder]:
     """Return the orders of a seed.
 
-    Those whose payment never gets through come in the first half: their retries take 36 s, under load then.
+    Orders whose payment never succeeds come in the first half, so that their retries (36 s) end under load.
     """
     return [
         _order(chance(seed, f"order {n}"), f"chaos-{seed}-{n}", early=2 * n < count) for n in range(count)
@@ -42,7 +43,7 @@ def draw(seed: int, count: int) -> list[NewOrder]:
 
 
 def address(key: str) -> str:
-    """Return the address of the customer of an order that is placed with this key."""
+    """Return the customer's email address in the order with this key."""
     return f"{key}@example.com"
 
 

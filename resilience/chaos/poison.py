@@ -1,4 +1,4 @@
-"""Messages that nobody can use: each belongs into the dead-letter queue, and must be found there."""
+"""Messages that no service can use: each belongs into the dead-letter queue, and must be found there."""
 
 import json
 from random import Random
@@ -7,12 +7,9 @@ import aio_pika
 from aio_pika.abc import HeadersType
 
 GOOD_HEADERS: HeadersType = {"x-attempt": 1, "x-first-published-at": 1_700_000_000_000}
-NOBODY = "00000000-0000-7000-8000-000000000000"
-"""An order that was never placed."""
-
-
+UNKNOWN_ORDER = "00000000-0000-7000-8000-000000000000"
 MARK = "chaos-poison"
-"""What every piece of poison has in it somewhere."""
+"""The body of every poison message contains this."""
 
 
 def poison(event_type: str, mark: str, rng: Random) -> aio_pika.Message:
@@ -21,7 +18,7 @@ def poison(event_type: str, mark: str, rng: Random) -> aio_pika.Message:
         "id": mark,
         "type": event_type,
         "occurred_at": "2026-01-01T00:00:00Z",
-        "data": {"order_id": NOBODY},
+        "data": {"order_id": UNKNOWN_ORDER},
     }
     body, headers = rng.choice(
         [

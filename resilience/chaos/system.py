@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from resilience.chaos.build import Blueprint
-from resilience.chaos.links import apart
+from resilience.chaos.blueprint import Blueprint
 from stack import processes, startup, state
 from stack.components import SERVICES
 from stack.errors import StackError
@@ -21,17 +20,17 @@ from stack.progress import GREEN, Progress
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a service ended that was asked to."""
+    """How a service ended after SIGTERM."""
 
     service: str
     status: int | None
-    """Its exit status, -n for signal n; None when it had to be killed at its deadline."""
+    """The exit status, -n for signal n; None when the service was killed at its deadline."""
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What runs, by name."""
+    """The processes that run, by the name of their component."""
 
     blueprint: Blueprint
     progress: Progress
@@ -46,19 +45,19 @@ class System:
         layout, starting = self.blueprint.layout, list[startup.Starting]()
         for name in names:
             starting.append(startup.begin(self.blueprint.specs[name], layout.run_dir))
-            # At once: the next may not begin, and nothing is to be left behind then.
+            # Saved at once: when the next one does not start, this one must be found and stopped.
             self.processes[name] = starting[-1].process
             state.save(layout, self.blueprint.ports, self.processes.values())
-        async with asyncio.TaskGroup() as tasks:
-            for one in starting:
-                tasks.create_task(_ready(one))
+        for one in starting:
+            while not await asyncio.to_thread(startup.is_ready, one):  # noqa: ASYNC110 - another process sends no event
+                await asyncio.sleep(POLL_SECONDS)
 
     async def start_all(self) -> None:
         """Start everything, servers before services."""
         specs = self.blueprint.specs
         servers = [name for name, spec in specs.items() if name not in SERVICES and not spec.after]
-        resting = [name for name, spec in specs.items() if name not in SERVICES and spec.after]
-        for group in (servers, resting, SERVICES):
+        dependents = [name for name, spec in specs.items() if name not in SERVICES and spec.after]
+        for group in (servers, dependents, SERVICES):
             await self.start(group)
             self.progress.say("start", f"{', '.join(group)}: ready", GREEN)
 
@@ -75,7 +74,7 @@ class System:
             await asyncio.sleep(POLL_SECONDS)
             status = processes.exit_status(process)
         seconds = time.monotonic() - began
-        await self.kill(name)  # what it may have left behind
+        await self.kill(name)  # also its children
         return Exit(name, status, round(seconds, 2))
 
     def signal(self, name: str, number: signal.Signals) -> None:
@@ -90,19 +89,18 @@ async def running(blueprint: Blueprint, progress: Progress) -> AsyncIterator[Sys
     Raises:
         StackError: Something does not start.
     """
-    system, links = System(blueprint, progress), blueprint.links.values()
-    with apart(links):
-        try:
-            for link in links:
-                await link.open()
-            await system.start_all()
-            yield system
-        finally:
-            with uninterrupted():
-                processes.stop_all(system.processes.values(), kill=True)
-                state.forget(blueprint.layout)
-            for link in links:
-                await link.cut()
+    system, proxies = System(blueprint, progress), blueprint.proxies.values()
+    try:
+        for proxy in proxies:
+            await proxy.open()
+        await system.start_all()
+        yield system
+    finally:
+        with uninterrupted():
+            processes.stop_all(system.processes.values(), kill=True)
+            state.forget(blueprint.layout)
+        for proxy in proxies:
+            await proxy.cut()
 
 
 def purge(layout: Layout) -> None:
@@ -118,13 +116,9 @@ def purge(layout: Layout) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-async def _ready(starting: startup.Starting) -> None:
-    while not await asyncio.to_thread(startup.is_ready, starting):  # noqa: ASYNC110 - another process tells no event
-        await asyncio.sleep(POLL_SECONDS)
-
-
-def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(error: BaseException) -> BaseException:
     """Return the first error of a task group that the user can act on, or else just the first."""
-    ours, others = group.split(StackError)
-    errors = (ours or others or group).exceptions
-    return first_error(errors[0]) if isinstance(errors[0], BaseExceptionGroup) else errors[0]
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    ours, others = error.split(StackError)
+    return first_error((ours or others or error).exceptions[0])

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from resilience.chaos.evidence import Evidence, Mail, Record, emails_noted
+from resilience.chaos.amqp import DeadLetter
+from resilience.chaos.evidence import Evidence, Mail, Record, emails_logged
 from resilience.chaos.ledger import Harness, settle
-from resilience.chaos.letters import Letter
 from resilience.chaos.orders import STOCK
 from resilience.chaos.system import Exit
 
 APPROVED = {"state": "approved", "charges": "1"}
 FINE = {"accepted", "done", "failed", "dead"}
-DEAD_LETTER = Letter("worker.order-created.dlq", "retries_exhausted", "c", '{"id": "c"}')
-POISON = Letter("notifier.order-outcome.dlq", "malformed_json", "", "no JSON: mark-1")
+DEAD_LETTER = DeadLetter("worker.order-created.dlq", "retries_exhausted", "c", '{"id": "c"}')
+POISON = DeadLetter("notifier.order-outcome.dlq", "malformed_json", "", "no JSON: mark-1")
 
 
 def record(order_id: str, status: str, **more: Any) -> Record:  # noqa: ANN401 - as fields are
@@ -35,9 +35,9 @@ EVIDENCE = Evidence(
     records=RECORDS,
     stock={**STOCK, "moka-pot": STOCK["moka-pot"] - 2},
     payments=["a"],
-    letters=[DEAD_LETTER, POISON],
+    dead_letters=[DEAD_LETTER, POISON],
     mails=[mail("a"), mail("b"), mail("c")],
-    told={"a": 1, "b": 1},
+    emails_logged={"a": 1, "b": 1},
 )
 HARNESS = Harness(
     accepted={order_id: f"key-{order_id}" for order_id in RECORDS},
@@ -85,7 +85,7 @@ WRONGS = {
         {"emails_double": ["a"], "emails_differ": []},
     ),
     "an email sent again, knowingly": (
-        replace(EVIDENCE, mails=[*EVIDENCE.mails, mail("a")], told={"a": 2, "b": 1}),
+        replace(EVIDENCE, mails=[*EVIDENCE.mails, mail("a")], emails_logged={"a": 2, "b": 1}),
         {"emails_repeated": ["a"], "emails_double": ["a"]},
     ),
     "another second email": (
@@ -113,9 +113,9 @@ WRONGS = {
         put(replace(record("z", "failed"), key="key-a")),
         {"orders_double": ["a", "z"], "emails_missing": ["z"]},
     ),
-    "poison that vanished": (replace(EVIDENCE, letters=[DEAD_LETTER]), {"poison_missing": ["mark-1"]}),
+    "poison that vanished": (replace(EVIDENCE, dead_letters=[DEAD_LETTER]), {"poison_missing": ["mark-1"]}),
     "poison in another queue": (
-        replace(EVIDENCE, letters=[DEAD_LETTER, replace(POISON, queue="worker.order-created.dlq")]),
+        replace(EVIDENCE, dead_letters=[DEAD_LETTER, replace(POISON, queue="worker.order-created.dlq")]),
         {"poison_missing": ["mark-1"]},
     ),
 }
@@ -148,7 +148,7 @@ def test_what_the_harness_saw_itself_is_named() -> None:
 def test_a_dead_letter_of_a_done_order_is_no_fate() -> None:
     """A copy that was set aside changes nothing for an order that was fulfilled."""
     copy = replace(DEAD_LETTER, order_id="a")
-    assert settle(replace(EVIDENCE, letters=[copy, POISON]), HARNESS)["done"] == ["a"]
+    assert settle(replace(EVIDENCE, dead_letters=[copy, POISON]), HARNESS)["done"] == ["a"]
 
 
 def test_what_the_notifier_noted_is_read_from_its_log(tmp_path: Path) -> None:
@@ -158,4 +158,4 @@ def test_what_the_notifier_noted_is_read_from_its_log(tmp_path: Path) -> None:
     log.write_text(
         "\n".join([sent % "a", '{"event":"consuming"}', sent % "b", sent % "a", (sent % "c")[:-9], "oops"])
     )
-    assert emails_noted(log) == {"a": 2, "b": 1}
+    assert emails_logged(log) == {"a": 2, "b": 1}

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli.command import main
-from resilience.chaos.kinds import UnknownFaultError
-from resilience.chaos.options import OptionError, Options, add_options, parse
+from resilience.chaos.options import Options, add_options, parse
+from stack.errors import StackError
 
 VARIABLES = ("CHAOS_ORDERS", "CHAOS_SEED", "CHAOS_FAULTS", "CHAOS_RATE", "CLUSTER")
 
@@ -60,15 +60,15 @@ def test_the_environment_sets_them_and_the_command_line_overrules(monkeypatch: p
 )
 def test_what_makes_no_sense_is_refused_by_name(option: str, value: str) -> None:
     """The message says which option, and what it may be."""
-    with pytest.raises(OptionError, match=f"^{option}: "):
+    with pytest.raises(StackError, match=f"^{option}: "):
         given(f"--{option}={value}")
 
 
 def test_a_fault_for_a_cluster_needs_one() -> None:
     """And the other way round."""
-    with pytest.raises(UnknownFaultError, match="with one broker there are"):
+    with pytest.raises(StackError, match="with one broker there are"):
         given("--faults", "kill-node")
-    with pytest.raises(UnknownFaultError, match="with three brokers there are"):
+    with pytest.raises(StackError, match="with three brokers there are"):
         given("--faults", "kill-rabbitmq", "--cluster", "3")
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import aio_pika
 import pytest
 
+from resilience.chaos.amqp import WORK_QUEUES
 from resilience.chaos.chance import chance
-from resilience.chaos.letters import WORK_QUEUES
 from resilience.chaos.orders import SCARCE, STOCK, draw
 from resilience.chaos.poison import poison
 from services.api.catalogue import CATALOGUE

@@ -107,11 +107,11 @@ async def test_cutting_resets_both_sides_and_refuses_until_opened() -> None:
 async def test_a_delay_is_added_each_way() -> None:
     """A request and its answer take twice the latency, and nothing once it is taken away."""
     async with proxied() as (proxy, _, port), dial(port) as client:
-        await proxy.delay(0.2)
+        proxy.delay_seconds = 0.2
         began = time.monotonic()
         assert await ask(client) == b"HELLO"
         assert 0.4 <= time.monotonic() - began < 0.8
-        await proxy.delay(0)
+        proxy.delay_seconds = 0
         await ask(client)
         began = time.monotonic()
         await ask(client)
@@ -122,12 +122,12 @@ async def test_stalling_holds_everything_and_loses_nothing() -> None:
     """Connections stay, new ones are taken, and all that was sent arrives in the end."""
     async with proxied() as (proxy, _, port), dial(port) as client:
         await ask(client)
-        await proxy.stall()
+        proxy.flowing.clear()
         async with dial(port) as late:
             for waiting in (client, late):
                 with pytest.raises(TimeoutError):
                     await asyncio.wait_for(ask(waiting), 0.2)
-            await proxy.flow()
+            proxy.flowing.set()
             for waiting in (client, late):
                 assert await asyncio.wait_for(waiting[0].readexactly(5), 1) == b"HELLO"
 
@@ -135,7 +135,7 @@ async def test_stalling_holds_everything_and_loses_nothing() -> None:
 async def test_a_stalled_connection_can_be_cut() -> None:
     """Stalling does not hold up the end of a run."""
     async with proxied() as (proxy, _, port), dial(port) as client:
-        await proxy.stall()
+        proxy.flowing.clear()
         client[1].write(b"never")
         await asyncio.sleep(0.05)
         await asyncio.wait_for(proxy.cut(), 1)

@@ -6,10 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
-from resilience.chaos.actions import Actions
-from resilience.chaos.inject import Done
+from resilience.chaos.actions import Injected
+from resilience.chaos.client import Answers
 from resilience.chaos.kinds import select
-from resilience.chaos.load import Answers
 from resilience.chaos.options import Options
 from resilience.chaos.plan import Plan
 from resilience.chaos.report import ALLOWED, FATES, LOSSES, document, losses, table
@@ -22,14 +21,12 @@ PLAN = Plan(50.0, ())
 
 def outcome(*, quiet: bool = True, **rows: list[str]) -> Outcome:
     """Return how a run of three orders ended, some rows otherwise than they should be."""
-    nothing: Any = None
-    actions = Actions(nothing, nothing, nothing, [Exit("api", 0, 0.5)])
     answers = Answers({"a": "key-a", "b": "key-b", "c": "key-c"})
     answers.refused.update({"503": 4, "connection": 2})
     found = {name: list[str]() for name in FATES | LOSSES | ALLOWED}
     found |= {"accepted": ["a", "b", "c"], "done": ["a", "b", "c"], **rows}
-    faults = [Done("kill-api", 9.0, 1.0, "api", "killed"), Done("cut-amqp", 6.0, 2.0, "amqp", "cut")]
-    return Outcome(found, answers.accepted, answers, faults, actions, quiet, 66.6)
+    faults = [Injected("kill-api", 9.0, 1.0, "api", "killed"), Injected("cut-amqp", 6.0, 2.0, "amqp", "cut")]
+    return Outcome(found, answers.accepted, answers, faults, [Exit("api", 0, 0.5)], quiet, 66.6)
 
 
 def test_a_right_run_has_no_losses() -> None:

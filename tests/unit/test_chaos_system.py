@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resilience.chaos.build import Blueprint
+from resilience.chaos.blueprint import Blueprint
 from resilience.chaos.system import System, running
 from stack import processes, procfs, state
 from stack.errors import StackError

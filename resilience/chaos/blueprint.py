@@ -5,8 +5,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-from resilience.chaos.links import Link
 from resilience.chaos.orders import STOCK
+from resilience.chaos.proxy import Proxy
 from stack import components, programs
 from stack.components import SERVICES, Plan
 from stack.endpoints import endpoints
@@ -17,19 +17,19 @@ from stack.servers.rabbitmq_cluster import Listeners, cluster
 from stack.spec import Spec
 
 OBSERVERS = ("traces", "prometheus")
-IMPATIENT = {"STUCK_AFTER_SECONDS": "20", "SWEEP_SECONDS": "5"}
-"""The sweeper looks after orders sooner than it would: while some are still being tried again, too."""
+SWEEPER = {"STUCK_AFTER_SECONDS": "20", "SWEEP_SECONDS": "5"}
+"""The sweeper republishes open orders sooner than by default, also while some are still being retried."""
 MAIL_BYTES = 16_384
-"""What a mail occupies in the inbox, generously."""
-MAILS_BESIDE = 5_000
-"""Mails beside the first of each order: second ones, and some to spare."""
+"""What an email occupies in the inbox, generously."""
+SPARE_MAILS = 5_000
+"""Room in the inbox beside the first email of each order, for second ones."""
 ANY_PORTS = Ports(**{field.name: 0 for field in fields(Ports)})
-"""No customary ports: whatever runs on this machine is left alone."""
+"""No customary ports, so that nothing else on this machine is disturbed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """What a run consists of."""
+    """The parts of a run's system."""
 
     layout: Layout
     ports: Ports
@@ -37,7 +37,7 @@ class Blueprint:
     """The ports of each broker."""
     specs: Mapping[str, Spec]
     """How to run each component."""
-    links: Mapping[str, Link]
+    proxies: Mapping[str, Proxy]
     """The connections between services and servers."""
 
     @property
@@ -55,21 +55,16 @@ class Blueprint:
         """The address of each broker's management API."""
         return [f"http://127.0.0.1:{broker.rabbitmq_management}" for broker in self.brokers]
 
-    @property
-    def metrics(self) -> list[str]:
-        """The address of each broker's metrics."""
-        return [endpoints(broker)["rabbitmq_metrics"] for broker in self.brokers]
-
 
 def blueprint(
     layout: Layout, ports: Sequence[Ports], between: Sequence[Ports], *, mails: int, observe: bool
 ) -> Blueprint:
-    """Return what a run consists of; starts nothing.
+    """Return the parts of a run's system; starts nothing.
 
     Args:
         layout: The run directory.
-        ports: Where everything listens, one for each broker; the first is for all else, too.
-        between: Where the proxies listen, likewise.
+        ports: The ports of each broker; all other components use the first of these.
+        between: The ports of the proxies, likewise.
         mails: How many orders will have an email.
         observe: Whether Prometheus and a trace store belong to it.
 
@@ -79,24 +74,26 @@ def blueprint(
     plan = Plan(layout, ports[0], environment(os.environ, observe=observe))
     names = ("epmd", "redis", "inbox", *(OBSERVERS if observe else ()))
     specs = {name: components.spec(plan, name) for name in names}
-    specs["inbox"] = _roomy(specs["inbox"], mails + MAILS_BESIDE)
+    room, inbox = mails + SPARE_MAILS, specs["inbox"]
+    bounds = ("--max-messages", str(room), "--max-bytes", str(room * MAIL_BYTES))
+    specs["inbox"] = replace(inbox, command=(*inbox.command, *bounds))
     specs |= {spec.name: spec for spec in _brokers(plan, ports)}
-    specs |= {name: service(plan, between, name) for name in SERVICES}
-    return Blueprint(layout, ports[0], ports, specs, _links(ports, between))
+    specs |= {name: _service(plan, between, name) for name in SERVICES}
+    return Blueprint(layout, ports[0], ports, specs, _proxies(ports, between))
 
 
-def service(plan: Plan, between: Sequence[Ports], name: str) -> Spec:
+def environment(environ: Mapping[str, str], *, observe: bool) -> dict[str, str]:
+    """Return the environment of all components; spans are exported only where a trace store runs."""
+    export = {} if observe else {"OTEL_TRACES_EXPORTER": "none"}
+    return {**environ, "LOG_LEVEL": "INFO", "STOCK": json.dumps(STOCK), **SWEEPER, **export}
+
+
+def _service(plan: Plan, between: Sequence[Ports], name: str) -> Spec:
     """Return how to run a service that reaches its servers through the proxies."""
     seen = replace(plan.ports, redis=between[0].redis, smtp=between[0].smtp)
     spec = services.spec(name, seen, plan.layout.data(name), plan.environ)
     brokers = rabbitmq.url(*(broker.amqp for broker in between), user=name)
     return replace(spec, environment={**spec.environment, "AMQP_URL": brokers})
-
-
-def environment(environ: Mapping[str, str], *, observe: bool) -> dict[str, str]:
-    """Return the environment of all components; spans are made in any case, and sent where a store is."""
-    sent = {} if observe else {"OTEL_TRACES_EXPORTER": "none"}
-    return {**environ, "LOG_LEVEL": "INFO", "STOCK": json.dumps(STOCK), **IMPATIENT, **sent}
 
 
 def _brokers(plan: Plan, ports: Sequence[Ports]) -> list[Spec]:
@@ -112,13 +109,8 @@ def _brokers(plan: Plan, ports: Sequence[Ports]) -> list[Spec]:
     return cluster(program, directory, plan.ports.epmd, listeners, plan.environ)
 
 
-def _links(ports: Sequence[Ports], between: Sequence[Ports]) -> dict[str, Link]:
-    links = {name: Link(getattr(between[0], name), getattr(ports[0], name)) for name in ("redis", "smtp")}
+def _proxies(ports: Sequence[Ports], between: Sequence[Ports]) -> dict[str, Proxy]:
+    proxies = {name: Proxy(getattr(between[0], name), getattr(ports[0], name)) for name in ("redis", "smtp")}
     for number, (near, far) in enumerate(zip(between, ports, strict=True), 1):
-        links["amqp" if len(ports) == 1 else f"amqp-{number}"] = Link(near.amqp, far.amqp)
-    return links
-
-
-def _roomy(inbox: Spec, mails: int) -> Spec:
-    bounds = ("--max-messages", str(mails), "--max-bytes", str(mails * MAIL_BYTES))
-    return replace(inbox, command=(*inbox.command, *bounds))
+        proxies["amqp" if len(ports) == 1 else f"amqp-{number}"] = Proxy(near.amqp, far.amqp)
+    return proxies

@@ -1,4 +1,4 @@
-"""The client: places orders at a steady rate, and insists until each was answered with 202."""
+"""The client: places orders at a steady rate, and sends each again until it is answered with 202."""
 
 import asyncio
 import random
@@ -10,39 +10,41 @@ import httpx2
 
 from resilience.chaos.orders import NewOrder
 
-PATIENCE_SECONDS = 300.0
-"""How long one order is tried again, before the client gives it up."""
+RETRY_SECONDS = 300.0
+"""How long one order is sent again."""
 REQUEST_TIMEOUT_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 2.0
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 0.2, 3.0
-AT_ONCE = 100
-"""Requests on the way at the same time."""
-AGAIN = {"429", "503", "timeout", "connection"}
-"""What a client may try again; any other answer is final."""
+MAX_CONCURRENT = 100
+"""Requests without an answer."""
+RETRYABLE = {"429", "503", "timeout", "connection"}
+"""What a client may retry; any other answer is final."""
 
 
 @dataclass(slots=True)
 class Answers:
-    """What the client was told."""
+    """The answers that the client got."""
 
     accepted: dict[str, str] = field(default_factory=dict)
     """The keys of accepted orders by the id that the api gave them."""
     refused: Counter[str] = field(default_factory=Counter)
-    """How often a request was answered otherwise, by status; `timeout` and `connection` are none."""
+    """How often a request was answered otherwise, by status; `timeout` and `connection`: not at all."""
     unanswered: list[str] = field(default_factory=list)
-    """The keys of orders that were given up."""
+    """The keys of orders that were never accepted."""
 
 
 async def place_all(api: str, orders: Sequence[NewOrder], seconds: float, answers: Answers) -> None:
-    """Place orders, spread evenly over so many seconds, and wait until each is answered for good."""
-    # Given up before the api does (5 s): used while it closes, a connection brings no answer.
+    """Place orders, spread evenly over so many seconds, and wait until each has its final answer."""
+    # Idle connections close before the api closes them (5 s): one that is used meanwhile brings no answer.
     limits = httpx2.Limits(
-        max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=KEEP_ALIVE_SECONDS
+        max_connections=MAX_CONCURRENT,
+        max_keepalive_connections=MAX_CONCURRENT,
+        keepalive_expiry=KEEP_ALIVE_SECONDS,
     )
     clock = asyncio.get_running_loop().time
-    began, slots = clock(), asyncio.Semaphore(AT_ONCE)
+    began, slots = clock(), asyncio.Semaphore(MAX_CONCURRENT)
     async with (
-        # A proxy that the environment names cannot reach this machine's ports.
+        # trust_env: a proxy that the environment names cannot reach this machine's ports.
         httpx2.AsyncClient(
             base_url=api, timeout=REQUEST_TIMEOUT_SECONDS, limits=limits, trust_env=False
         ) as client,
@@ -57,22 +59,22 @@ async def _place(
     client: httpx2.AsyncClient, order: NewOrder, answers: Answers, slots: asyncio.Semaphore
 ) -> None:
     clock = asyncio.get_running_loop().time
-    deadline, delay = clock() + PATIENCE_SECONDS, FIRST_DELAY_SECONDS
+    deadline, delay = clock() + RETRY_SECONDS, FIRST_DELAY_SECONDS
     while True:
         async with slots:
-            status, text, retry_after = await _ask(client, order)
+            status, order_id, retry_after = await _send(client, order)
         if status == "202":
-            answers.accepted[text] = order.key
+            answers.accepted[order_id] = order.key
             return
         answers.refused[status] += 1
-        if status not in AGAIN or clock() > deadline:
+        if status not in RETRYABLE or clock() > deadline:
             answers.unanswered.append(order.key)
             return
         await asyncio.sleep(max(retry_after, random.uniform(delay / 2, delay)))  # noqa: S311 - jitter
         delay = min(2 * delay, LAST_DELAY_SECONDS)
 
 
-async def _ask(client: httpx2.AsyncClient, order: NewOrder) -> tuple[str, str, float]:
+async def _send(client: httpx2.AsyncClient, order: NewOrder) -> tuple[str, str, float]:
     """Return the status, the id of an accepted order, and the seconds that the server asks to wait."""
     headers = {"Idempotency-Key": order.key, "X-Correlation-ID": order.key}
     try:
@@ -82,9 +84,6 @@ async def _ask(client: httpx2.AsyncClient, order: NewOrder) -> tuple[str, str, f
     except httpx2.TransportError:
         return "connection", "", 0.0
     accepted = answer.status_code == httpx2.codes.ACCEPTED
-    wait = answer.headers.get("Retry-After", "0")
-    return (
-        str(answer.status_code),
-        str(answer.json()["id"]) if accepted else "",
-        float(wait) if wait.isdigit() else 0.0,
-    )
+    wait = answer.headers.get("Retry-After", "")
+    order_id = str(answer.json()["id"]) if accepted else ""
+    return str(answer.status_code), order_id, float(wait) if wait.isdigit() else 0.0
