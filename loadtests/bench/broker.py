@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import httpx2
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractExchange
 
 from loadtests.bench.variants import Variant
-from services.common.messaging.frames import event
 from services.common.messaging.messages import Outgoing
+from services.common.messaging.properties import event_properties
 from services.common.messaging.publisher import publisher
 from stack.errors import StackError
 from stack.servers import rabbitmq, users
@@ -62,7 +63,8 @@ class Queues:
         Raises:
             StackError: One was not confirmed.
         """
-        publish = publisher(self.channel, EXCHANGE, event("bench"))
+        channel = await self.channel.get_underlay_channel()
+        publish = publisher(channel, EXCHANGE, partial(event_properties, app_id="bench"))
         for start in range(0, len(messages), BATCH):
             if any(errors := await publish(messages[start : start + BATCH])):
                 raise StackError(f"the queue could not be filled: {next(filter(None, errors))!r}")

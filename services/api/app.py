@@ -28,7 +28,7 @@ from services.api.faults import BROKER_DOWN, MEMORY_LEAK, SPIKE, Leak, blocking,
 from services.api.follow import Followers
 from services.api.http import http_api
 from services.api.limits import RateLimiter
-from services.api.metrics import cache_reads, count_accepted, count_decisions, letters_handled
+from services.api.metrics import cache_reads, count_accepted, count_decisions, dead_letters_handled
 from services.api.orders import place
 from services.api.routes import Orders, orders_router
 from services.api.scenarios import scenarios_router
@@ -37,7 +37,7 @@ from services.api.store import OrderStore
 from services.common.http.server import Ping, http_server, probe_routes
 from services.common.ids import uuid7
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
-from services.common.messaging.connection import Broker
+from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.dead_letters import DeadLetters
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
@@ -62,7 +62,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         redis = await enter(redis_client(settings.redis_url))
         pipeline = AutoPipeline(await enter(pipeline_client(settings.redis_url)))
         blocking = await enter(blocking_client(settings.redis_url))
-        broker = Broker(settings.amqp_url, telemetry.instance)
+        broker = BrokerConnection(settings.amqp_url, telemetry.instance)
         outbox = Outbox(blocking, "api", context=context_headers)
         publisher = telemetry.publisher()
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
@@ -73,10 +73,10 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
             telemetry.instance,
             lambda publish: disturbed(publisher(publish), scenarios.on),
         )
-        # A connection of its own: a letter that cannot be decoded breaks it, and must not hold up the relay.
-        operators = Broker(settings.amqp_url, f"{telemetry.instance} operators")
-        letters = DeadLetters(
-            operators, settings.dead_letter_queues, publisher, letters_handled(telemetry.instruments())
+        # A connection of its own: a dead letter that cannot be decoded closes it, not the relay's.
+        operators = BrokerConnection(settings.amqp_url, f"{telemetry.instance} operators")
+        dead_letters = DeadLetters(
+            operators, settings.dead_letter_queues, publisher, dead_letters_handled(telemetry.instruments())
         )
         followers = Followers(blocking, settings.max_event_streams)
         await enter(lifetime.background(broker.keep_connected(), "broker"))
@@ -97,7 +97,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
             pipeline,
             outbox,
             followers,
-            letters,
+            dead_letters,
             pings,
             lifetime,
             scenarios,
@@ -116,11 +116,11 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await lifetime.wait()
 
 
-def _apply(scenarios: Scenarios, leak: Leak, *brokers: Broker) -> None:
+def _apply(scenarios: Scenarios, leak: Leak, *brokers: BrokerConnection) -> None:
     """Do what a scenario does by itself, without a request that meets it."""
     leak.free(leaking=scenarios.everywhere(MEMORY_LEAK))
     for broker in brokers:
-        broker.refuse(refused=scenarios.everywhere(BROKER_DOWN))
+        broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN))
 
 
 def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
@@ -130,7 +130,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     pipeline: AutoPipeline,
     outbox: Outbox,
     followers: Followers,
-    letters: DeadLetters,
+    dead_letters: DeadLetters,
     pings: Mapping[str, Ping],
     lifetime: Lifetime,
     scenarios: Scenarios,
@@ -179,7 +179,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     return http_api(
         [
             orders_router(orders, RateLimit(decide, settings.keys())),
-            dead_letters_router(letters, operators_only),
+            dead_letters_router(dead_letters, operators_only),
             scenarios_router(Switches(redis), operators_only),
         ],
         [*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()],

@@ -1,4 +1,4 @@
-"""The operators' routes under `/v1/dead-letters`: look at what was set aside, replay it, discard it."""
+"""The operators' routes under `/v1/dead-letters`: look at dead letters, replay them, discard them."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,16 +7,8 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Depends, Path, Query
 
-from services.api.letters import (
-    Handled,
-    LetterId,
-    LetterPage,
-    LetterQueue,
-    LetterQueues,
-    WholeLetter,
-    letter,
-    whole_letter,
-)
+from services.api import dead_letter_schemas as schemas
+from services.api.dead_letter_schemas import DeadLetterDetail, DeadLetterId, DeadLetterPage, Handled
 from services.api.problems import ProblemError, documented
 from services.common.errors import describe
 from services.common.messaging.connection import BROKER_ERRORS
@@ -28,7 +20,7 @@ RETRY_SOON = {"Retry-After": "1"}
 Dependency = Callable[..., Awaitable[None]]
 
 
-def dead_letters_router(letters: DeadLetters, before: Sequence[Dependency]) -> APIRouter:
+def dead_letters_router(dead_letters: DeadLetters, before: Sequence[Dependency]) -> APIRouter:
     """Return the routes, each behind what has to let a request pass: the rate limit, the operator token."""
     router = APIRouter(
         prefix="/v1/dead-letters",
@@ -38,85 +30,87 @@ def dead_letters_router(letters: DeadLetters, before: Sequence[Dependency]) -> A
     )
 
     def known(queue: Annotated[str, Path(examples=["worker.order-created.dlq"])]) -> str:
-        if queue not in letters.queues:
-            raise ProblemError(404, "not-found", f"the dead-letter queues are {', '.join(letters.queues)}")
+        if queue not in dead_letters.queues:
+            names = ", ".join(dead_letters.queues)
+            raise ProblemError(404, "not-found", f"the dead-letter queues are {names}")
         return queue
 
-    _looking(router, letters, Depends(known))
-    _handling(router, letters, Depends(known))
+    _reading(router, dead_letters, Depends(known))
+    _handling(router, dead_letters, Depends(known))
     return router
 
 
-def _looking(router: APIRouter, letters: DeadLetters, known: Any) -> None:  # noqa: ANN401 - as FastAPI has it
+def _reading(router: APIRouter, dead_letters: DeadLetters, known: Any) -> None:  # noqa: ANN401 - as FastAPI has it
     queue_name = Annotated[str, known]
 
     @router.get("")
-    async def list_dead_letter_queues() -> LetterQueues:
-        """Return the dead-letter queues, and how many letters lie in each."""
-        with _answered():
-            counts = await letters.counts()
-        return LetterQueues(items=[LetterQueue(queue=queue, count=count) for queue, count in counts.items()])
+    async def list_dead_letter_queues() -> schemas.DeadLetterQueues:
+        """Return the dead-letter queues, and how many dead letters lie in each."""
+        with _broker_problems():
+            counts = await dead_letters.counts()
+        items = [schemas.DeadLetterQueue(queue=queue, count=count) for queue, count in counts.items()]
+        return schemas.DeadLetterQueues(items=items)
 
     @router.get("/{queue}")
     async def list_dead_letters(
         queue: queue_name,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
         offset: Annotated[int, Query(ge=0, le=9_900)] = 0,
-    ) -> LetterPage:
-        """Return some letters of a queue, the oldest first."""
-        with _answered():
-            count, found = await letters.page(queue, offset=offset, limit=limit)
-        return LetterPage(queue=queue, count=count, items=[letter(one) for one in found])
+    ) -> DeadLetterPage:
+        """Return some dead letters of a queue, the oldest first."""
+        with _broker_problems():
+            count, found = await dead_letters.page(queue, offset=offset, limit=limit)
+        return DeadLetterPage(queue=queue, count=count, items=[schemas.summary(one) for one in found])
 
-    @router.get("/{queue}/{letter_id:letter}")
-    async def get_dead_letter(queue: queue_name, letter_id: LetterId) -> WholeLetter:
-        """Return a letter with its headers and body."""
-        with _answered():
-            found = await letters.find(queue, letter_id)
+    @router.get("/{queue}/{dead_letter_id:dead_letter}")
+    async def get_dead_letter(queue: queue_name, dead_letter_id: DeadLetterId) -> DeadLetterDetail:
+        """Return a dead letter with its headers and body."""
+        with _broker_problems():
+            found = await dead_letters.find(queue, dead_letter_id)
         if found is None:
-            raise _no_letter(letter_id)
-        return whole_letter(found)
+            raise _not_found(dead_letter_id)
+        return schemas.detail(found)
 
 
-def _handling(router: APIRouter, letters: DeadLetters, known: Any) -> None:  # noqa: ANN401 - as FastAPI has it
+def _handling(router: APIRouter, dead_letters: DeadLetters, known: Any) -> None:  # noqa: ANN401 - as FastAPI has it
     queue_name = Annotated[str, known]
 
     async def handle(
-        act: Callable[[str, str | None], Awaitable[tuple[int, int]]], queue: str, letter_id: str | None
+        act: Callable[[str, str | None], Awaitable[tuple[int, int]]], queue: str, dead_letter_id: str | None
     ) -> Handled:
-        with _answered():
-            handled, left = await act(queue, letter_id)
-        if letter_id is not None and not handled:
-            raise _no_letter(letter_id)
+        with _broker_problems():
+            handled, left = await act(queue, dead_letter_id)
+        if dead_letter_id is not None and not handled:
+            raise _not_found(dead_letter_id)
         return Handled(handled=handled, left=left)
 
     @router.post("/{queue}/replay")
     async def replay_dead_letters(queue: queue_name) -> Handled:
-        """Send every letter back to the queue it comes from, with its ids and in its trace."""
-        return await handle(letters.replay, queue, None)
+        """Send every dead letter back to the queue it comes from, with its ids and in its trace."""
+        return await handle(dead_letters.replay, queue, None)
 
-    @router.post("/{queue}/{letter_id:letter}/replay")
-    async def replay_dead_letter(queue: queue_name, letter_id: LetterId) -> Handled:
-        """Send one letter back to the queue it comes from."""
-        return await handle(letters.replay, queue, letter_id)
+    @router.post("/{queue}/{dead_letter_id:dead_letter}/replay")
+    async def replay_dead_letter(queue: queue_name, dead_letter_id: DeadLetterId) -> Handled:
+        """Send one dead letter back to the queue it comes from."""
+        return await handle(dead_letters.replay, queue, dead_letter_id)
 
     @router.delete("/{queue}")
     async def discard_dead_letters(queue: queue_name) -> Handled:
-        """Drop every letter of a queue for good."""
-        return await handle(letters.discard, queue, None)
+        """Drop every dead letter of a queue for good."""
+        return await handle(dead_letters.discard, queue, None)
 
-    @router.delete("/{queue}/{letter_id:letter}")
-    async def discard_dead_letter(queue: queue_name, letter_id: LetterId) -> Handled:
-        """Drop one letter for good."""
-        return await handle(letters.discard, queue, letter_id)
+    @router.delete("/{queue}/{dead_letter_id:dead_letter}")
+    async def discard_dead_letter(queue: queue_name, dead_letter_id: DeadLetterId) -> Handled:
+        """Drop one dead letter for good."""
+        return await handle(dead_letters.discard, queue, dead_letter_id)
 
 
-def _no_letter(letter_id: str) -> ProblemError:
-    return ProblemError(404, "not-found", f"there is no letter {letter_id} among the oldest 10,000")
+def _not_found(dead_letter_id: str) -> ProblemError:
+    return ProblemError(404, "not-found", f"there is no dead letter {dead_letter_id} among the oldest 10,000")
 
 
 @contextmanager
-def _answered() -> Iterator[None]:
+def _broker_problems() -> Iterator[None]:
     """Turn what may go wrong at the broker into problems."""
     try:
         yield

@@ -42,7 +42,7 @@ def count_decisions(instruments: Instruments) -> Callable[[Decide], Decide]:
     return counted
 
 
-def letters_handled(instruments: Instruments) -> Count:
+def dead_letters_handled(instruments: Instruments) -> Count:
     """Return the counter of dead letters that operators worked through."""
     return instruments.counter(
         "dead_letters_handled",

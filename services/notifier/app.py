@@ -10,10 +10,10 @@ from observability import Telemetry, TelemetrySettings, setup
 from observability.flags import FlagHook, scenario_requests
 from services.common.http.server import Ping
 from services.common.lifecycle import freeze_startup_objects, until_signalled
-from services.common.messaging.connection import Broker
+from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.consumer import Consumer, consuming
 from services.common.messaging.messages import Process
-from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
+from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, with_retries
 from services.common.messaging.topology import Subscription
 from services.common.probes import probe_server, watch_dependencies
 from services.common.redis.client import pipeline_client, redis_client
@@ -41,9 +41,9 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(telemetry.running())
         redis = await enter(redis_client(settings.redis_url))
         pipeline = AutoPipeline(await enter(pipeline_client(settings.redis_url)))
-        broker = Broker(settings.amqp_url, telemetry.instance)
+        broker = BrokerConnection(settings.amqp_url, telemetry.instance)
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
-        scenarios.applies(lambda: broker.refuse(refused=scenarios.everywhere(BROKER_DOWN)))
+        scenarios.applies(lambda: broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN)))
         process = build(settings, telemetry, pipeline, scenarios)
         consumer = Consumer(broker, OUTCOMES, process, settings.prefetch)
         pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
@@ -70,11 +70,11 @@ def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scen
         retention=settings.retention_seconds,
     )
     ports = Ports(store.claim, store.mark_sent, store.release, sender(settings, telemetry, scenarios))
-    process = recoverable(
+    process = with_retries(
         OrderOutcome.model_validate_json,
         measure_notified(telemetry.instruments(), partial(notify, ports=ports)),
-        give_up=store.ensure_available,
-        hopeless=(RecipientRefusedError,),
+        on_dead_letter=store.ensure_available,
+        non_retryable=(RecipientRefusedError,),
     )
     return telemetry.consumer(
         process,

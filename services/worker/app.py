@@ -14,10 +14,10 @@ from observability import Telemetry, TelemetrySettings, context_headers, setup
 from observability.flags import FlagHook, scenario_requests
 from services.common.http.server import Ping
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
-from services.common.messaging.connection import BROKER_ERRORS, Broker
+from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection
 from services.common.messaging.consumer import Consumer, consuming
 from services.common.messaging.messages import Process
-from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, recoverable
+from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, with_retries
 from services.common.messaging.topology import Subscription, waiting_messages
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
@@ -90,8 +90,8 @@ class Connections:
     redis: Redis
     pipeline: AutoPipeline
     outbox: Outbox
-    broker: Broker
-    outgoing: Broker
+    broker: BrokerConnection
+    outgoing: BrokerConnection
     """A connection of its own: what goes wrong with a delivery must not hold up the relay."""
 
 
@@ -99,7 +99,8 @@ class Connections:
 async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) -> AsyncIterator[Connections]:
     """Keep the worker connected to Redis and RabbitMQ while the block runs."""
     broker, outgoing = (
-        Broker(settings.amqp_url, f"{telemetry.instance} {purpose}") for purpose in ("consumer", "relay")
+        BrokerConnection(settings.amqp_url, f"{telemetry.instance} {purpose}")
+        for purpose in ("consumer", "relay")
     )
     async with (
         redis_client(settings.redis_url) as redis,
@@ -112,14 +113,14 @@ async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) 
         yield Connections(redis, AutoPipeline(pipeline), outbox, broker, outgoing)
 
 
-def _apply(scenarios: Scenarios, consumer: Consumer, *brokers: Broker) -> None:
+def _apply(scenarios: Scenarios, consumer: Consumer, *brokers: BrokerConnection) -> None:
     """Apply the scenarios that need no message to take effect."""
     consumer.pause(paused=scenarios.everywhere(CONSUMER_STOPPED))
     for broker in brokers:
-        broker.refuse(refused=scenarios.everywhere(BROKER_DOWN))
+        broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN))
 
 
-async def _backlog(broker: Broker) -> int:
+async def _backlog(broker: BrokerConnection) -> int:
     async with broker.channel() as channel:
         return await waiting_messages(channel, ORDERS.queue)
 
@@ -176,11 +177,11 @@ def fulfilment_ports(
 
 def processing(telemetry: Telemetry, ports: Ports) -> Process:
     """Return the processing of a delivery: the use case, retries, telemetry."""
-    process = recoverable(
+    process = with_retries(
         OrderCreated.model_validate_json,
         partial(fulfil, ports=ports),
-        give_up=partial(fail_unusable, ports=ports),
-        hopeless=(UnknownOrderError, DamagedOrderError),
+        on_dead_letter=partial(fail_unusable, ports=ports),
+        non_retryable=(UnknownOrderError, DamagedOrderError),
     )
     return telemetry.consumer(
         process,

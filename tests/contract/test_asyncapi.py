@@ -1,7 +1,7 @@
 """`asyncapi.yaml` says what the services declare."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,7 +14,7 @@ from services.common.messaging.topology import (
 from services.notifier.app import OUTCOMES
 from services.worker.app import ORDERS
 from tests.contract.documents import CONTRACTS, EVENTS, read
-from tests.unit.fakes import Channel
+from tests.unit.fake_broker import FakeChannel
 
 DOCUMENT: dict[str, Any] = read("asyncapi.yaml")
 SUBSCRIPTIONS = [ORDERS, OUTCOMES]
@@ -58,8 +58,8 @@ def test_messages_name_their_schema() -> None:
 @pytest.mark.parametrize("subscription", SUBSCRIPTIONS, ids=lambda it: it.queue)
 async def test_queues_are_those_that_consumers_declare(subscription: Subscription) -> None:
     """Names, arguments and bindings of a queue, its retry queues and its dead-letter queue."""
-    declared = Channel()
-    await declare_subscription(declared.as_amqp(), subscription)
+    declared = FakeChannel()
+    await declare_subscription(cast("Any", declared), subscription)
     described = dict(described_queues(subscription.queue))
     assert described == declared.queues
     keys = next(c for c in DOCUMENT["channels"].values() if c["address"] == subscription.queue)["x-bound-to"]

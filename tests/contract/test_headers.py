@@ -2,23 +2,23 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
-from aio_pika import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pamqp.header import ContentHeader
 
 from services.common.ids import uuid7
-from services.common.messaging.frames import Content, event
 from services.common.messaging.messages import Settlement
-from services.common.messaging.republish import hand_on
+from services.common.messaging.properties import Properties, delivery_of, event_properties
+from services.common.messaging.republish import republish
 from services.common.messaging.retries import UnusableMessageError, check_headers
 from services.common.outbox.stream import Outbox
 from services.worker.app import ORDERS
 from tests.contract.documents import examples, problems, schema
-from tests.unit.fakes import TRACEPARENT, Channel, Incoming, Stream, delivery
+from tests.unit.fake_broker import FakeBroker, FakeChannel, delivered
+from tests.unit.fakes import TRACEPARENT, Stream, delivery
 
 CONTEXTS = (
     {"correlation_id": "checkout-42"},
@@ -32,47 +32,44 @@ async def test_the_outbox_sends_what_the_contract_says(context: dict[str, str]) 
     stream = Stream()
     outbox = Outbox(stream.as_redis(), "api", context=lambda: context)
     stream.add(outbox.fields("order.created.v1", uuid7(), "{}"))
-    [outgoing] = await outbox.take("relay-1", count=1, block_ms=1)
-    message = received(event("api")(outgoing))
-    assert problems("properties", properties(message)) == []
-    assert problems("headers", dict(message.headers)) == []
-    assert {**message.headers, "correlation_id": message.correlation_id}.items() >= context.items()
+    [event] = await outbox.read_new("relay-1", count=1, block_ms=1)
+    sent = event_properties(event, "api")
+    assert problems("properties", named(sent)) == []
+    assert problems("headers", headers_of(sent)) == []
+    assert {**headers_of(sent), "correlation_id": sent.correlation_id}.items() >= context.items()
 
 
 @pytest.mark.parametrize("attempt", [1, 3, 7])
 async def test_a_retry_is_the_same_message_once_more(attempt: int) -> None:
-    """Body and properties stay, the attempt counts on, the reason and the trace are told."""
-    original = Incoming(headers={"x-attempt": attempt, "x-first-published-at": 5, "baggage": "b=2"})
+    """Properties stay, the attempt counts on, the reason and the trace are added."""
+    original = {"x-attempt": attempt, "x-first-published-at": 5, "baggage": "b=2"}
     _, copy = await settled(original, Settlement("retry", "payment_unavailable"))
-    assert problems("headers", dict(copy.headers)) == []
-    assert copy.headers == {
+    assert problems("headers", headers_of(copy)) == []
+    assert headers_of(copy) == {
         "x-attempt": attempt + 1,
         "x-first-published-at": 5,
         "baggage": "b=2",
         "traceparent": TRACEPARENT,
         "x-retry-reason": "payment_unavailable",
     }
-    assert problems("properties", properties(copy)) == []
-    assert (copy.body, copy.message_id) == (original.body, original.message_id)
+    assert problems("properties", named(copy)) == []
 
 
 async def test_a_dead_letter_says_why_when_and_from_where() -> None:
     """Its headers are those of the contract, and an endless error is cut."""
     settlement = Settlement("dead_letter", "schema_violation", ValueError("x" * 9_999))
-    queue, copy = await settled(Incoming(headers={"x-attempt": 1, "x-first-published-at": 5}), settlement)
-    assert problems("headers", dict(copy.headers)) == []
-    assert set(copy.headers) <= set(schema("headers")["properties"])
-    assert set(copy.headers) >= {name for name in schema("headers")["properties"] if "dead" in name}
-    assert (queue, copy.headers["x-dead-lettered-from"]) == (
-        "worker.order-created.dlq",
-        "worker.order-created",
-    )
+    queue, copy = await settled({"x-attempt": 1, "x-first-published-at": 5}, settlement)
+    headers, declared = headers_of(copy), schema("headers")["properties"]
+    assert problems("headers", headers) == []
+    assert set(headers) <= set(declared)
+    assert set(headers) >= {name for name in declared if "dead" in name}
+    assert (queue, headers["x-dead-lettered-from"]) == ("worker.order-created.dlq", "worker.order-created")
 
 
 async def test_a_dead_letter_without_headers_gets_those_that_every_message_has() -> None:
     """What a stranger published without a time gets one; it keeps the lack of an attempt."""
-    _, copy = await settled(Incoming(), Settlement("dead_letter", "invalid_headers", ValueError()))
-    assert copy.headers["x-first-published-at"] == copy.headers["x-dead-lettered-at"]
+    _, copy = await settled({}, Settlement("dead_letter", "invalid_headers", ValueError()))
+    assert headers_of(copy)["x-first-published-at"] == headers_of(copy)["x-dead-lettered-at"]
 
 
 @pytest.mark.parametrize("stem", examples("headers"))
@@ -115,40 +112,29 @@ def test_the_check_and_the_schema_agree_on_traces(traceparent: object) -> None:
         check_headers(one)
 
 
-async def settled(original: Incoming, settlement: Settlement) -> tuple[str, Message]:
-    """Settle a delivery and return the queue and the copy that went there."""
+async def settled(headers: dict[str, Any], settlement: Settlement) -> tuple[str, Properties]:
+    """Settle a delivery and return the queue and the properties of the copy that went there."""
     settlement.context["traceparent"] = TRACEPARENT
-    channel = Channel()
-    await hand_on(channel.as_amqp(), ORDERS, original.as_amqp(), settlement)
-    [published] = channel.published
-    return published
+    broker = FakeBroker()
+    original = delivered(b"{}", {"headers": headers, "timestamp": datetime.now(UTC)})
+    received = delivery_of(original, ORDERS.queue)
+    await republish(cast("Any", FakeChannel(broker)), ORDERS, received, settlement)
+    [published] = broker.published
+    assert published.body == original.body
+    return published.routing_key, published.properties
 
 
-def received(sent: Content) -> Message:
-    """Return the message that a broker hands on, without its body."""
-    header = ContentHeader()
-    header.unmarshal(bytes(12) + sent.properties)  # class, weight and size come first
-    told = header.properties
-    return Message(
-        b"",
-        headers=told.headers,
-        content_type=told.content_type,
-        delivery_mode=told.delivery_mode,
-        correlation_id=told.correlation_id,
-        message_id=told.message_id,
-        timestamp=told.timestamp,
-        type=told.message_type,
-        app_id=told.app_id,
-    )
+def headers_of(properties: Properties) -> dict[str, Any]:
+    """Return the headers."""
+    return {**(properties.headers or {})}
 
 
-def properties(message: Message) -> dict[str, Any]:
-    """Return the AMQP properties of a message under the names of the contract."""
-    assert message.timestamp is not None
-    assert message.delivery_mode is not None
-    plain = ("message_id", "correlation_id", "type", "app_id", "content_type", "content_encoding")
+def named(properties: Properties) -> dict[str, Any]:
+    """Return AMQP properties under the names of the contract."""
+    assert properties.timestamp is not None
+    plain = ("message_id", "correlation_id", "app_id", "content_type", "content_encoding", "delivery_mode")
     return {
-        **{name: getattr(message, name) for name in plain},
-        "timestamp": int(message.timestamp.timestamp()),
-        "delivery_mode": message.delivery_mode.value,
+        **{name: getattr(properties, name) for name in plain},
+        "timestamp": int(properties.timestamp.timestamp()),
+        "type": properties.message_type,
     }

@@ -117,7 +117,7 @@ def test_the_spans_are_those_of_the_code() -> None:
 def test_routes_are_those_of_the_api() -> None:
     """As the framework knows them; probes and scrapes are not told one by one."""
     documented = set(read("openapi.json")["paths"]) - PROBES
-    declared = {route.replace(":letter", "") for route in CONTRACT.values["route"]}
+    declared = {route.replace(":dead_letter", "") for route in CONTRACT.values["route"]}
     assert declared == documented | {"/docs", "/openapi.json", UNROUTED}
 
 
@@ -127,7 +127,7 @@ def test_values_are_those_of_the_code() -> None:
     assert set(values["method"]) == METHODS | {"_OTHER"}
     assert set(values["verb"]) == METHODS | {"HTTP"}
     assert set(values["queue"]) == {ORDERS.queue, OUTCOMES.queue}
-    assert set(values["letters"]) == {ORDERS.dead_letter_queue, OUTCOMES.dead_letter_queue}
+    assert set(values["dead_letter_queue"]) == {ORDERS.dead_letter_queue, OUTCOMES.dead_letter_queue}
     assert set(values["event_type"]) == set(EVENTS)
     every = [one for one in vars(refusals).values() if isinstance(one, refusals.Refusal)]
     assert set(values["refusal"]) == {one.kind for one in every}

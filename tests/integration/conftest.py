@@ -9,7 +9,7 @@ from aio_pika.abc import AbstractChannel
 from redis.asyncio import Redis
 
 from services.common.lifecycle import Lifetime
-from services.common.messaging.connection import Broker
+from services.common.messaging.connection import BrokerConnection
 from services.common.redis.client import blocking_client
 from tests.running import Endpoints, running_stack
 from tests.servers import virtual_host
@@ -53,8 +53,8 @@ async def channel(amqp: str) -> AsyncIterator[AbstractChannel]:
 
 
 @pytest.fixture
-async def broker(amqp: str) -> AsyncIterator[Broker]:
+async def broker(amqp: str) -> AsyncIterator[BrokerConnection]:
     """Return a connected broker, as services use it."""
-    broker = Broker(amqp, "tests")
+    broker = BrokerConnection(amqp, "tests")
     async with Lifetime().background(broker.keep_connected(), "broker"):
         yield broker

@@ -9,7 +9,7 @@ import pytest
 from aio_pika.abc import AbstractChannel
 
 from services.common.lifecycle import Lifetime
-from services.common.messaging.connection import BROKER_ERRORS, Broker
+from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection
 from services.common.messaging.dead_letter import DeadLetter
 from services.common.messaging.dead_letters import DeadLetters, OperatorBusyError, UnknownQueueError
 from services.common.messaging.messages import Outgoing, PublishBatch
@@ -24,10 +24,10 @@ QUEUE = SUBSCRIPTION.dead_letter_queue
 class Desk:
     """An operator's desk, and what was noted there."""
 
-    broker: Broker
+    broker: BrokerConnection
     noted: list[str] = field(default_factory=list)
 
-    def letters(self) -> DeadLetters:
+    def dead_letters(self) -> DeadLetters:
         """Return the dead letters; each replay carries a new trace context on."""
         return DeadLetters(self.broker, [QUEUE], self._instrument, self.noted.append)
 
@@ -55,8 +55,8 @@ def dead(number: int, **headers: str | int) -> aio_pika.Message:
 
 
 @pytest.fixture
-async def desk(broker: Broker, channel: AbstractChannel) -> Desk:
-    """Return a desk with three letters on it."""
+async def desk(broker: BrokerConnection, channel: AbstractChannel) -> Desk:
+    """Return a desk with three dead letters on it."""
     await declare_subscription(channel, SUBSCRIPTION)
     for number in range(3):
         await publish(channel, QUEUE, dead(number))
@@ -66,48 +66,49 @@ async def desk(broker: Broker, channel: AbstractChannel) -> Desk:
 
 async def bodies(desk: Desk) -> list[bytes]:
     """Return what lies in the queue, in order."""
-    _, found = await desk.letters().page(QUEUE, offset=0, limit=100)
-    return [letter.body for letter in found]
+    _, found = await desk.dead_letters().page(QUEUE, offset=0, limit=100)
+    return [dead_letter.delivery.body for dead_letter in found]
 
 
 async def first(desk: Desk) -> DeadLetter:
-    """Return the oldest letter."""
-    _, [letter] = await desk.letters().page(QUEUE, offset=0, limit=1)
-    return letter
+    """Return the oldest dead letter."""
+    _, [dead_letter] = await desk.dead_letters().page(QUEUE, offset=0, limit=1)
+    return dead_letter
 
 
 async def test_looking_changes_nothing(desk: Desk) -> None:
-    """However often one looks: the same letters, with the same ids, in the same order."""
-    letters = desk.letters()
-    looks = [await letters.page(QUEUE, offset=0, limit=100) for _ in range(30)]
+    """However often one looks: the same dead letters, with the same ids, in the same order."""
+    dead_letters = desk.dead_letters()
+    looks = [await dead_letters.page(QUEUE, offset=0, limit=100) for _ in range(30)]
     assert all(count == 3 for count, _ in looks)
-    assert {tuple(letter.body for letter in found) for _, found in looks} == {(b"0", b"1", b"2")}
-    assert len({letter.id for _, found in looks for letter in found}) == 3
+    assert {tuple(one.delivery.body for one in found) for _, found in looks} == {(b"0", b"1", b"2")}
+    assert len({one.id for _, found in looks for one in found}) == 3
 
 
-async def test_a_letter_tells_its_story(desk: Desk) -> None:
-    """Reason, error, attempts, time and ids are told, and a letter is found by its id."""
-    letter = await first(desk)
-    assert (letter.reason, letter.error, letter.attempts) == ("mail_down", "OSError: down", 4)
-    assert (letter.message_id, letter.correlation_id, letter.dead_lettered_at) == ("m-0", "c-0", 1)
-    found = await desk.letters().find(QUEUE, letter.id)
+async def test_a_dead_letter_says_why_it_is_one(desk: Desk) -> None:
+    """Reason, error, attempts, time and ids are there, and a dead letter is found by its id."""
+    one = await first(desk)
+    assert (one.reason, one.error, one.dead_lettered_at) == ("mail_down", "OSError: down", 1)
+    delivery = one.delivery
+    assert (delivery.attempt, delivery.message_id, delivery.correlation_id) == (4, "m-0", "c-0")
+    found = await desk.dead_letters().find(QUEUE, one.id)
     assert found is not None
-    assert found.body == letter.body
-    assert await desk.letters().find(QUEUE, "0" * 32) is None
+    assert found.delivery.body == delivery.body
+    assert await desk.dead_letters().find(QUEUE, "0" * 32) is None
 
 
 async def test_pages_do_not_overlap(desk: Desk) -> None:
-    """An offset passes over the oldest letters; the count is that of the whole queue."""
-    count, [second] = await desk.letters().page(QUEUE, offset=1, limit=1)
-    assert (count, second.body) == (3, b"1")
+    """An offset passes over the oldest dead letters; the count is that of the whole queue."""
+    count, [second] = await desk.dead_letters().page(QUEUE, offset=1, limit=1)
+    assert (count, second.delivery.body) == (3, b"1")
 
 
 async def test_a_replay_keeps_the_ids_and_begins_its_attempts_anew(
     desk: Desk, channel: AbstractChannel
 ) -> None:
-    """The copy has the letter's ids and type, the replay's trace, and none of the letter's past."""
-    _, [letter] = await desk.letters().page(QUEUE, offset=1, limit=1)
-    assert await desk.letters().replay(QUEUE, letter.id) == (1, 2)
+    """The copy has the dead letter's ids and type, the replay's trace, and none of the dead letter's past."""
+    _, [dead_letter] = await desk.dead_letters().page(QUEUE, offset=1, limit=1)
+    assert await desk.dead_letters().replay(QUEUE, dead_letter.id) == (1, 2)
     copy = await message_in(channel, "test.queue")
     assert (copy.body, copy.message_id, copy.correlation_id) == (b"1", "m-1", "c-1")
     assert (copy.type, copy.content_type) == ("test.happened.v1", "application/json")
@@ -119,7 +120,7 @@ async def test_a_replay_keeps_the_ids_and_begins_its_attempts_anew(
 
 
 async def test_all_are_replayed_once_even_if_they_come_back(desk: Desk, channel: AbstractChannel) -> None:
-    """Letters that are set aside again at once are not sent in circles."""
+    """Dead letters that are set aside again at once are not sent in circles."""
 
     async def set_aside_again() -> None:
         for _ in range(3):
@@ -127,7 +128,7 @@ async def test_all_are_replayed_once_even_if_they_come_back(desk: Desk, channel:
             await publish(channel, QUEUE, dead(int(copy.body), **{"x-replays": 1}))
 
     again = asyncio.create_task(set_aside_again())
-    assert (await desk.letters().replay(QUEUE))[0] == 3
+    assert (await desk.dead_letters().replay(QUEUE))[0] == 3
     await again
     assert sorted(await bodies(desk)) == [b"0", b"1", b"2"]
     assert (await first(desk)).replays == 1
@@ -135,49 +136,51 @@ async def test_all_are_replayed_once_even_if_they_come_back(desk: Desk, channel:
 
 async def test_discarding_takes_the_one_or_all(desk: Desk) -> None:
     """What is discarded is gone, the rest stays."""
-    letter = await first(desk)
-    assert await desk.letters().discard(QUEUE, letter.id) == (1, 2)
-    assert await desk.letters().discard(QUEUE, letter.id) == (0, 2)
+    dead_letter = await first(desk)
+    assert await desk.dead_letters().discard(QUEUE, dead_letter.id) == (1, 2)
+    assert await desk.dead_letters().discard(QUEUE, dead_letter.id) == (0, 2)
     assert await bodies(desk) == [b"1", b"2"]
-    assert await desk.letters().discard(QUEUE) == (2, 0)
+    assert await desk.dead_letters().discard(QUEUE) == (2, 0)
     assert await bodies(desk) == []
 
 
-async def test_a_replay_that_cannot_be_delivered_leaves_the_letter(
+async def test_a_replay_that_cannot_be_delivered_leaves_the_dead_letter(
     desk: Desk, channel: AbstractChannel
 ) -> None:
-    """A letter whose queue is gone stays where it is, and the operator hears of it."""
+    """A dead letter whose queue is gone stays where it is, and the operator hears of it."""
     await channel.queue_delete("test.queue")
-    letter = await first(desk)
+    dead_letter = await first(desk)
     with pytest.raises(BROKER_ERRORS):
-        await desk.letters().replay(QUEUE, letter.id)
+        await desk.dead_letters().replay(QUEUE, dead_letter.id)
     assert await bodies(desk) == [b"0", b"1", b"2"]
     assert desk.noted == []
 
 
 async def test_one_operator_at_a_time(desk: Desk, amqp: str) -> None:
     """Another process is told to come again, rather than shown an empty queue; then all is there for it."""
-    other = Broker(amqp, "another process")
+    other = BrokerConnection(amqp, "another process")
     connected = Lifetime().background(other.keep_connected(), "another broker")
     async with connected, asyncio.timeout(10), other.channel():
-        async with desk.letters()._browsing(QUEUE):  # noqa: SLF001 - as long as the test wants
+        async with desk.dead_letters()._locked(QUEUE):  # noqa: SLF001 - as long as the test wants
             with pytest.raises(OperatorBusyError):
-                await Desk(other).letters().page(QUEUE, offset=0, limit=1)
+                await Desk(other).dead_letters().page(QUEUE, offset=0, limit=1)
         assert await bodies(Desk(other)) == [b"0", b"1", b"2"]
 
 
 async def test_operators_of_one_process_wait_for_each_other(desk: Desk) -> None:
     """Calls at the same time are served one after the other."""
-    letters = desk.letters()
-    pages = await asyncio.gather(*(letters.page(QUEUE, offset=0, limit=10) for _ in range(5)))
+    dead_letters = desk.dead_letters()
+    pages = await asyncio.gather(*(dead_letters.page(QUEUE, offset=0, limit=10) for _ in range(5)))
     assert [len(found) for _, found in pages] == [3] * 5
 
 
-async def test_a_queue_that_nobody_declared_is_unknown(broker: Broker, channel: AbstractChannel) -> None:
-    """It has no letters to count, and none to look at."""
+async def test_a_queue_that_nobody_declared_is_unknown(
+    broker: BrokerConnection, channel: AbstractChannel
+) -> None:
+    """It has no dead letters to count, and none to look at."""
     del channel  # it emptied the broker
-    letters = Desk(broker).letters()
+    dead_letters = Desk(broker).dead_letters()
     async with asyncio.timeout(10), broker.channel():
-        assert await letters.counts() == {QUEUE: 0}
+        assert await dead_letters.counts() == {QUEUE: 0}
         with pytest.raises(UnknownQueueError):
-            await letters.page(QUEUE, offset=0, limit=1)
+            await dead_letters.page(QUEUE, offset=0, limit=1)

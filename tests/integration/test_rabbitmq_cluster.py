@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from services.common.lifecycle import Lifetime
-from services.common.messaging.connection import BROKER_ERRORS, Broker, cancelled_means_lost
+from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors
 from services.common.messaging.consumer import Consumer
 from services.common.messaging.messages import Delivery, Settlement
 from services.common.messaging.topology import Subscription, events_exchange
@@ -72,7 +72,7 @@ def nodes(private: Servers) -> Cluster:
     return Cluster(private)
 
 
-async def publish_for_ever(broker: Broker, confirmed: list[int]) -> None:
+async def publish_for_ever(broker: BrokerConnection, confirmed: list[int]) -> None:
     """Publish numbers, and note those that were confirmed; whatever fails is tried again."""
     number = 0
     while True:
@@ -81,7 +81,7 @@ async def publish_for_ever(broker: Broker, confirmed: list[int]) -> None:
                 events = await events_exchange(channel)
                 while True:
                     message = aio_pika.Message(json.dumps(number).encode(), delivery_mode=2)
-                    with cancelled_means_lost():
+                    with broker_errors():
                         await events.publish(message, "test.happened.v1", mandatory=True, timeout=5)
                     confirmed.append(number)
                     number += 1
@@ -92,7 +92,12 @@ async def publish_for_ever(broker: Broker, confirmed: list[int]) -> None:
 @asynccontextmanager
 async def at_work(url: str) -> AsyncIterator[tuple[list[int], set[int]]]:
     """Publish and consume, each over a connection of its own; yield what was confirmed and what arrived."""
-    outgoing, incoming, confirmed, arrived = Broker(url, "out"), Broker(url, "in"), list[int](), set[int]()
+    outgoing, incoming, confirmed, arrived = (
+        BrokerConnection(url, "out"),
+        BrokerConnection(url, "in"),
+        list[int](),
+        set[int](),
+    )
 
     async def process(delivery: Delivery) -> Settlement:
         arrived.add(int(delivery.body))

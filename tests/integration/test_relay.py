@@ -9,7 +9,7 @@ from aio_pika.abc import AbstractChannel
 from redis.asyncio import Redis
 
 from services.common.lifecycle import Lifetime
-from services.common.messaging.connection import Broker
+from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.topology import Subscription, declare_subscription
 from services.common.outbox import stream as outbox_module
 from services.common.outbox.relay import Relay
@@ -44,7 +44,7 @@ async def gone(redis: Redis, outbox: Outbox) -> bool:
 
 
 async def test_an_entry_becomes_a_message_and_leaves_once_confirmed(
-    redis: Redis, channel: AbstractChannel, broker: Broker
+    redis: Redis, channel: AbstractChannel, broker: BrokerConnection
 ) -> None:
     """The message carries the properties and headers of the contract."""
     await declare_subscription(channel, SUBSCRIPTION)
@@ -62,7 +62,7 @@ async def test_an_entry_becomes_a_message_and_leaves_once_confirmed(
 
 
 async def test_what_cannot_be_routed_waits_and_does_not_hold_up_the_rest(
-    redis: Redis, channel: AbstractChannel, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    redis: Redis, channel: AbstractChannel, broker: BrokerConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An entry without a queue stays in the outbox, is seen there, and goes out once there is a queue."""
     monkeypatch.setattr(outbox_module, "CLAIM_AFTER_MS", 100)
@@ -85,7 +85,7 @@ async def test_what_cannot_be_routed_waits_and_does_not_hold_up_the_rest(
 
 
 async def test_what_cannot_be_sent_at_all_does_not_hold_up_the_rest(
-    redis: Redis, channel: AbstractChannel, broker: Broker
+    redis: Redis, channel: AbstractChannel, broker: BrokerConnection
 ) -> None:
     """Entries that somebody else wrote, one too long for AMQP and one without an id, stay where they are."""
     await declare_subscription(channel, SUBSCRIPTION)
@@ -100,7 +100,7 @@ async def test_what_cannot_be_sent_at_all_does_not_hold_up_the_rest(
 
 
 async def test_an_event_that_breaks_the_channel_does_not_hold_up_the_rest(
-    redis: Redis, channel: AbstractChannel, broker: Broker
+    redis: Redis, channel: AbstractChannel, broker: BrokerConnection
 ) -> None:
     """The broker closes the channel over a `CC` that is no list; what goes with it arrives."""
     await declare_subscription(channel, SUBSCRIPTION)
@@ -121,8 +121,10 @@ async def test_an_event_that_breaks_the_channel_does_not_hold_up_the_rest(
     assert (await outbox.backlog()).entries == 1
 
 
-async def test_what_is_no_text_ends_nothing(redis: Redis, channel: AbstractChannel, broker: Broker) -> None:
-    """A body that is not UTF-8 goes out as what can be read of it: who gets it sets it aside."""
+async def test_what_is_no_text_ends_nothing(
+    redis: Redis, channel: AbstractChannel, broker: BrokerConnection
+) -> None:
+    """A body that is not UTF-8 goes out as what can be read of it: who gets it dead-letters it."""
     await declare_subscription(channel, SUBSCRIPTION)
     outbox = outbox_of(redis)
     entry = {"type": "test.happened.v1", "message_id": "m-1", "body": b"{\xff}"}
@@ -132,7 +134,7 @@ async def test_what_is_no_text_ends_nothing(redis: Redis, channel: AbstractChann
 
 
 async def test_entries_of_a_relay_that_died_are_taken_over(
-    redis: Redis, channel: AbstractChannel, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    redis: Redis, channel: AbstractChannel, broker: BrokerConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a relay took before it was killed is published by another."""
     monkeypatch.setattr(outbox_module, "CLAIM_AFTER_MS", 100)
@@ -140,14 +142,14 @@ async def test_entries_of_a_relay_that_died_are_taken_over(
     outbox = outbox_of(redis)
     await outbox.prepare()
     await add(redis, outbox, "m-1")
-    assert await outbox.take("relay-that-dies", count=10, block_ms=1)
+    assert await outbox.read_new("relay-that-dies", count=10, block_ms=1)
     async with relaying(Relay(outbox, broker, "test", "relay-2")):
         assert (await message_in(channel, "test.queue")).message_id == "m-1"
         await eventually(lambda: gone(redis, outbox))
 
 
 async def test_a_relay_that_leaves_sends_what_is_left(
-    redis: Redis, channel: AbstractChannel, broker: Broker
+    redis: Redis, channel: AbstractChannel, broker: BrokerConnection
 ) -> None:
     """Draining publishes everything and forgets the relay."""
     await declare_subscription(channel, SUBSCRIPTION)

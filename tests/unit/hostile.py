@@ -19,7 +19,7 @@ from services.api.schemas import EXAMPLE
 from services.api.settings import Settings as ApiSettings
 from services.common.ids import uuid7
 from services.common.lifecycle import Lifetime
-from services.common.messaging.connection import Broker
+from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.dead_letters import DeadLetters
 from services.common.messaging.messages import Delivery, Process
 from services.common.outbox.stream import Outbox
@@ -78,10 +78,22 @@ def api(seen: Telemetry) -> ASGIApp:
     """Return the whole application, behind its telemetry."""
     redis: Any = Redis()
     outbox = Outbox(redis, "api", context=dict)
-    letters = DeadLetters(Broker("amqp://nobody", "test"), [], lambda publish: publish, lambda _: None)
+    dead_letters = DeadLetters(
+        BrokerConnection("amqp://nobody", "test"), [], lambda publish: publish, lambda _: None
+    )
     followers = Followers(redis, limit=9)
     whole = build_api(
-        ApiSettings(), seen, redis, redis, outbox, followers, letters, {}, Lifetime(), no_scenarios(), Leak()
+        ApiSettings(),
+        seen,
+        redis,
+        redis,
+        outbox,
+        followers,
+        dead_letters,
+        {},
+        Lifetime(),
+        no_scenarios(),
+        Leak(),
     )
     return seen.http(whole)
 
@@ -91,7 +103,7 @@ def worker(seen: Telemetry) -> Process:
     redis: Any = Redis()
     settings = WorkerSettings(payment_latency_ms=0)
     outbox = Outbox(redis, "worker", context=dict)
-    broker = Broker("amqp://nobody", "test")
+    broker = BrokerConnection("amqp://nobody", "test")
     connections = Connections(redis, redis, outbox, broker, broker)
     return build_worker(settings, seen, connections, no_scenarios()).process
 

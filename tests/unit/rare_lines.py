@@ -27,9 +27,9 @@ from services.api.orders import OutboxFullError
 from services.api.store import OrderStore
 from services.common.ids import uuid7
 from services.common.lifecycle import Lifetime
-from services.common.messaging.connection import Broker
+from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.dead_letters import DeadLetters
-from services.common.messaging.retries import recoverable
+from services.common.messaging.retries import with_retries
 from services.common.outbox.stream import Outbox
 from services.common.periodic import periodically
 from services.common.redis.client import retry_until_done
@@ -81,7 +81,7 @@ async def broken_application() -> None:
 
 async def operator_without_broker() -> None:
     """Ask for dead letters while there is no connection."""
-    letters = DeadLetters(Broker("amqp://nobody", "test"), [], lambda publish: publish, print)
+    letters = DeadLetters(BrokerConnection("amqp://nobody", "test"), [], lambda publish: publish, print)
     api = http_api([dead_letters_router(letters, [])], [], version="1", ids=lambda: IDS)
     await call(api, http_scope("GET", "/v1/dead-letters"))
 
@@ -137,13 +137,14 @@ async def taking_what_is_no_event() -> None:
         return [["outbox:api", [("1-0", {"body": "{}", "correlation_id": "rare-1"})]]]
 
     outbox = Outbox(cast("Any", SimpleNamespace(xreadgroup=xreadgroup)), "api", context=dict)
-    await outbox.take("relay", count=1, block_ms=1)
+    await outbox.read_new("relay", count=1, block_ms=1)
 
 
 async def giving_up_in_vain() -> None:
     """Process a message that cannot be read, and whose order cannot be failed."""
-    give_up = failing(RedisError("gone"))
-    process = recoverable(OrderCreated.model_validate_json, failing(ValueError()), give_up=give_up)
+    process = with_retries(
+        OrderCreated.model_validate_json, failing(ValueError()), on_dead_letter=failing(RedisError("gone"))
+    )
     await process(delivery(b"no JSON"))
 
 

@@ -1,22 +1,325 @@
-"""A consumer without a broker: it waits, and can be stopped."""
+"""The consumer on a broker in memory: what it takes, when it acknowledges, and what it does after a loss."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
-from services.common.messaging.connection import Broker
-from services.common.messaging.consumer import Consumer
-from services.common.messaging.messages import Delivery, Settlement
+import pytest
+from aio_pika.exceptions import ChannelPreconditionFailed, DeliveryError
+from aiormq import spec
+from structlog.testing import capture_logs
+
+from services.common.lifecycle import Lifetime
+from services.common.messaging import consumer as module
+from services.common.messaging.consumer import Consumer, consuming
+from services.common.messaging.messages import Delivery, Process, Settlement
 from services.common.messaging.topology import Subscription
+from tests.servers import eventually
+from tests.unit.fake_broker import POISON, FakeBroker, Published
+
+QUEUE = Subscription("q", ["order.created.v1"])
+DONE = Settlement("ack", "done")
+RETRY = Settlement("retry", "timeout", TimeoutError())
 
 
-async def test_stopping_does_not_wait_for_a_broker_that_is_away() -> None:
-    """There is nothing to finish, and nobody to tell."""
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no long pauses."""
+    for name in ("PAUSE_SECONDS", "CONFLICT_PAUSE_SECONDS", "ISOLATION_SECONDS"):
+        monkeypatch.setattr(module, name, 0.02)
+
+
+@pytest.fixture
+def broker() -> FakeBroker:
+    """Return a broker without messages."""
+    return FakeBroker()
+
+
+@asynccontextmanager
+async def running(broker: FakeBroker, process: Process, prefetch: int = 5) -> AsyncIterator[Consumer]:
+    """Run a consumer while the block runs, and have it end in order."""
+    consumer = Consumer(broker.as_connection(), QUEUE, process, prefetch)
+    task = asyncio.create_task(consumer.run())
+    try:
+        yield consumer
+    finally:
+        consumer.stop()
+        await asyncio.wait_for(task, 5)
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait until something is true."""
+
+    async def look() -> object:
+        return true()
+
+    await eventually(look, seconds=5)
+
+
+def settling(settlement: Settlement = DONE) -> Process:
+    """Return a process that settles everything alike."""
 
     async def process(_: Delivery) -> Settlement:
-        return Settlement("ack", "done")
+        return settlement
 
-    consumer = Consumer(Broker("amqp://nobody", "test"), Subscription("q", ["k"]), process, prefetch=1)
-    running = asyncio.create_task(consumer.run())
-    await asyncio.sleep(0.01)
-    assert not running.done()
-    consumer.stop()
-    await asyncio.wait_for(running, 1)
+    return process
+
+
+async def hanging(_: Delivery) -> Settlement:
+    """Never settle."""
+    await asyncio.Event().wait()
+    return DONE
+
+
+async def test_deliveries_are_processed_side_by_side_up_to_the_prefetch(broker: FakeBroker) -> None:
+    """The next one is delivered as soon as one is acknowledged."""
+    begun, release = list[bytes](), asyncio.Event()
+
+    async def process(delivery: Delivery) -> Settlement:
+        begun.append(delivery.body)
+        await release.wait()
+        return DONE
+
+    broker.put(*(b"%d" % number for number in range(7)))
+    async with running(broker, process, prefetch=3):
+        await until(lambda: len(begun) == 3)
+        await asyncio.sleep(0)
+        assert (len(begun), broker.acknowledged) == (3, [])
+        release.set()
+        await until(lambda: len(broker.acknowledged) == 7)
+
+
+@pytest.mark.parametrize(
+    ("settlement", "queue"), [(RETRY, "q.retry.1s"), (Settlement("dead_letter", "unknown_type"), "q.dlq")]
+)
+async def test_the_original_is_acknowledged_after_its_copy_was_confirmed(
+    broker: FakeBroker, settlement: Settlement, queue: str
+) -> None:
+    """Until then it is the only one there is."""
+    confirm, asked = asyncio.Event(), asyncio.Event()
+
+    async def on_publish(_: Published) -> None:
+        asked.set()
+        await confirm.wait()
+
+    broker.on_publish = on_publish
+    broker.put(b"{}")
+    async with running(broker, settling(settlement)):
+        await asyncio.wait_for(asked.wait(), 5)
+        assert broker.acknowledged == []
+        confirm.set()
+        await until(lambda: broker.acknowledged)
+    assert [(copy.exchange, copy.routing_key) for copy in broker.published] == [("q", queue)]
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionError("gone"), TimeoutError(), RuntimeError("closed"), asyncio.CancelledError()]
+)
+async def test_a_copy_that_is_not_confirmed_leaves_the_original_with_the_broker(
+    broker: FakeBroker, error: BaseException
+) -> None:
+    """However the library puts it, also by a cancellation that nobody asked for: the message comes again."""
+    errors = iter([error])
+
+    async def on_publish(_: Published) -> None:
+        if found := next(errors, None):
+            raise found
+
+    broker.on_publish = on_publish
+    broker.put(b"{}")
+    with capture_logs() as logs:
+        async with running(broker, settling(RETRY)):
+            await until(lambda: broker.acknowledged)
+    assert len(broker.published) == 1
+    assert [line["correlation_id"] for line in logs if line["event"] == "delivery not settled"] == [
+        "checkout-42"
+    ]
+
+
+async def test_a_retry_queue_that_is_full_or_gone_is_declared_again(broker: FakeBroker) -> None:
+    """On a new channel, and then the message is settled."""
+    refusals = iter([DeliveryError(None, spec.Basic.Nack())])
+
+    async def on_publish(_: Published) -> None:
+        if found := next(refusals, None):
+            raise found
+
+    broker.on_publish = on_publish
+    broker.put(b"{}")
+    async with running(broker, settling(RETRY)):
+        await until(lambda: broker.acknowledged)
+    assert broker.opened == 2
+    assert broker.last is not None
+    assert "q.retry.1s" in broker.last.queues
+
+
+async def test_a_bug_in_processing_requeues_the_message_and_stops_nobody(broker: FakeBroker) -> None:
+    """Also a `RuntimeError`, which is not mistaken for a broker that went away."""
+    seen = list[bool]()
+
+    async def process(delivery: Delivery) -> Settlement:
+        if delivery.body == b"bug":
+            seen.append(delivery.redelivered)
+            if len(seen) == 1:
+                raise RuntimeError("a bug")
+        return DONE
+
+    broker.put(b"bug", b"good")
+    async with running(broker, process):
+        await until(lambda: len(broker.acknowledged) == 2)
+    assert (broker.acknowledged, seen, broker.opened) == ([b"good", b"bug"], [False, True], 1)
+
+
+async def test_work_in_progress_survives_the_loss_of_its_channel(broker: FakeBroker) -> None:
+    """It finishes, cannot be acknowledged any more, and is delivered again on the next channel."""
+    finished, release, begun = list[bool](), asyncio.Event(), asyncio.Event()
+
+    async def process(delivery: Delivery) -> Settlement:
+        begun.set()
+        await release.wait()
+        finished.append(delivery.redelivered)
+        return DONE
+
+    broker.put(b"{}")
+    async with running(broker, process):
+        await asyncio.wait_for(begun.wait(), 5)
+        assert broker.last is not None
+        broker.last.lose()
+        await until(lambda: broker.opened == 2)
+        release.set()
+        await until(lambda: broker.acknowledged)
+    assert sorted(finished) == [False, True]
+
+
+async def test_a_poison_message_takes_no_others_with_it(broker: FakeBroker) -> None:
+    """After its first time it is delivered alone, when all that was in progress beside it is settled."""
+
+    async def process(_: Delivery) -> Settlement:
+        await asyncio.sleep(0.001)
+        return DONE
+
+    good = [b"%d" % number for number in range(9)]
+    broker.put(*good[:4], POISON, *good[4:])
+    async with running(broker, process):
+        await until(lambda: len(broker.poisoned_beside) > 4)
+        broker.waiting.remove(next(message for message in broker.waiting if message.body == POISON))
+        await until(lambda: len(broker.acknowledged) == len(good))
+    assert sorted(broker.acknowledged) == good
+    assert broker.poisoned_beside[0] > 0
+    assert set(broker.poisoned_beside[1:]) == {0}
+
+
+async def test_one_slow_delivery_holds_up_no_others_after_a_loss(broker: FakeBroker) -> None:
+    """Isolation ends when a delivery has arrived decoded, not when it is settled."""
+    slow = asyncio.Event()
+
+    async def process(delivery: Delivery) -> Settlement:
+        if delivery.body == b"slow":
+            await slow.wait()
+        return DONE
+
+    broker.put(b"slow")
+    async with running(broker, process):
+        await until(lambda: broker.last and broker.last.unsettled)
+        assert broker.last is not None
+        broker.last.lose()
+        broker.put(*(b"%d" % number for number in range(20)))
+        await until(lambda: len(broker.acknowledged) == 20)
+        slow.set()
+        await until(lambda: b"slow" in broker.acknowledged)
+
+
+async def test_a_stop_finishes_what_is_in_progress_and_takes_no_more(broker: FakeBroker) -> None:
+    """What was begun is acknowledged, the rest stays with the broker."""
+    begun, release = asyncio.Event(), asyncio.Event()
+
+    async def process(_: Delivery) -> Settlement:
+        begun.set()
+        await release.wait()
+        return DONE
+
+    broker.put(b"1", b"2")
+    async with running(broker, process, prefetch=1) as consumer:
+        await asyncio.wait_for(begun.wait(), 5)
+        consumer.stop()
+        await until(lambda: broker.last and broker.last.consumer is None)
+        release.set()
+    assert broker.acknowledged == [b"1"]
+    assert [message.body for message in broker.waiting] == [b"2"]
+
+
+async def test_what_is_unfinished_at_the_deadline_is_requeued(broker: FakeBroker) -> None:
+    """While the channel is open, so that another consumer has it at once; the shutdown goes on."""
+    broker.put(b"{}")
+    consumer = Consumer(broker.as_connection(), QUEUE, hanging, prefetch=1)
+    with capture_logs() as logs:
+        async with consuming(Lifetime(), consumer, deadline=0.02):
+            await until(lambda: consumer.busy)
+    assert not consumer.busy
+    assert [message.body for message in broker.waiting] == [b"{}"]
+    assert broker.unsettled_at_close == [0]
+    assert [line["event"] for line in logs][-2:] == ["unfinished deliveries requeued", "delivery not settled"]
+
+
+async def test_a_cancelled_delivery_stays_cancelled(broker: FakeBroker) -> None:
+    """It is requeued, whoever cancelled it learns that it is over, and the consumer ends in order."""
+    broker.put(b"{}")
+    async with running(broker, hanging) as consumer:
+        await until(lambda: consumer.busy)
+        consumer.stop()
+        await until(lambda: broker.last and broker.last.consumer is None)
+        [task] = consumer._tasks  # noqa: SLF001 - the test cancels it
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        assert task.cancelled()
+    assert [message.redelivered for message in broker.waiting] == [True]
+    assert (broker.acknowledged, broker.unsettled_at_close) == ([], [0])
+
+
+async def test_a_paused_consumer_takes_nothing_until_it_goes_on(broker: FakeBroker) -> None:
+    """Meanwhile it is not ready, and what comes waits in the queue."""
+    async with running(broker, settling()) as consumer:
+        await until(lambda: broker.last and broker.last.consumer)
+        consumer.pause(paused=True)
+        await until(lambda: broker.last and broker.last.closed)
+        broker.put(b"{}")
+        with pytest.raises(ConnectionError):
+            await consumer.ping()
+        assert broker.acknowledged == []
+        consumer.pause(paused=False)
+        await until(lambda: broker.acknowledged)
+        await consumer.ping()
+
+
+async def test_a_queue_of_another_version_is_reported_with_its_remedy(broker: FakeBroker) -> None:
+    """Until it is gone the consumer is not ready; then all is well."""
+    broker.declare_error = ChannelPreconditionFailed("inequivalent arg 'x-delivery-limit'")
+    broker.put(b"{}")
+    with capture_logs() as logs:
+        async with running(broker, settling()) as consumer:
+            await until(lambda: [line for line in logs if line["event"] == "queue is of another version"])
+            with pytest.raises(ConnectionError):
+                await consumer.ping()
+            broker.declare_error = None
+            await until(lambda: broker.acknowledged)
+    assert "delete the queue" in logs[0]["remedy"]
+
+
+async def test_a_consumer_that_the_broker_cancels_begins_again(broker: FakeBroker) -> None:
+    """Its queue was deleted: on the next channel it is declared."""
+    async with running(broker, settling()):
+        await until(lambda: broker.last and broker.last.consumer)
+        assert broker.last is not None
+        for callback in broker.last.on_consumer_cancel_callbacks:
+            callback(spec.Basic.Cancel("consumer"))
+        await until(lambda: broker.opened == 2)
+
+
+async def test_a_stop_does_not_wait_for_a_broker_that_is_away(broker: FakeBroker) -> None:
+    """There is nothing to finish."""
+    async with running(broker, settling()) as consumer:
+        broker.up.clear()
+        assert broker.last is None
+        del consumer
+    assert broker.opened == 0

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from structlog.testing import capture_logs
 
-from services.common.messaging.deliveries import delivery_of
-from services.common.messaging.retries import recoverable
+from services.common.messaging.properties import delivery_of
+from services.common.messaging.retries import with_retries
 from services.notifier.messages import OrderOutcome
 from services.worker.messages import OrderCreated
 from tests.contract.documents import examples
-from tests.unit.fakes import Incoming
+from tests.unit.fake_broker import delivered
 
 MARK = "s3cret-Zoe"
 REASONS = {
@@ -84,23 +84,20 @@ async def test_any_message_is_settled_without_being_repeated(
     model: type[BaseModel], data: st.DataObject
 ) -> None:
     """Any properties, headers, body: a settlement with a known reason, no exception, none of the input."""
-    message = Incoming(
-        exchange=data.draw(ids),
-        routing_key=data.draw(ids),
-        body=data.draw(bodies(model)),
-        message_id=data.draw(ids),
-        correlation_id=data.draw(ids),
-        headers=data.draw(headers),
-        redelivered=data.draw(st.booleans()),
-    ).delivered()
+    drawn = {
+        "message_id": data.draw(ids),
+        "correlation_id": data.draw(ids),
+        "headers": data.draw(headers),
+    }
+    message = delivered(data.draw(bodies(model)), drawn, redelivered=data.draw(st.booleans()))
 
     async def handle(_: BaseModel) -> str:
         return "handled"
 
-    async def give_up(_: bytes, reason: str) -> None:
+    async def on_dead_letter(_: bytes, reason: str) -> None:
         assert reason in REASONS
 
-    process = recoverable(model.model_validate_json, handle, give_up=give_up)
+    process = with_retries(model.model_validate_json, handle, on_dead_letter=on_dead_letter)
     with capture_logs() as logs:
         settlement = await process(delivery_of(message, "worker.order-created"))
     assert settlement.outcome in REASONS

@@ -1,166 +1,106 @@
-"""Publishing in batches: what is written, and what each message's outcome is."""
+"""Publishing many messages at once: what goes out, and what each message's result is."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
-from aio_pika.exceptions import DeliveryError
-from pamqp.commands import Basic
-from pamqp.frame import unmarshal
+from aio_pika.exceptions import ChannelInvalidStateError, DeliveryError
+from aiormq import spec
 
-from services.common.messaging import publisher as publishing
-from services.common.messaging.frames import event
-from services.common.messaging.messages import Outgoing, PublishBatch
+from services.common.messaging import publisher as module
+from services.common.messaging.messages import Outgoing
+from services.common.messaging.properties import event_properties
 from services.common.messaging.publisher import publisher
+from tests.unit.fake_broker import FakeBroker, FakeChannel, Published
 
-if TYPE_CHECKING:
-    from aio_pika.abc import AbstractChannel
-
-REFUSED = DeliveryError(None, Basic.Nack())
-
-
-@dataclass
-class Underlay:
-    """Stands for aiormq's channel: its counters, and the queue to the connection's writer."""
-
-    number: int = 1
-    max_content_size: int = 10
-    delivery_tag: int = 0
-    confirmations: dict[int, asyncio.Future[Any]] = field(default_factory=dict)
-    message_id_delivery_tag: dict[str, int] = field(default_factory=dict)
-    write_queue: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
-    locked: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    @asynccontextmanager
-    async def lock(self) -> AsyncIterator[None]:
-        """Hold the lock, as aiormq's own does."""
-        async with self.locked:
-            yield
-
-    def create_future(self) -> asyncio.Future[Any]:
-        """Return a future."""
-        return asyncio.get_running_loop().create_future()
-
-    async def get_underlay_channel(self) -> "Underlay":
-        """Return itself: it stands for aio-pika's channel, too."""
-        return self
-
-    def publisher(self) -> PublishBatch:
-        """Return the function to be tested."""
-        channel = cast("AbstractChannel", self)
-        return publisher(channel, "orders", event("api"))
+REFUSED = DeliveryError(None, spec.Basic.Nack())
 
 
 def message(number: int, **fields: Any) -> Outgoing:  # noqa: ANN401 - any field
     """Return a message, some of its fields otherwise."""
-    plain = {
-        "entry": "1-1",
-        "exchange": "orders",
-        "routing_key": "order.created.v1",
-        "message_id": f"id-{number}",
-        "correlation_id": "checkout-42",
-        "body": b'{"number": 12345}',
-        "headers": {"x-attempt": 1},
+    plain = {"entry": "1-1", "exchange": "orders", "routing_key": "order.created.v1", "body": b"{}"}
+    rest = {"message_id": f"id-{number}", "correlation_id": "checkout-42", "headers": {"x-attempt": 1}}
+    return Outgoing(**{**plain, **rest, **fields})
+
+
+async def results(broker: FakeBroker, *messages: Outgoing) -> list[BaseException | None]:
+    """Publish messages and return what became of each."""
+    channel = cast("Any", FakeChannel(broker))
+    publish = publisher(channel, "orders", lambda event: event_properties(event, "api"))
+    return [*await asyncio.wait_for(cast("Any", publish(messages)), 5)]
+
+
+async def test_messages_fail_one_by_one() -> None:
+    """Confirmed, refused, too slow, lost in three ways, not to be encoded: in the messages' order."""
+    errors: dict[str | None, BaseException] = {
+        "id-2": REFUSED,
+        "id-3": TimeoutError("no confirm"),
+        "id-4": asyncio.CancelledError(),
+        "id-5": ChannelInvalidStateError("closed"),
+        "id-6": asyncio.InvalidStateError("closed"),
     }
-    return Outgoing(**{**plain, **fields})
+
+    async def on_publish(published: Published) -> None:
+        if error := errors.get(published.properties.message_id):
+            raise error
+
+    broker = FakeBroker(on_publish=on_publish)
+    found = await results(
+        broker, *(message(number) for number in range(1, 7)), message(7, correlation_id="c" * 256), message(8)
+    )
+    kinds = [type(error) for error in found]
+    nothing, lost = type(None), ConnectionError
+    assert kinds == [nothing, DeliveryError, TimeoutError, lost, lost, lost, TypeError, nothing]
+    assert [copy.properties.message_id for copy in broker.published] == ["id-1", "id-8"]
 
 
-def frames(payload: bytes) -> list[Any]:
-    """Return the frames in what was written."""
-    found = []
-    while payload:
-        size, _, frame = unmarshal(payload)
-        found.append(frame)
-        payload = payload[size:]
-    return found
-
-
-async def published(underlay: Underlay, *messages: Outgoing) -> asyncio.Task[Any]:
-    """Begin to publish messages and return the task, once they are written."""
-    task = asyncio.create_task(cast("Any", underlay.publisher()(messages)))
-    async with asyncio.timeout(5):
-        while underlay.write_queue.empty():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0)
-    return task
-
-
-async def test_a_batch_is_one_write() -> None:
-    """Each message with its exchange, key, properties and body, which is cut to what a frame can hold."""
-    underlay = Underlay()
-    task = await published(underlay, message(1), message(2))
-    method, header, *bodies = frames(underlay.write_queue.get_nowait().payload)[:4]
-    assert underlay.write_queue.empty()
-    assert (method.exchange, method.routing_key, method.mandatory) == ("orders", "order.created.v1", True)
-    properties = header.properties
-    assert (properties.message_id, properties.delivery_mode, properties.app_id) == ("id-1", 2, "api")
-    assert b"".join(body.value for body in bodies) == b'{"number": 12345}'
-    assert header.body_size == 17
-    assert underlay.message_id_delivery_tag == {"id-1": 1, "id-2": 2}
-    for confirm in underlay.confirmations.values():
-        confirm.set_result(Basic.Ack())
-    assert await task == [None, None]
-    assert underlay.message_id_delivery_tag == {}
-
-
-async def test_messages_of_a_batch_fail_one_by_one() -> None:
-    """Confirmed, refused, lost with the connection: the outcomes come in the messages' order."""
-    underlay = Underlay()
-    task = await published(underlay, message(1), message(2), message(3))
-    underlay.confirmations[3].cancel()
-    underlay.confirmations[2].set_exception(REFUSED)
-    underlay.confirmations[1].set_result(Basic.Ack())
-    first, second, third = await task
-    assert (first, second, type(third)) == (None, REFUSED, ConnectionError)
-
-
-async def test_the_same_id_again_goes_by_itself() -> None:
-    """A returned message is known by its id: of two on their way only one could be told from the other."""
-    underlay = Underlay()
-    task = await published(underlay, message(1), message(2), message(1), message(3))
-    assert underlay.message_id_delivery_tag == {"id-1": 1, "id-2": 2}
-    underlay.write_queue.get_nowait()
-    underlay.confirmations[1].set_exception(REFUSED)
-    underlay.confirmations[2].set_result(Basic.Ack())
-    await asyncio.wait_for(underlay.write_queue.get(), 5)
-    assert underlay.message_id_delivery_tag == {"id-1": 3, "id-3": 4}
-    underlay.confirmations[3].set_result(Basic.Ack())
-    underlay.confirmations[4].set_result(Basic.Ack())
-    assert await task == [REFUSED, None, None, None]
-
-
-async def test_what_cannot_be_encoded_holds_up_nothing() -> None:
-    """AMQP's short strings have 255 bytes; the next message takes the number that it would have had."""
-    underlay = Underlay()
-    task = await published(underlay, message(1, correlation_id="c" * 256), message(2))
-    assert list(underlay.confirmations) == [1]
-    underlay.confirmations[1].set_result(Basic.Ack())
-    first, second = await task
-    assert isinstance(first, TypeError)
+@pytest.mark.parametrize(
+    "wrong", [{"headers": {"n": 2**64}}, {"headers": {"s": "\ud800"}}, {"correlation_id": "é" * 128}]
+)
+async def test_what_amqp_cannot_carry_is_an_error(wrong: dict[str, Any]) -> None:
+    """Nothing is cut, and the messages beside it go out."""
+    first, second = await results(FakeBroker(), message(1, **wrong), message(2))
+    assert isinstance(first, TypeError | ValueError)
     assert second is None
 
 
-async def test_a_broker_that_does_not_confirm_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the deadline the outcome is unknown, and that is an error."""
-    monkeypatch.setattr(publishing, "PUBLISH_TIMEOUT_SECONDS", 0.05)
-    underlay = Underlay()
-    task = await published(underlay, message(1), message(2))
-    underlay.confirmations[1].set_result(Basic.Ack())
-    first, second = await task
-    assert (first, type(second)) == (None, TimeoutError)
-    assert underlay.confirmations[2].cancelled()
+async def test_an_event_has_the_properties_of_the_contract() -> None:
+    """And its own headers, of which the message keeps none of the changes."""
+    broker, event = FakeBroker(), message(1)
+    await results(broker, event)
+    [published] = broker.published
+    properties = published.properties
+    assert (published.exchange, published.routing_key, published.body) == ("orders", event.routing_key, b"{}")
+    assert (properties.delivery_mode, properties.app_id, properties.message_type) == (
+        2,
+        "api",
+        event.routing_key,
+    )
+    assert properties.headers == event.headers
+    assert properties.headers is not event.headers
 
 
-async def test_what_was_not_written_is_not_counted() -> None:
-    """A publisher that is cancelled while the queue to the writer is full leaves the numbers as they are."""
-    underlay = Underlay(write_queue=asyncio.Queue(maxsize=1))
-    underlay.write_queue.put_nowait("in the way")
-    task = asyncio.create_task(cast("Any", underlay.publisher()([message(1)])))
-    await asyncio.sleep(0.01)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert (underlay.delivery_tag, underlay.confirmations) == (0, {})
-    assert not underlay.locked.locked()
+@pytest.mark.parametrize(
+    ("ids", "most"), [("abcd", 4), ("aabb", 2), ("aaaa", 1), ([str(number) for number in range(150)], 100)]
+)
+async def test_how_many_are_in_flight(ids: list[str], most: int) -> None:
+    """At most 100, and never two of one id: of these the channel could not tell which was returned."""
+    in_flight, seen = set[str | None](), list[int]()
+
+    async def on_publish(published: Published) -> None:
+        identifier = published.properties.message_id
+        assert identifier not in in_flight
+        in_flight.add(identifier)
+        seen.append(len(in_flight))
+        await asyncio.sleep(0.001)
+        in_flight.remove(identifier)
+
+    broker = FakeBroker(on_publish=on_publish)
+    assert not any(await results(broker, *(message(1, message_id=identifier) for identifier in ids)))
+    assert (max(seen), len(broker.published)) == (most, len(ids))
+    assert module.MAX_IN_FLIGHT == 100
+
+
+async def test_nothing_to_publish_is_no_error() -> None:
+    """An empty batch has no results."""
+    assert await results(FakeBroker()) == []

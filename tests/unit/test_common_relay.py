@@ -1,78 +1,138 @@
-"""What a relay sends again, and how, after it has lost its channel."""
+"""The relay: what leaves the outbox, what stays, and what is sent again after a loss."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from aio_pika.exceptions import DeliveryError
+from aiormq import spec
 from structlog.testing import capture_logs
 
 from services.common.messaging.messages import Outgoing
+from services.common.outbox import relay as module
 from services.common.outbox.relay import Relay
+from tests.unit.fake_broker import FakeBroker
+
+UNROUTABLE = DeliveryError(None, spec.Basic.Nack())
+LOST = ConnectionError("gone")
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no long pauses."""
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0)
 
 
 @dataclass
 class Box:
-    """Stands for an outbox, of which some events are in hand."""
+    """Stands for an outbox: entries that the relay has read, and new ones, read two at a time."""
 
-    entries: list[str]
+    pending: list[str] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)
+    forgotten: bool = False
 
-    async def take_back(self, _: str, *, count: int) -> list[Outgoing]:
-        """Return what is in hand."""
-        return [Outgoing(entry, "x", "k", f"m-{entry}", "c", b"{}", {}) for entry in self.entries[:count]]
+    async def read_pending(self, _: str, *, count: int) -> list[Outgoing]:
+        """Return what was read and not removed."""
+        return [message(entry) for entry in self.pending[:count]]
+
+    async def read_new(self, _: str, **__: int) -> list[Outgoing]:
+        """Read two entries."""
+        found, self.new = self.new[:2], self.new[2:]
+        self.pending += found
+        return [message(entry) for entry in found]
 
     async def remove(self, confirmed: Sequence[str]) -> None:
         """Forget what was confirmed."""
-        self.entries = [entry for entry in self.entries if entry not in confirmed]
+        self.pending = [entry for entry in self.pending if entry not in confirmed]
+
+    async def forget_relay(self, _: str) -> None:
+        """Note that the relay left."""
+        self.forgotten = True
 
 
 @dataclass
-class Broker:
-    """Stands for publishing; `error` is what becomes of a batch with the entry that it is about."""
+class Publishing:
+    """Stands for publishing: `errors` by entry; `breaks` is the entry over which the whole batch is lost."""
 
-    error: Exception
-    about: str
+    errors: dict[str, Exception] = field(default_factory=dict)
+    breaks: str = ""
+    error: Exception = LOST
     batches: list[str] = field(default_factory=list)
 
-    async def publish(self, messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
-        """Confirm a batch, or none of it."""
+    async def __call__(self, messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
+        """Return what became of each message."""
         entries = [message.entry for message in messages]
         self.batches.append("".join(entries))
-        return [self.error if self.about in entries else None for _ in entries]
+        if self.breaks in entries:
+            return [self.error for _ in entries]
+        return [self.errors.get(entry) for entry in entries]
 
 
-async def resent(broker: Broker, times: int) -> tuple[list[str], Box]:
-    """Have a relay begin anew so often; return what was sent together each time, and what is left."""
-    box: Any = Box(list("abc"))
-    nobody: Any = None
-    relay = Relay(box, nobody, "api", "api-1")
+def message(entry: str) -> Outgoing:
+    """Return the message of an entry."""
+    return Outgoing(entry, "orders", "order.created.v1", f"m-{entry}", "checkout-42", b"{}", {})
+
+
+def relay(box: Box, publishing: Publishing, *, connected: bool = True) -> Relay:
+    """Return a relay of a process."""
+    broker = FakeBroker()
+    connection = broker.as_connection()
+    if not connected:
+        broker.up.clear()
+    return Relay(cast("Any", box), connection, "api", "api-1", lambda _: publishing)
+
+
+@pytest.mark.parametrize(
+    ("errors", "connected", "left", "events"),
+    [
+        ({}, True, "", []),
+        ({}, False, "abcd", []),
+        ({"b": UNROUTABLE}, True, "b", ["publish failed"]),
+        ({"c": TypeError("too long")}, True, "c", ["publish failed"]),
+        ({"b": LOST}, True, "bd", ["publish failed", "outbox not drained"]),
+        ({"b": TimeoutError()}, True, "bd", ["publish failed", "outbox not drained"]),
+    ],
+)
+async def test_what_a_relay_leaves_when_it_drains(
+    errors: dict[str, Exception],
+    connected: bool,  # noqa: FBT001 - a case
+    left: str,
+    events: list[str],
+) -> None:
+    """What was confirmed is removed; one message holds up no others, a lost broker ends the round."""
+    box = Box(["a"], ["b", "c", "d"])
+    with capture_logs() as logs:
+        await relay(box, Publishing(errors), connected=connected).drain()
+    assert "".join(box.pending + box.new) == left
+    assert [line["event"] for line in logs] == events
+    assert box.forgotten is (connected and "outbox not drained" not in events)
+
+
+async def sent_again(publishing: Publishing, times: int) -> Box:
+    """Have a relay begin anew so often with three entries that it had read; return what is left."""
+    box = Box(["a", "b", "c"])
+    one = relay(box, publishing)
     for _ in range(times):
         try:
-            await relay._resend(broker.publish)  # noqa: SLF001 - what a relay begins with
+            await one._send_pending(publishing)  # noqa: SLF001 - what a relay begins with
         except (ConnectionError, TimeoutError):
             continue
-    return broker.batches, box
+    return box
 
 
-async def test_an_event_that_breaks_the_channel_is_found_and_put_off() -> None:
-    """All together first, then one by one; the one that breaks it alone is left out after its second time."""
+async def test_an_event_that_closes_the_channel_is_found_and_skipped() -> None:
+    """All together first, then one by one; the one that closes it alone is skipped after its second time."""
+    publishing = Publishing(breaks="b")
     with capture_logs() as logs:
-        batches, box = await resent(Broker(ConnectionError("closed"), "b"), times=4)
-    assert batches == ["abc", "a", "b", "b", "c"]
-    assert box.entries == ["b"]
-    assert [line["message_id"] for line in logs if line["event"].startswith("event put off")] == ["m-b"]
+        box = await sent_again(publishing, times=4)
+    assert publishing.batches == ["abc", "a", "b", "b", "c"]
+    assert box.pending == ["b"]
+    assert [line["message_id"] for line in logs if line["event"].startswith("event skipped")] == ["m-b"]
 
 
 async def test_a_slow_broker_is_no_reason_to_send_one_by_one() -> None:
     """Each would wait as long as all together."""
-    batches, _ = await resent(Broker(TimeoutError("no confirm"), "b"), times=3)
-    assert batches == ["abc", "abc", "abc"]
-
-
-@pytest.mark.parametrize("error", [TypeError("too long"), ValueError("no number")])
-async def test_what_cannot_be_encoded_breaks_nothing(error: Exception) -> None:
-    """It stays, and is no reason to begin anew."""
-    relay_error = Broker(error, "a")
-    batches, box = await resent(relay_error, times=1)
-    assert batches == ["abc"]
-    assert box.entries == ["a", "b", "c"]
+    publishing = Publishing(breaks="b", error=TimeoutError("no confirm"))
+    await sent_again(publishing, times=3)
+    assert publishing.batches == ["abc", "abc", "abc"]

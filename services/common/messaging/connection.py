@@ -23,19 +23,18 @@ HEARTBEAT_SECONDS = 5
 CHANNEL_TIMEOUT_SECONDS = 5.0
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 0.2, 3.0
 
-BROKER_ERRORS = (AMQPError, ConnectionError, OSError, TimeoutError, asyncio.InvalidStateError, RuntimeError)
-"""What a lost or frozen broker looks like from here; anything else is a bug.
-
-aio-pika raises `RuntimeError` and `InvalidStateError` for a transport that went away between two awaits.
-"""
+BROKER_ERRORS = (AMQPError, OSError)
+"""What a lost, frozen or refusing broker looks like; `ConnectionError` and `TimeoutError` are `OSError`s."""
 
 
 @contextmanager
-def cancelled_means_lost() -> Iterator[None]:
-    """Turn a `CancelledError` that is not ours into `ConnectionError`.
+def broker_errors() -> Iterator[None]:
+    """Wrap calls into aio-pika: whatever it raises for a connection that was lost becomes `ConnectionError`.
 
-    aio-pika cancels whatever waits for an answer when its heartbeat gives a broker up; to the waiting task
-    that looks as if somebody had asked it to stop.
+    It raises `RuntimeError` and `InvalidStateError` for a transport that went away between two awaits. And it
+    cancels whatever waits for an answer when its heartbeat gives a broker up, which to the waiting task looks
+    as if somebody had asked that task to stop. Nothing but such calls belongs into the block: anywhere else a
+    `RuntimeError` is a bug.
     """
     try:
         yield
@@ -43,11 +42,13 @@ def cancelled_means_lost() -> Iterator[None]:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise ConnectionError("the connection to RabbitMQ was given up") from error
+        raise ConnectionError("the connection to RabbitMQ was lost") from error
+    except (RuntimeError, asyncio.InvalidStateError) as error:
+        raise ConnectionError(f"the connection to RabbitMQ was lost: {error}") from error
 
 
-class Broker:
-    """A connection that comes back by itself; channels do not, whoever uses one opens the next.
+class BrokerConnection:
+    """A connection that is opened again when it is lost; channels are not, whoever uses one opens the next.
 
     Unlike aio-pika's robust connection it restores nothing in the background: a consumer or a relay that
     lost its channel starts over from a known state, topology included.
@@ -61,17 +62,17 @@ class Broker:
         self.up = asyncio.Event()
         """Set while a connection is open."""
         self._lost = asyncio.Event()
-        self._refused = False
+        self._outage = False
 
     @property
     def connected(self) -> bool:
         """Whether a connection is open at this moment."""
         return self.up.is_set()
 
-    def refuse(self, *, refused: bool) -> None:
-        """Give the connection up and make no other, as if the broker were away; or go on."""
-        self._refused = refused
-        if refused:
+    def simulate_outage(self, *, active: bool) -> None:
+        """Close the connection and open no other, as if the broker were away; or go back to normal."""
+        self._outage = active
+        if active:
             self._lost.set()
 
     async def ping(self) -> None:
@@ -89,26 +90,27 @@ class Broker:
         await self.up.wait()
         if self._connection is None:
             raise ConnectionError("not connected to RabbitMQ")
-        channel = self._connection.channel(publisher_confirms=True, on_return_raises=True)
-        with cancelled_means_lost():
-            await asyncio.wait_for(channel.initialize(), CHANNEL_TIMEOUT_SECONDS)
-            try:
-                yield channel
-            finally:
-                with suppress(*BROKER_ERRORS), cancelled_means_lost():
-                    await asyncio.wait_for(channel.close(), CHANNEL_TIMEOUT_SECONDS)
+        with broker_errors():
+            channel = self._connection.channel(publisher_confirms=True, on_return_raises=True)
+            async with asyncio.timeout(CHANNEL_TIMEOUT_SECONDS):
+                await channel.initialize()
+        try:
+            yield channel
+        finally:
+            with suppress(*BROKER_ERRORS), broker_errors():
+                async with asyncio.timeout(CHANNEL_TIMEOUT_SECONDS):
+                    await channel.close()
 
     async def keep_connected(self) -> None:
         """Connect, wait until the connection is lost, connect to the next node; until cancelled.
 
         Delays grow from 0.2 s to 3 s with jitter, so that many processes do not return at once. Of a cluster
-        all nodes are tried before a wait: one that is down makes nobody slower.
+        all nodes are tried before a delay: one that is down makes nobody slower.
         """
         delay, failures = FIRST_DELAY_SECONDS, 0
         for url in self._nodes():
             try:
-                with cancelled_means_lost():
-                    await self._hold(url)
+                await self._connect_until_lost(url)
                 delay, failures = FIRST_DELAY_SECONDS, 0
                 log.warning("rabbitmq connection lost", node=_node(url))
             except BROKER_ERRORS as error:
@@ -120,20 +122,21 @@ class Broker:
             delay = min(delay * 2, LAST_DELAY_SECONDS)
 
     def _nodes(self) -> Iterator[str]:
-        """Yield the addresses in turn, for ever, from any one on: connections spread over a cluster."""
+        """Yield the addresses in turn, for ever, from a random one on: connections spread over a cluster."""
         start = random.randrange(len(self._urls))  # noqa: S311 - no secret
         return cycle([*self._urls[start:], *self._urls[:start]])
 
-    async def _hold(self, url: str) -> None:
-        if self._refused:
-            raise ConnectionRefusedError("the broker is to be away")
+    async def _connect_until_lost(self, url: str) -> None:
+        if self._outage:
+            raise ConnectionRefusedError("an outage is simulated")
         lost = self._lost = asyncio.Event()
-        connection = await aio_pika.connect(
-            url,
-            timeout=CONNECT_TIMEOUT_SECONDS,
-            heartbeat=HEARTBEAT_SECONDS,
-            client_properties={"connection_name": self._name},
-        )
+        with broker_errors():
+            connection = await aio_pika.connect(
+                url,
+                timeout=CONNECT_TIMEOUT_SECONDS,
+                heartbeat=HEARTBEAT_SECONDS,
+                client_properties={"connection_name": self._name},
+            )
         connection.close_callbacks.add(lambda *_: lost.set())
         self._connection = connection
         self.up.set()
@@ -143,8 +146,9 @@ class Broker:
         finally:
             self.up.clear()
             self._connection = None
-            with suppress(*BROKER_ERRORS), cancelled_means_lost():
-                await asyncio.wait_for(connection.close(), CONNECT_TIMEOUT_SECONDS)
+            with suppress(*BROKER_ERRORS), broker_errors():
+                async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+                    await connection.close()
 
 
 def _node(url: str) -> str:

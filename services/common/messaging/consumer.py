@@ -1,29 +1,35 @@
-"""The consumer: takes deliveries, has them processed side by side, and settles each exactly as decided."""
+"""The consumer: takes deliveries, has them processed side by side, and settles each exactly as decided.
+
+Deliveries come on aiormq's channel, which aio-pika's `get_underlay_channel` returns. aio-pika makes an object
+of each, whose constructor refuses properties that a stranger may have set, and leaves that delivery unsettled
+for ever; and acknowledging it waits until the socket has drained: 103 µs of CPU a message instead of 65.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 
 import structlog
-from aio_pika.abc import AbstractChannel
+from aio_pika.abc import AbstractChannel as AioPikaChannel
 from aio_pika.exceptions import DeliveryError
-from aiormq.abc import DeliveredMessage
+from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from services.common.errors import describe
 from services.common.lifecycle import Lifetime
-from services.common.messaging.connection import BROKER_ERRORS, Broker
-from services.common.messaging.deliveries import Link, delivery_of, linked, tag_of, whole
+from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors
 from services.common.messaging.messages import Delivery, Process, trace_fields
-from services.common.messaging.republish import hand_on
+from services.common.messaging.properties import delivery_of
+from services.common.messaging.republish import republish
 from services.common.messaging.topology import Subscription, TopologyConflictError, declare_subscription
 
 log = structlog.get_logger(__name__)
 
 PAUSE_SECONDS = 0.5
 CONFLICT_PAUSE_SECONDS = 5.0
-SETTLE_TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
+"""For an answer of the broker, or for room in the connection's queue of frames to write."""
+ISOLATION_SECONDS = 0.5
 IDLE_STOP_SECONDS = 1.0
 REMEDY = (
     "settle or move what is in it, then delete the queue or exchange that the error names: it is declared "
@@ -34,50 +40,47 @@ REMEDY = (
 
 @dataclass(slots=True)
 class Consumer:
-    """Reads one subscription with up to `prefetch` deliveries in hand."""
+    """Reads one subscription, and processes up to `prefetch` deliveries at a time."""
 
-    broker: Broker
+    connection: BrokerConnection
     subscription: Subscription
     process: Process
     prefetch: int
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    _consuming: bool = False
     _paused: asyncio.Event = field(default_factory=asyncio.Event)
     _resumed: asyncio.Event = field(default_factory=asyncio.Event)
-    _settled: asyncio.Event = field(default_factory=asyncio.Event)
-    _cautious: bool = False
-    """Whether the last channel was lost: then deliveries are taken one by one until one was settled.
-
-    A message that breaks the connection, because no client library can decode it, comes back with everything
-    that was in hand beside it; taken alone, it runs into the queue's delivery limit alone.
-    """
+    _consuming: bool = False
+    _isolating: bool = False
+    """Whether the last channel was lost, possibly over a message that no client library can decode."""
 
     async def run(self) -> None:
         """Consume until `stop`; a broker that went away is waited for."""
         while not self._stopping.is_set():
             pause = PAUSE_SECONDS
             if self._paused.is_set():
-                await _first(self._resumed, self._stopping)
+                await _first_of(self._resumed, self._stopping)
                 continue
-            await _first(self.broker.up, self._stopping)
+            await _first_of(self.connection.up, self._stopping)
             if self._stopping.is_set():
                 break
             try:
-                async with self.broker.channel() as channel:
+                async with self.connection.channel() as channel:
                     await self._consume(channel)
             except BROKER_ERRORS as error:
+                self._isolating = True
                 log.warning("consumer interrupted", queue=self.subscription.queue, error=describe(error))
             except TopologyConflictError as error:
                 log.error("queue is of another version", error=str(error), remedy=REMEDY)  # noqa: TRY400 - no bug
                 pause = CONFLICT_PAUSE_SECONDS
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
-        await asyncio.gather(*self._tasks)
+                async with asyncio.timeout(pause):
+                    await self._stopping.wait()
+        await self._finish()
 
     @property
     def busy(self) -> bool:
-        """Whether deliveries are in hand."""
+        """Whether deliveries are being processed."""
         return bool(self._tasks)
 
     async def ping(self) -> None:
@@ -86,74 +89,108 @@ class Consumer:
             raise ConnectionError(f"not consuming {self.subscription.queue}")
 
     def pause(self, *, paused: bool) -> None:
-        """Take nothing more, or go on; what is in hand is settled first in either case."""
+        """Take no more deliveries, or go on; those in progress are settled first in either case."""
         on, off = (self._paused, self._resumed) if paused else (self._resumed, self._paused)
         on.set()
         off.clear()
 
     def stop(self) -> None:
-        """Take no more deliveries; `run` returns when those in hand are settled."""
+        """Take no more deliveries; `run` returns when those in progress are settled."""
         self._stopping.set()
 
-    async def _consume(self, channel: AbstractChannel) -> None:
+    async def _consume(self, channel: AioPikaChannel) -> None:
+        """Take deliveries until the channel is lost, or the consumer is paused or stopped."""
         await declare_subscription(channel, self.subscription)
-        async with linked(channel, SETTLE_TIMEOUT_SECONDS) as link:
-            lost = link.lost
-            if self._cautious:
-                self._settled.clear()
-                await self._take_up_to(1, link, self._stopping, self._paused, self._settled)
-            if not (lost.is_set() or self._stopping.is_set() or self._paused.is_set()):
-                await self._take_up_to(self.prefetch, link, self._stopping, self._paused)
-            untried = self._cautious and not self._settled.is_set()
-            self._cautious = lost.is_set() or untried
-            if not lost.is_set():
-                await asyncio.gather(*self._tasks)  # their acknowledgements need this channel
-
-    async def _take_up_to(self, prefetch: int, link: Link, *until: asyncio.Event) -> None:
-        """Take deliveries until something happens. A consumer keeps the prefetch that it began with."""
-        await link.channel.set_qos(prefetch_count=prefetch, timeout=SETTLE_TIMEOUT_SECONDS)
-        taking = await link.underlay.basic_consume(
-            self.subscription.queue, partial(self._take, link), timeout=SETTLE_TIMEOUT_SECONDS
-        )
-        log.info("consuming", queue=self.subscription.queue, prefetch=prefetch)
+        amqp, lost = await channel.get_underlay_channel(), asyncio.Event()
+        channel.close_callbacks.add(lambda *_: lost.set())
+        amqp.on_consumer_cancel_callbacks.add(lambda _: lost.set())
         self._consuming = True
         try:
-            await _first(link.lost, *until)
+            if self._isolating:
+                await self._isolate(amqp, lost)
+            if not self._interrupted(lost):
+                self._isolating = False
+                await self._take(amqp, lost)
         finally:
             self._consuming = False
-        if not link.lost.is_set() and taking.consumer_tag:
-            await link.underlay.basic_cancel(taking.consumer_tag, timeout=SETTLE_TIMEOUT_SECONDS)
+        if lost.is_set():
+            self._isolating = True
+        else:
+            await self._finish()  # deliveries in progress acknowledge on this channel
 
-    async def _take(self, link: Link, message: DeliveredMessage) -> None:
+    def _interrupted(self, lost: asyncio.Event) -> bool:
+        return lost.is_set() or self._stopping.is_set() or self._paused.is_set()
+
+    async def _isolate(self, amqp: AbstractChannel, lost: asyncio.Event) -> None:
+        """Take messages one at a time, as long as they are those that the lost channel left unsettled.
+
+        A message that no client library can decode breaks the connection, and comes back with all that was in
+        progress beside it. Taken alone it reaches the queue's delivery limit alone. What arrives decoded is
+        not waited for, beyond the moment that most deliveries take.
+        """
+        for _ in range(self.prefetch):
+            with broker_errors():
+                message = await amqp.basic_get(self.subscription.queue, timeout=TIMEOUT_SECONDS)
+            if message.delivery_tag is None:  # the queue is empty
+                break
+            task = self._start(amqp, lost, message)
+            if not message.redelivered:
+                break
+            await asyncio.wait([task], timeout=ISOLATION_SECONDS)
+            if self._interrupted(lost):
+                break
+
+    async def _take(self, amqp: AbstractChannel, lost: asyncio.Event) -> None:
+        """Have deliveries pushed, at most `prefetch` unsettled ones, until something happens."""
+
+        async def on_delivery(message: DeliveredMessage) -> None:
+            self._start(amqp, lost, message)
+
+        with broker_errors():
+            await amqp.basic_qos(prefetch_count=self.prefetch, timeout=TIMEOUT_SECONDS)
+            consumer = await amqp.basic_consume(self.subscription.queue, on_delivery, timeout=TIMEOUT_SECONDS)
+        log.info("consuming", queue=self.subscription.queue, prefetch=self.prefetch)
+        await _first_of(lost, self._stopping, self._paused)
+        if not lost.is_set() and consumer.consumer_tag:
+            with broker_errors():
+                await amqp.basic_cancel(consumer.consumer_tag, timeout=TIMEOUT_SECONDS)
+
+    def _start(
+        self, amqp: AbstractChannel, lost: asyncio.Event, message: DeliveredMessage
+    ) -> asyncio.Task[None]:
         # A task of its own: aiormq's dies with the channel, in the middle of whatever it was doing.
-        task = asyncio.create_task(self._work(link, message))
+        task = asyncio.create_task(self._work(amqp, lost, message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _work(self, link: Link, message: DeliveredMessage) -> None:
-        delivery = delivery_of(message, self.subscription.queue)
+    async def _work(self, amqp: AbstractChannel, lost: asyncio.Event, message: DeliveredMessage) -> None:
+        delivery, tag = delivery_of(message, self.subscription.queue), message.delivery_tag or 0
         try:
             settlement = await self.process(delivery)
             if settlement.action != "ack":
-                async with asyncio.timeout(SETTLE_TIMEOUT_SECONDS):
-                    await hand_on(link.channel, self.subscription, whole(message), settlement)
-            link.acknowledger.acknowledge(tag_of(message))
-            self._settled.set()
+                await republish(amqp, self.subscription, delivery, settlement)
+            with broker_errors():
+                async with asyncio.timeout(TIMEOUT_SECONDS):
+                    await amqp.basic_ack(tag, wait=False)
         except asyncio.CancelledError as error:
-            self._tell(delivery, error)
-            await link.give_back(message, SETTLE_TIMEOUT_SECONDS)
+            self._log_not_settled(delivery, error)
+            await _requeue(amqp, tag)
+            raise
         except Exception as error:  # noqa: BLE001 - also a bug must not hold the message
             # Not settled: the broker delivers it again, and processing it twice changes nothing. One that
-            # comes back for ever is given up (`recovery`), or runs into the queue's delivery limit.
-            self._tell(delivery, error)
+            # comes back for ever is dead-lettered (`retries`), or reaches the queue's delivery limit.
+            self._log_not_settled(delivery, error)
             await asyncio.sleep(PAUSE_SECONDS)
             if isinstance(error, DeliveryError):
-                # Its retry or dead-letter queue is full or gone: begin again, which declares them.
-                await link.channel.close()
+                lost.set()  # its retry or dead-letter queue is full or gone: the next channel declares them
             else:
-                await link.give_back(message, SETTLE_TIMEOUT_SECONDS)
+                await _requeue(amqp, tag)
 
-    def _tell(self, delivery: Delivery, error: BaseException) -> None:
+    async def _finish(self) -> None:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _log_not_settled(self, delivery: Delivery, error: BaseException) -> None:
         log.warning(
             "delivery not settled",
             queue=self.subscription.queue,
@@ -163,7 +200,14 @@ class Consumer:
         )
 
 
-async def _first(*events: asyncio.Event) -> None:
+async def _requeue(amqp: AbstractChannel, tag: int) -> None:
+    """Have the broker deliver a message again; it does so by itself when the channel is gone."""
+    with suppress(*BROKER_ERRORS), broker_errors():
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await amqp.basic_nack(tag, requeue=True, wait=False)
+
+
+async def _first_of(*events: asyncio.Event) -> None:
     tasks = [asyncio.create_task(event.wait()) for event in events]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -174,13 +218,13 @@ async def _first(*events: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def consuming(lifetime: Lifetime, consumer: Consumer, deadline: float) -> AsyncIterator[None]:
-    """Consume while the block runs; then take no more, and finish what is in hand within the deadline (s)."""
+    """Consume while the block runs; then finish what is in progress within the deadline (s)."""
     async with lifetime.background(consumer.run(), "consumer") as task:
         try:
             yield
         finally:
             consumer.stop()
-            idle = not consumer.busy and not consumer.broker.connected
+            idle = not consumer.busy and not consumer.connection.connected
             await asyncio.wait([task], timeout=IDLE_STOP_SECONDS if idle else deadline)
             if consumer.busy:
-                log.warning("work in hand given back", queue=consumer.subscription.queue)
+                log.warning("unfinished deliveries requeued", queue=consumer.subscription.queue)

@@ -1,21 +1,16 @@
 """AMQP messages as the services see them: what arrived, what is to be sent, what becomes of a delivery."""
 
 import re
-import struct
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
-
-import aio_pika
-from aio_pika.abc import AbstractIncomingMessage
-from pamqp.encode import encode_table_value
+from datetime import datetime
+from typing import Literal, TypeAlias
 
 ATTEMPT = "x-attempt"
 """How often the message has been delivered for processing, from 1; ours, for brokers overwrite theirs."""
 FIRST_PUBLISHED_AT = "x-first-published-at"
 """When the message first went to the broker, in ms of Unix time."""
-
 
 # https://www.w3.org/TR/trace-context/#traceparent-header-field-values: version 00, no all-zero ids
 TRACEPARENT = re.compile(
@@ -33,11 +28,6 @@ def trace_fields(headers: Mapping[str, object]) -> dict[str, str]:
     """Return the `trace_id` that a message's headers name, for log lines outside of its spans."""
     found = TRACEPARENT.fullmatch(str(headers.get("traceparent", ""))[:MAX_TRACEPARENT])
     return {"trace_id": found["trace_id"]} if found else {}
-
-
-def attempt_in(headers: Mapping[str, object]) -> int:
-    """Return which attempt a message is for, from 1; an absent or malformed count is the first."""
-    return positive(headers.get(ATTEMPT)) or 1
 
 
 def positive(value: object) -> int:
@@ -58,10 +48,19 @@ class Outgoing:
     body: bytes
     headers: dict[str, str | int]
 
+    def log_fields(self) -> dict[str, str]:
+        """Return the fields by which a log line names the message."""
+        return {
+            "correlation_id": self.correlation_id,
+            "message_id": self.message_id,
+            "routing_key": self.routing_key,
+            **trace_fields(self.headers),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as a consumer got it."""
+    """A message as a consumer got it; whatever is optional may be missing from a stranger's message."""
 
     queue: str
     exchange: str
@@ -71,11 +70,16 @@ class Delivery:
     correlation_id: str | None
     headers: Mapping[str, object]
     redelivered: bool
+    type: str | None = None
+    app_id: str | None = None
+    content_type: str | None = None
+    content_encoding: str | None = None
+    timestamp: datetime | None = None
 
     @property
     def attempt(self) -> int:
         """Which attempt this is, from 1; an absent or malformed count is the first."""
-        return attempt_in(self.headers)
+        return positive(self.headers.get(ATTEMPT)) or 1
 
     @property
     def redeliveries(self) -> int:
@@ -106,33 +110,3 @@ class Settlement:
 Process: TypeAlias = Callable[[Delivery], Awaitable[Settlement]]
 PublishBatch: TypeAlias = Callable[[Sequence[Outgoing]], Awaitable[Sequence[BaseException | None]]]
 """Sends messages and returns, in their order, None for a confirmed one and the error of any other."""
-
-
-def copy_of(
-    message: AbstractIncomingMessage, headers: Mapping[str, object], message_id: str | None = None
-) -> aio_pika.Message:
-    """Return a persistent copy of a message, with these headers; with this id where it has none."""
-    # RabbitMQ sends further copies to what CC and BCC name (https://www.rabbitmq.com/docs/sender-selected).
-    kept = {name: _sent(value) for name, value in headers.items() if name.upper() not in {"CC", "BCC"}}
-    return aio_pika.Message(
-        message.body,
-        headers=kept,
-        content_type=message.content_type,
-        content_encoding=message.content_encoding,
-        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        correlation_id=message.correlation_id,
-        message_id=message.message_id or message_id,
-        timestamp=message.timestamp,
-        type=message.type,
-        app_id=message.app_id,
-    )
-
-
-def _sent(value: object) -> Any:  # noqa: ANN401 - as varied as AMQP's tables
-    """Return a header's value as it can be sent: not all that the library can read can it write."""
-    kept: Any = bytearray(value) if isinstance(value, bytes) else value
-    try:
-        encode_table_value(kept)
-    except (TypeError, ValueError, OverflowError, struct.error):
-        return str(value)
-    return kept

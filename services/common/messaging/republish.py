@@ -1,50 +1,38 @@
-"""What precedes an acknowledgement: a copy in a retry or the dead-letter queue, confirmed by the broker."""
+"""Copies of deliveries for a retry queue or the dead-letter queue, confirmed before the acknowledgement."""
 
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, HeadersType
+from collections.abc import Mapping
+
+from aiormq.abc import AbstractChannel
 
 from services.common.errors import describe
-from services.common.messaging.messages import (
-    ATTEMPT,
-    FIRST_PUBLISHED_AT,
-    Settlement,
-    attempt_in,
-    copy_of,
-    now_ms,
-)
+from services.common.messaging.messages import ATTEMPT, FIRST_PUBLISHED_AT, Delivery, Settlement, now_ms
+from services.common.messaging.properties import copy_properties
+from services.common.messaging.publisher import publish
 from services.common.messaging.topology import Subscription
 
-PUBLISH_TIMEOUT_SECONDS = 4.0
 
-
-async def hand_on(
-    channel: AbstractChannel,
-    subscription: Subscription,
-    message: AbstractIncomingMessage,
-    settlement: Settlement,
+async def republish(
+    channel: AbstractChannel, subscription: Subscription, delivery: Delivery, settlement: Settlement
 ) -> None:
-    """Copy a message to where it was decided that it goes; then the original may be acknowledged.
+    """Copy a delivery to the queue that was decided on; then the original may be acknowledged.
 
     Raises:
-        aio_pika.exceptions.AMQPError, ConnectionError, TimeoutError: The copy is not confirmed.
+        AMQPError, ConnectionError, TimeoutError: The copy is not confirmed.
     """
-
-    async def copy(queue: str, headers: HeadersType) -> None:
-        # No default exchange: who may publish there may write into every queue.
-        exchange = await channel.get_exchange(subscription.exchange, ensure=False)
-        told = {FIRST_PUBLISHED_AT: now_ms(), **message.headers, **headers, **settlement.context}
-        await exchange.publish(copy_of(message, told), queue, mandatory=True, timeout=PUBLISH_TIMEOUT_SECONDS)
-
+    added: Mapping[str, object]
     if settlement.action == "retry":
-        attempt = attempt_in(message.headers)
-        headers: HeadersType = {ATTEMPT: attempt + 1, "x-retry-reason": settlement.outcome}
-        await copy(subscription.retry_queue(attempt), headers)
-    elif settlement.action == "dead_letter":
-        headers = dead_letter_headers(subscription.queue, settlement)
-        await copy(subscription.dead_letter_queue, headers)
+        queue = subscription.retry_queue(delivery.attempt)
+        added = {ATTEMPT: delivery.attempt + 1, "x-retry-reason": settlement.outcome}
+    else:
+        queue = subscription.dead_letter_queue
+        added = dead_letter_headers(subscription.queue, settlement)
+    headers = {FIRST_PUBLISHED_AT: now_ms(), **delivery.headers, **added, **settlement.context}
+    # Not the default exchange: who may publish there may write into every queue.
+    await publish(channel, subscription.exchange, queue, delivery.body, copy_properties(delivery, headers))
 
 
-def dead_letter_headers(queue: str, settlement: Settlement) -> HeadersType:
-    """Say why, where and when a message was set aside; times are ms of Unix time."""
+def dead_letter_headers(queue: str, settlement: Settlement) -> Mapping[str, object]:
+    """Return the headers that say why, where and when (ms of Unix time) a message was dead-lettered."""
     return {
         "x-dead-letter-reason": settlement.outcome,
         "x-dead-letter-error": describe(settlement.error) if settlement.error else "",

@@ -1,9 +1,9 @@
-"""What becomes of a delivery: done, tried again later, or set aside. Use cases just return or raise."""
+"""What becomes of a delivery: acknowledged, retried or dead-lettered. Use cases just return or raise."""
 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ from services.common.messaging.messages import (
     Settlement,
     positive,
 )
-from services.common.messaging.topology import GIVE_UP_AFTER, RETRY_DELAYS_SECONDS
+from services.common.messaging.topology import MAX_REDELIVERIES, RETRY_DELAYS_SECONDS
 
 log = structlog.get_logger(__name__)
 Event = TypeVar("Event")
@@ -35,7 +35,7 @@ DEAD_LETTER_REASONS = (
     "unknown_type",
     "schema_violation",
 )
-"""Why any delivery may be tried again or set aside; a use case adds the names of its errors."""
+"""Why any delivery may be retried or dead-lettered; a use case adds the names of its errors."""
 
 
 class UnusableMessageError(Exception):
@@ -47,12 +47,16 @@ class UnusableMessageError(Exception):
         self.reason = reason
 
 
-def recoverable(
+OnDeadLetter: TypeAlias = Callable[[bytes, str], Awaitable[None]]
+"""Called with the body and the reason before a delivery is dead-lettered."""
+
+
+def with_retries(
     parse: Callable[[bytes], Event],
     handle: Callable[[Event], Awaitable[str]],
     *,
-    give_up: Callable[[bytes, str], Awaitable[None]],
-    hopeless: tuple[type[Exception], ...] = (),
+    on_dead_letter: OnDeadLetter,
+    non_retryable: tuple[type[Exception], ...] = (),
     deadline_seconds: float = 30.0,
 ) -> Process:
     """Return the processing of a delivery around a use case.
@@ -60,20 +64,20 @@ def recoverable(
     Args:
         parse: Validates a body; raises `pydantic.ValidationError`.
         handle: The use case; returns its outcome in one word.
-        give_up: Called with the body and the reason before a delivery is dead-lettered.
-        hopeless: Errors of the use case that no retry can help; any other is tried again after 1, 5 and 30 s.
+        on_dead_letter: Fails what the message is about; as long as it raises, the message is retried.
+        non_retryable: Errors of the use case that no retry can help; any other is retried after 1, 5, 30 s.
         deadline_seconds: How long the use case may take; longer is an error like any other.
     """
 
     async def attempt(delivery: Delivery) -> Settlement:
-        if delivery.redeliveries >= GIVE_UP_AFTER:
+        if delivery.redeliveries >= MAX_REDELIVERIES:
             raise UnusableMessageError("redelivered_too_often", f"{delivery.redeliveries} times")
         check_headers(delivery)
         event = parse_body(parse, delivery.body)
         try:
             async with asyncio.timeout(deadline_seconds):
                 return Settlement("ack", await handle(event))
-        except hopeless as error:
+        except non_retryable as error:
             raise UnusableMessageError(snake_case(error), str(error)) from error
 
     async def process(delivery: Delivery) -> Settlement:
@@ -82,21 +86,19 @@ def recoverable(
         except UnusableMessageError as error:
             settlement = Settlement("dead_letter", error.reason, error)
         except Exception as error:  # noqa: BLE001 - a bug, too, must not stop the consumer
-            action = Settlement("retry", snake_case(error), error)
-            exhausted = Settlement("dead_letter", "retries_exhausted", error)
-            settlement = exhausted if delivery.attempt >= MAX_ATTEMPTS else action
-        if settlement.action == "dead_letter":
-            settlement = await _give_up(give_up, delivery, settlement)
-        return settlement
+            if delivery.attempt < MAX_ATTEMPTS:
+                return Settlement("retry", snake_case(error), error)
+            settlement = Settlement("dead_letter", "retries_exhausted", error)
+        return await _dead_letter(on_dead_letter, delivery, settlement)
 
     return process
 
 
-async def _give_up(
-    give_up: Callable[[bytes, str], Awaitable[None]], delivery: Delivery, settlement: Settlement
+async def _dead_letter(
+    on_dead_letter: OnDeadLetter, delivery: Delivery, settlement: Settlement
 ) -> Settlement:
     try:
-        await give_up(delivery.body, settlement.outcome)
+        await on_dead_letter(delivery.body, settlement.outcome)
     except Exception as error:  # noqa: BLE001 - whatever it is, the dead letter waits for it
         # The dead letter can wait; an order that nobody fails would be stuck for ever.
         log.warning("giving up failed, trying again", error=describe(error))

@@ -8,6 +8,7 @@ from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue
 from aio_pika.exceptions import ChannelPreconditionFailed
 
 from services.common.errors import describe
+from services.common.messaging.connection import broker_errors
 
 EXCHANGE = "orders"
 RETRY_DELAYS_SECONDS = (1, 5, 30)
@@ -16,12 +17,12 @@ MAX_QUEUE_LENGTH = 100_000
 """Past it the broker refuses to confirm, the outbox keeps the message, and in the end the api answers 503."""
 DELIVERY_LIMIT = 20
 """Redeliveries after which the broker itself dead-letters: a guard against messages that kill consumers."""
-GIVE_UP_AFTER = 15
-"""Redeliveries after which a consumer gives a message up itself, so that its order is failed as well."""
+MAX_REDELIVERIES = 15
+"""Redeliveries after which a consumer dead-letters a message itself, so that its order is failed as well."""
 NO_DELIVERY_LIMIT = 1_000_000_000
-"""For dead letters: operators look at them by taking them and giving them back, and RabbitMQ 4 drops a
-message after 20 times unless told otherwise. -1, which means no limit there, means 0 to 3.10: a message that
-comes back once is dropped."""
+"""For dead letters: operators look at them by taking and requeueing them, and RabbitMQ 4 drops a message
+after 20 times unless a limit is set. -1, which means none there, means 0 to 3.10: what comes back once is
+dropped."""
 DECLARE_TIMEOUT_SECONDS = 10.0
 
 
@@ -61,9 +62,17 @@ async def events_exchange(channel: AbstractChannel) -> AbstractExchange:
     Raises:
         aio_pika.exceptions.ChannelNotFoundEntity: The broker has not been given its definitions.
     """
-    return await channel.declare_exchange(
-        EXCHANGE, ExchangeType.TOPIC, passive=True, timeout=DECLARE_TIMEOUT_SECONDS
-    )
+    with broker_errors():
+        return await channel.declare_exchange(
+            EXCHANGE, ExchangeType.TOPIC, passive=True, timeout=DECLARE_TIMEOUT_SECONDS
+        )
+
+
+async def waiting_messages(channel: AbstractChannel, queue: str) -> int:
+    """Return how many messages wait in a queue to be delivered."""
+    with broker_errors():
+        found = await channel.declare_queue(queue, passive=True, timeout=DECLARE_TIMEOUT_SECONDS)
+        return found.declaration_result.message_count or 0
 
 
 async def declare_subscription(channel: AbstractChannel, subscription: Subscription) -> None:
@@ -73,29 +82,32 @@ async def declare_subscription(channel: AbstractChannel, subscription: Subscript
         TopologyConflictError: Something of that name is there already, and is different.
     """
     try:
-        await _declare_subscription(channel, subscription)
+        with broker_errors():
+            await _declare_subscription(channel, subscription)
     except ChannelPreconditionFailed as error:
         raise TopologyConflictError(describe(error)) from error
 
 
 async def _declare_subscription(channel: AbstractChannel, subscription: Subscription) -> None:
-    name, letters = subscription.queue, subscription.dead_letter_queue
+    name, dead_letters = subscription.queue, subscription.dead_letter_queue
     exchange = await channel.declare_exchange(
         subscription.exchange, ExchangeType.DIRECT, durable=True, timeout=DECLARE_TIMEOUT_SECONDS
     )
-    await _declare(channel, exchange, letters, {"x-delivery-limit": NO_DELIVERY_LIMIT})
+    await _declare_queue(channel, exchange, dead_letters, {"x-delivery-limit": NO_DELIVERY_LIMIT})
     limited = {"x-delivery-limit": DELIVERY_LIMIT}
-    queue = await _declare(channel, exchange, name, {**limited, **_dead_lettering(exchange, letters)})
+    queue = await _declare_queue(
+        channel, exchange, name, {**limited, **_dead_lettering(exchange, dead_letters)}
+    )
     for delay in RETRY_DELAYS_SECONDS:
-        waiting = {"x-message-ttl": delay * 1000, **_dead_lettering(exchange, name)}
-        await _declare(channel, exchange, f"{name}.retry.{delay}s", waiting)
+        delayed = {"x-message-ttl": delay * 1000, **_dead_lettering(exchange, name)}
+        await _declare_queue(channel, exchange, f"{name}.retry.{delay}s", delayed)
     events = await events_exchange(channel)
     for key in subscription.routing_keys:
         await queue.bind(events, key, timeout=DECLARE_TIMEOUT_SECONDS)
 
 
 def _dead_lettering(exchange: AbstractExchange, queue: str) -> dict[str, str | int]:
-    """Return what moves messages on to a queue, at least once.
+    """Return the arguments that make the broker move messages on to a queue, at least once.
 
     RabbitMQ offers that for quorum queues, and only together with `reject-publish`
     (https://www.rabbitmq.com/docs/quorum-queues#dead-lettering).
@@ -107,13 +119,7 @@ def _dead_lettering(exchange: AbstractExchange, queue: str) -> dict[str, str | i
     }
 
 
-async def waiting_messages(channel: AbstractChannel, queue: str) -> int:
-    """Return how many messages wait in a queue to be delivered."""
-    found = await channel.declare_queue(queue, passive=True, timeout=DECLARE_TIMEOUT_SECONDS)
-    return found.declaration_result.message_count or 0
-
-
-async def _declare(
+async def _declare_queue(
     channel: AbstractChannel, exchange: AbstractExchange, name: str, arguments: Mapping[str, str | int]
 ) -> AbstractQueue:
     """Declare a durable quorum queue, bound to its subscription's exchange by its name."""

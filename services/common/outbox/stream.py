@@ -1,4 +1,4 @@
-"""The outbox: events that a Redis script writes in the same step as the state they tell of.
+"""The outbox: events that a Redis script writes in the same step as the change of state that they report.
 
 An entry is a Redis stream entry. It leaves the stream only when the broker has confirmed it, and it is never
 trimmed: a bound is kept by refusing new work (`full`), not by dropping old.
@@ -23,7 +23,7 @@ WATCH_SECONDS = 1.0
 FORGET_AFTER_MS = 3_600_000
 CLAIM_AFTER_MS = 10_000
 """Entries that a relay holds for longer go to another; longer than a publish takes, unless the broker hangs:
-then an event may be told twice, which all who read it expect."""
+then an event may be published twice, which all who read it expect."""
 
 ENVELOPE = frozenset({"type", "message_id", "correlation_id", "body"})
 """The fields of an entry that are not headers of the message."""
@@ -32,7 +32,7 @@ REQUIRED = frozenset({"type", "message_id", "body"})
 """Those of them that every entry has."""
 
 Context = Callable[[], Mapping[str, str]]
-"""Returns the `correlation_id` and the trace context headers of the work at hand."""
+"""Returns the `correlation_id` and the trace context headers of the current context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +71,20 @@ class Outbox:
             if relay["pending"] == 0 and relay["idle"] > FORGET_AFTER_MS:
                 await self._redis.xgroup_delconsumer(self.stream, GROUP, relay["name"])
 
-    async def take(self, relay: str, *, count: int, block_ms: int) -> list[Outgoing]:
-        """Wait up to `block_ms` for entries that no relay has taken yet, and take them."""
+    async def read_new(self, relay: str, *, count: int, block_ms: int) -> list[Outgoing]:
+        """Wait up to `block_ms` ms for entries that no relay has read yet, and assign them to this one."""
         reply: Any = await self._redis.xreadgroup(
             GROUP, relay, {self.stream: ">"}, count=count, block=block_ms
         )
-        return _outgoing(_entries(reply))
+        return _messages(_entries(reply))
 
-    async def take_back(self, relay: str, *, count: int) -> list[Outgoing]:
-        """Return what this relay itself took and did not finish."""
+    async def read_pending(self, relay: str, *, count: int) -> list[Outgoing]:
+        """Return what this relay has read and not removed yet."""
         reply: Any = await self._redis.xreadgroup(GROUP, relay, {self.stream: "0"}, count=count)
-        return _outgoing(_entries(reply))
+        return _messages(_entries(reply))
 
-    async def take_over(self, relay: str, start: str, *, count: int) -> tuple[str, list[Outgoing]]:
-        """Take entries that any relay has held for over 10 s, beginning at an entry id (`0-0`: the first).
+    async def claim_stale(self, relay: str, start: str, *, count: int) -> tuple[str, list[Outgoing]]:
+        """Claim entries that any relay has held for over 10 s, beginning at an entry id (`0-0`: the first).
 
         Returns:
             The id to go on with, `0-0` when all were seen, and the entries.
@@ -92,7 +92,7 @@ class Outbox:
         reply: Any = await self._redis.xautoclaim(
             self.stream, GROUP, relay, min_idle_time=CLAIM_AFTER_MS, start_id=start, count=count
         )
-        return reply[0], _outgoing(reply[1])
+        return reply[0], _messages(reply[1])
 
     async def remove(self, entries: Sequence[str]) -> None:
         """Forget entries that the broker has confirmed."""
@@ -132,7 +132,7 @@ def _entries(reply: Any) -> list[tuple[str, dict[str, str]]]:  # noqa: ANN401 - 
     return [entry for stream in streams for entry in (stream[0] if isinstance(reply, dict) else stream)]
 
 
-def _outgoing(entries: Sequence[tuple[str, dict[str, str] | None]]) -> list[Outgoing]:
+def _messages(entries: Sequence[tuple[str, dict[str, str] | None]]) -> list[Outgoing]:
     found = []
     for entry, fields in entries:
         if not fields:  # somebody else has removed it

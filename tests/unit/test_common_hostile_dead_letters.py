@@ -1,18 +1,17 @@
-"""Whatever lies in a dead-letter queue can be shown, set aside and replayed, with a reason in one word."""
+"""Whatever lies in a dead-letter queue can be shown and replayed, with a reason in one word."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from aio_pika.abc import AbstractIncomingMessage
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pamqp import decode, encode
 
-from services.api.letters import letter, whole_letter
-from services.common.messaging.dead_letter import dead_letter, replay_of
-from services.common.messaging.messages import copy_of, trace_fields
+from services.api.dead_letter_schemas import detail, summary
+from services.common.messaging.dead_letter import dead_letter
+from services.common.messaging.messages import Delivery, trace_fields
+from services.common.messaging.properties import copy_properties
 from services.common.messaging.retries import snake_case
 from tests.contract.documents import schema
 
@@ -39,34 +38,24 @@ values = st.recursive(
 properties = st.none() | st.text(max_size=30)
 
 
-@dataclass
-class Message:
-    """A message as aio-pika hands it over."""
-
-    body: bytes
-    headers: dict[str, Any]
-    message_id: str | None = None
-    correlation_id: str | None = None
-    type: str | None = None
-    exchange: str | None = ""
-    routing_key: str | None = "worker.order-created.dlq"
-    redelivered: bool | None = False
-    content_type: str | None = None
-    content_encoding: str | None = None
-    timestamp: datetime | None = None
-    app_id: str | None = None
-
-    def incoming(self) -> AbstractIncomingMessage:
-        """Return itself as what it stands for."""
-        return cast("AbstractIncomingMessage", self)
-
-
-messages = st.builds(
-    Message,
+deliveries = st.builds(
+    lambda body, headers, *ids: received(headers, body, *ids),
     st.binary(max_size=60),
     st.dictionaries(st.sampled_from(KNOWN) | texts, values, max_size=8),
     *(properties, properties, properties),
 )
+
+
+def received(
+    headers: dict[str, Any],
+    body: bytes = b"",
+    message_id: str | None = None,
+    correlation_id: str | None = None,
+    kind: str | None = None,
+) -> Delivery:
+    """Return a message of a dead-letter queue."""
+    queue = "worker.order-created.dlq"
+    return Delivery(queue, "", queue, body, message_id, correlation_id, headers, redelivered=False, type=kind)
 
 
 def is_reason(text: str) -> bool:
@@ -75,27 +64,29 @@ def is_reason(text: str) -> bool:
 
 
 @settings(max_examples=300, deadline=None)
-@given(message=messages)
-@example(message=Message(b"", {"x-replays": 2**63 - 1, "x-dead-lettered-at": 2**63 - 1}))
-@example(message=Message(b"", {"x-dead-lettered-at": True, "x-dead-letter-reason": "a b"}))
-@example(message=Message(b"", {"other": b"\xff", "another": 1e300, "nested": {"a": [b"\xff"]}}))
-def test_every_letter_can_be_shown_and_sent_again(message: Message) -> None:
+@given(delivery=deliveries)
+@example(delivery=received({"x-replays": 2**63 - 1, "x-dead-lettered-at": 2**63 - 1}))
+@example(delivery=received({"x-dead-lettered-at": True, "x-dead-letter-reason": "a b"}))
+@example(delivery=received({"other": b"\xff", "another": 1e300, "nested": {"a": [b"\xff"]}}))
+def test_every_dead_letter_can_be_shown_and_replayed(delivery: Delivery) -> None:
     """A stranger's message breaks neither a list nor the replay, and its reason and trace id are such."""
-    found = dead_letter(message.incoming(), "worker.order-created.dlq")
+    found = dead_letter(delivery)
     assert is_reason(found.reason)
-    assert MARK not in str(trace_fields(found.headers))
-    assert letter(found).model_dump_json()
-    assert whole_letter(found).model_dump_json()
-    copy = copy_of(message.incoming(), replay_of(found).headers)
+    assert MARK not in str(trace_fields(delivery.headers))
+    assert summary(found).model_dump_json()
+    assert detail(found).model_dump_json()
+    copy = copy_properties(delivery, found.replay().headers)
     sent = cast("dict[str, Any]", decode.field_table(encode.field_table(cast("Any", copy.headers)))[1])
     assert sent["x-attempt"] == 1
     assert sent["x-replays"] >= 1
+    assert not [
+        name for name in sent if name.startswith(("x-dead-letter", "x-retry-", "x-death", "x-first-death"))
+    ]
 
 
 def test_bytes_stay_bytes() -> None:
     """What is no text is sent as a byte array; what AMQP's tables here have no form for, as its text."""
-    message = Message(b"", {})
-    copy = copy_of(message.incoming(), {"bytes": b"\xff", "huge": 1e300, "text": "é", "count": 7})
+    copy = copy_properties(received({}), {"bytes": b"\xff", "huge": 1e300, "text": "é", "count": 7})
     assert copy.headers == {"bytes": bytearray(b"\xff"), "huge": "1e+300", "text": "é", "count": 7}
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from services.common.messaging.messages import Delivery, Settlement
-from services.common.messaging.retries import MAX_ATTEMPTS, UnusableMessageError, recoverable, snake_case
+from services.common.messaging.retries import MAX_ATTEMPTS, UnusableMessageError, snake_case, with_retries
 from tests.unit.fakes import TRACEPARENT, delivery
 
 GOOD = b'{"number": 1}'
@@ -35,8 +35,8 @@ class Work:
 
     handled: int = 0
     error: BaseException | None = None
-    give_up_error: Exception | None = None
-    given_up: list[tuple[bytes, str]] = field(default_factory=list)
+    dead_letter_error: Exception | None = None
+    dead: list[tuple[bytes, str]] = field(default_factory=list)
 
     async def handle(self, _: Numbered) -> str:
         """Handle an event."""
@@ -45,19 +45,19 @@ class Work:
             raise self.error
         return "done"
 
-    async def give_up(self, body: bytes, reason: str) -> None:
+    async def on_dead_letter(self, body: bytes, reason: str) -> None:
         """Note what was given up."""
-        if self.give_up_error is not None:
-            raise self.give_up_error
-        self.given_up.append((body, reason))
+        if self.dead_letter_error is not None:
+            raise self.dead_letter_error
+        self.dead.append((body, reason))
 
     async def process(self, one: Delivery, deadline: float = 5) -> Settlement:
         """Process a delivery."""
-        return await recoverable(
+        return await with_retries(
             Numbered.model_validate_json,
             self.handle,
-            give_up=self.give_up,
-            hopeless=(BrokenTapError,),
+            on_dead_letter=self.on_dead_letter,
+            non_retryable=(BrokenTapError,),
             deadline_seconds=deadline,
         )(one)
 
@@ -66,7 +66,7 @@ async def test_what_is_handled_is_acknowledged() -> None:
     """The outcome is the use case's own word, and nothing is given up."""
     work = Work()
     assert await work.process(delivery(GOOD)) == Settlement("ack", "done")
-    assert work.given_up == []
+    assert work.dead == []
 
 
 @pytest.mark.parametrize("attempt", range(1, MAX_ATTEMPTS))
@@ -76,7 +76,7 @@ async def test_an_error_is_tried_again(error: Exception, reason: str, attempt: i
     work = Work(error=error)
     settlement = await work.process(delivery(GOOD, x_attempt=attempt))
     assert settlement == Settlement("retry", reason, error)
-    assert work.given_up == []
+    assert work.dead == []
 
 
 async def test_the_last_attempt_is_the_fourth() -> None:
@@ -85,17 +85,17 @@ async def test_the_last_attempt_is_the_fourth() -> None:
     settlement = await work.process(delivery(GOOD, x_attempt=4))
     assert (settlement.action, settlement.outcome) == ("dead_letter", "retries_exhausted")
     assert settlement.error is work.error
-    assert work.given_up == [(GOOD, "retries_exhausted")]
+    assert work.dead == [(GOOD, "retries_exhausted")]
 
 
-async def test_a_hopeless_error_is_not_tried_again() -> None:
+async def test_a_non_retryable_error_is_not_retried() -> None:
     """The first attempt is the last; the reason names the error, which stays the cause."""
     work = Work(error=BrokenTapError("broken"))
     settlement = await work.process(delivery(GOOD))
     assert (settlement.action, settlement.outcome) == ("dead_letter", "broken_tap")
     assert settlement.error is not None
     assert settlement.error.__cause__ is work.error
-    assert work.given_up == [(GOOD, "broken_tap")]
+    assert work.dead == [(GOOD, "broken_tap")]
 
 
 async def test_a_use_case_that_hangs_is_tried_again() -> None:
@@ -112,12 +112,12 @@ async def test_a_use_case_that_hangs_is_tried_again() -> None:
 
 
 @pytest.mark.parametrize("attempt", [1, 4, 9])
-async def test_what_cannot_be_given_up_is_tried_again(attempt: int) -> None:
+async def test_what_cannot_be_dead_is_tried_again(attempt: int) -> None:
     """However often: a dead letter whose order nobody failed would leave it stuck for ever."""
-    work = Work(error=BrokenTapError(), give_up_error=ConnectionError("no store"))
+    work = Work(error=BrokenTapError(), dead_letter_error=ConnectionError("no store"))
     with capture_logs() as logs:
         settlement = await work.process(delivery(GOOD, x_attempt=attempt))
-    assert settlement == Settlement("retry", "give_up_failed", work.give_up_error)
+    assert settlement == Settlement("retry", "give_up_failed", work.dead_letter_error)
     assert [line["log_level"] for line in logs] == ["warning"]
 
 
@@ -149,7 +149,7 @@ async def test_poison_is_set_aside_with_its_reason(change: dict[str, Any], reaso
     assert (settlement.action, settlement.outcome) == ("dead_letter", reason)
     assert isinstance(settlement.error, UnusableMessageError)
     assert detail in str(settlement.error)
-    assert (work.handled, work.given_up) == (0, [(poison.body, reason)])
+    assert (work.handled, work.dead) == (0, [(poison.body, reason)])
 
 
 @pytest.mark.parametrize("traceparent", ["", "x", b"00", "00-0-0-01", TRACEPARENT + "-00"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.common.messaging.connection import Broker
+from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors
 
 NODES = "amqp://u:p@a:1/,amqp://u:p@b:1/,amqp://u:p@c:1/"
 
@@ -64,7 +64,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 async def kept_connected(act: Callable[[], Any], urls: str = NODES) -> None:
     """Keep a broker connected while the test acts."""
-    task = asyncio.create_task(Broker(urls, "test").keep_connected())
+    task = asyncio.create_task(BrokerConnection(urls, "test").keep_connected())
     try:
         await asyncio.wait_for(act(), 5)
     finally:
@@ -111,3 +111,25 @@ async def test_connections_spread_over_the_nodes(cluster: Cluster, monkeypatch: 
     monkeypatch.setattr("services.common.messaging.connection.random.randrange", lambda count: count - 1)
     await kept_connected(cluster.connected.get)
     assert cluster.tried == ["c"]
+
+
+async def test_a_cancellation_that_was_asked_for_is_none_of_the_brokers() -> None:
+    """A task that waits for an answer of the broker ends when somebody ends it."""
+
+    async def wait_for_an_answer() -> None:
+        with broker_errors():
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(wait_for_an_answer())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize("bug", [KeyError("x"), ValueError("x"), ZeroDivisionError()])
+async def test_a_bug_is_none_of_the_brokers(bug: Exception) -> None:
+    """Only what aio-pika raises for a lost connection is translated."""
+    with pytest.raises(type(bug)), broker_errors():
+        raise bug
+    assert not isinstance(RuntimeError("a bug"), BROKER_ERRORS)
