@@ -46,6 +46,7 @@ from services.worker.sweeper import Sweeper
 
 LUA = Path(__file__).parent / "lua"
 SPANS = {"reserve": "reserve stock", "settle": "redis: settle", "sweep": "redis: sweep"}
+TRANSIENT = (*BROKER_ERRORS, RedisError)
 ORDERS = Subscription("worker.order-created", [ORDER_CREATED])
 
 
@@ -59,9 +60,8 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         connections = await enter(connect(settings, telemetry, lifetime))
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
         parts = build(settings, telemetry, connections, scenarios)
-        relay = Relay(
-            connections.outbox, connections.outgoing, "worker", telemetry.instance, telemetry.publisher()
-        )
+        outbox, publisher = connections.outbox, telemetry.publisher()
+        relay = Relay(outbox, connections.outgoing, "worker", telemetry.instance, publisher)
         consumer = Consumer(connections.broker, ORDERS, parts.process, settings.prefetch)
         scenarios.applies(partial(_apply, scenarios, consumer, connections.broker, connections.outgoing))
         pings = {"redis": Ping(connections.redis.ping), "rabbitmq": Ping(connections.broker.ping)}
@@ -69,14 +69,13 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
             "dependency watch": watch_dependencies(pings, telemetry.dependency_gauge()),
-            "outbox watch": watch_outbox(connections.outbox, telemetry.outbox_gauges()),
+            "outbox watch": watch_outbox(outbox, telemetry.outbox_gauges()),
             "scenarios": scenarios.watch(connections.redis),
         }.items():
             await enter(lifetime.background(work, name))
         await enter(relaying(lifetime, relay))
         await retry_until_done(partial(parts.store.stock_up, settings.stock), lifetime)
-        transient = (*BROKER_ERRORS, RedisError)
-        sweeping = periodically(parts.sweeper.sweep, settings.sweep_seconds, name="sweep", errors=transient)
+        sweeping = periodically(parts.sweeper.sweep, settings.sweep_seconds, name="sweep", errors=TRANSIENT)
         await enter(lifetime.background(sweeping, "sweeper"))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
         freeze_startup_objects()

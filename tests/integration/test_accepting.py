@@ -102,7 +102,7 @@ async def test_pages_lead_through_all_orders_newest_first(redis: Redis) -> None:
 
 
 async def test_accepting_the_same_order_again_changes_nothing(redis: Redis) -> None:
-    """A repeated call, after an answer got lost, neither tells the order twice nor moves its status back."""
+    """A repeated call, after an answer got lost, neither publishes the order twice nor moves it back."""
     orders = store(redis)
     placed = await placing(orders)(ORDER, None)
     event = created(placed.order, ORDER, uuid7())

@@ -23,7 +23,7 @@ async def test_a_burst_passes_and_the_next_request_waits(redis: Redis) -> None:
     assert (await limiter.decide("b")).allowed
 
 
-async def test_waiting_as_told_is_enough(redis: Redis) -> None:
+async def test_waiting_for_retry_after_is_enough(redis: Redis) -> None:
     """After `retry_after` the next request is allowed."""
     limiter = RateLimiter(load_scripts(AutoPipeline(redis), LUA), per_second=20, burst=1)
     await limiter.decide("a")
@@ -34,7 +34,7 @@ async def test_waiting_as_told_is_enough(redis: Redis) -> None:
 
 
 async def test_what_is_kept_about_a_client_expires(redis: Redis) -> None:
-    """No key outlives the time until its client's burst is full again, and none tells who the client is."""
+    """No key outlives the time until its client's burst is full again, and none names the client."""
     limiter = RateLimiter(load_scripts(AutoPipeline(redis), LUA), per_second=10, burst=5)
     await limiter.decide("address:192.0.2.1")
     [key] = [key async for key in redis.scan_iter("*")]

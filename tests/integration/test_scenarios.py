@@ -1,4 +1,4 @@
-"""Scenarios in a real Redis: what an operator switches, every service hears."""
+"""Scenarios in a real Redis: what an operator switches, every service notices."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ async def scenarios(redis: Redis) -> AsyncIterator[Scenarios]:
         yield found
 
 
-async def test_a_service_hears_what_is_switched(redis: Redis, scenarios: Scenarios) -> None:
+async def test_a_service_notices_what_is_switched(redis: Redis, scenarios: Scenarios) -> None:
     """On and off, within a second; nobody restarts anything."""
     switches = Switches(redis)
     await switches.on("smtp-down", 60)
@@ -37,8 +37,8 @@ async def test_a_service_hears_what_is_switched(redis: Redis, scenarios: Scenari
     assert await switches.ends() == {}
 
 
-async def test_what_is_over_is_not_told(redis: Redis, scenarios: Scenarios) -> None:
-    """Whoever forgot to switch it off finds it off."""
+async def test_what_has_ended_is_off(redis: Redis, scenarios: Scenarios) -> None:
+    """Nobody has to switch it off."""
     await Switches(redis).on("smtp-down", 0.01)
     await asyncio.sleep(0.1)
     assert await Switches(redis).ends() == {}

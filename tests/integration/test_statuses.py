@@ -123,7 +123,7 @@ OPERATIONS = st.lists(
 async def test_any_order_of_events_keeps_the_books(
     redis: Redis, token: str, quantity: int, operations: list[str]
 ) -> None:
-    """Statuses move forward only, stock adds up, one outcome is told, no payment is taken twice."""
+    """Statuses move forward only, stock adds up, one outcome is published, no payment is taken twice."""
     world = World(redis, token, quantity)
     await world.accept()
     for operation in operations:

@@ -30,7 +30,7 @@ NEW = NewOrder.model_validate(EXAMPLE)
 
 
 class World:
-    """An accepted order whose message never arrived, and who looks after it."""
+    """An accepted order whose message never arrived, and what sweeps it."""
 
     def __init__(self, redis: Redis, *, stuck_after: float = 0) -> None:
         """Compose the two services around a Redis; orders are due at once, by default again at once."""
@@ -46,7 +46,7 @@ class World:
         self.fulfilment = FulfilmentStore(redis, scripts, outbox, retention=60)
 
     async def sweep(self) -> list[Swept]:
-        """Look after all that is due once."""
+        """Sweep all that is due once."""
         return [await self.open.sweep(order) for order in await self.open.due(10)]
 
 
@@ -56,12 +56,12 @@ async def test_a_lost_message_is_republished_as_it_was(redis: Redis) -> None:
     await world.place(NEW, None)
     [lost] = await entries(redis, "outbox:api")
     assert await world.sweep() == ["republished"]
-    [told] = await entries(redis, "outbox:worker")
-    assert told == {**lost, "traceparent": "t-2"}
+    [republished] = await entries(redis, "outbox:worker")
+    assert republished == {**lost, "traceparent": "t-2"}
 
 
-async def test_an_order_that_telling_does_not_help_is_exhausted(redis: Redis) -> None:
-    """It is told again a few times only; who gives it up then learns whom to tell."""
+async def test_an_order_that_republishing_does_not_help_is_exhausted(redis: Redis) -> None:
+    """It is republished a few times only; then its customer is known to the code that fails it."""
     world = World(redis)
     placed = await world.place(NEW, None)
     found = [await world.sweep() for _ in range(MAX_SWEEPS + 1)]
@@ -73,7 +73,7 @@ async def test_an_order_that_telling_does_not_help_is_exhausted(redis: Redis) ->
 
 
 async def test_an_order_without_its_event_is_given_up_at_once(redis: Redis) -> None:
-    """There is nothing to tell again; the customer is found in the order itself."""
+    """There is nothing to republish; the customer is found in the order itself."""
     world = World(redis)
     placed = await world.place(NEW, None)
     await redis.delete(f"order:{placed.order.id}:event")
@@ -92,7 +92,7 @@ async def test_an_order_without_a_status_is_named_and_forgotten(redis: Redis) ->
 
 
 async def test_settling_ends_the_watch(redis: Redis) -> None:
-    """A settled order is no longer open, and nothing is kept for telling it again."""
+    """A settled order is no longer open, and no event is kept for republishing."""
     world = World(redis)
     placed = await world.place(NEW, None)
     [order] = await world.open.due(10)
@@ -156,8 +156,8 @@ async def test_two_sweepers_tell_an_order_once(redis: Redis) -> None:
     world = World(redis)
     await world.place(NEW, None)
     outbox = Outbox(redis, "worker", context=dict)
-    patient = OpenOrderStore(redis, load_scripts(AutoPipeline(redis), WORKER), outbox, stuck_after=9)
+    later = OpenOrderStore(redis, load_scripts(AutoPipeline(redis), WORKER), outbox, stuck_after=9)
     [order] = await world.open.due(10)
-    assert [await patient.sweep(order), await patient.sweep(order)] == ["republished", "not_due"]
+    assert [await later.sweep(order), await later.sweep(order)] == ["republished", "not_due"]
     body = json.loads((await entries(redis, "outbox:worker"))[0]["body"])
     assert body["data"]["order_id"] == order.order_id

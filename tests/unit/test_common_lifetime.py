@@ -17,7 +17,7 @@ async def forever() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_it(number: signal.Signals) -> None:
-    """Also a second signal is heard without harm: the deadline rules."""
+    """A second signal does no harm: the deadline of the stop holds."""
     lifetime = until_signalled()
     try:
         os.kill(os.getpid(), number)

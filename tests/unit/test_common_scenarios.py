@@ -30,14 +30,14 @@ class Recorder(Hook):
         self.seen.append((details.flag_key, details.value, str(details.reason)))
 
 
-def asking(headers: Mapping[str, object] | None) -> str:
+def requested(headers: Mapping[str, object] | None) -> str:
     """Ask for `smtp-down` with these headers, for nothing without."""
     return "smtp-down" if headers is HEADERS else ""
 
 
 def scenarios(*on: str, ends_in: float = 60.0, hook: Recorder | None = None) -> Scenarios:
     """Return scenarios of which some are on."""
-    made = Scenarios(asking, [hook] if hook else [])
+    made = Scenarios(requested, [hook] if hook else [])
     made.update({name: time.time() + ends_in for name in on})
     return made
 
@@ -94,9 +94,9 @@ class Store:
 
 
 async def test_effects_end_in_time_also_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service that was told to refuse its broker for a while does so for no longer."""
+    """A simulated outage of the broker lasts no longer than it was switched on for."""
     monkeypatch.setattr("services.common.scenarios.WATCH_SECONDS", 0.05)
-    found, seen = Scenarios(asking), list[bool]()
+    found, seen = Scenarios(requested), list[bool]()
     found.applies(lambda: seen.append(found.everywhere("broker-down")))
     store: Any = Store()
     task = asyncio.create_task(found.watch(store))
@@ -107,9 +107,9 @@ async def test_effects_end_in_time_also_while_redis_is_away(monkeypatch: pytest.
 
 
 def test_no_scenario_lasts_longer_than_it_may() -> None:
-    """What never ends, or at no time that can be told, was not switched on by anybody: it is off."""
+    """What never ends, or ends at no valid time, was not switched on by an operator: it is off."""
     now = time.time()
-    told = {
+    times = {
         "a": now + MAX_SECONDS,
         "b": now + 2 * MAX_SECONDS,
         "c": now - 1,
@@ -117,4 +117,4 @@ def test_no_scenario_lasts_longer_than_it_may() -> None:
         "e": "inf",
         "f": "nan",
     }
-    assert list(ends({name: str(until) for name, until in told.items()})) == ["a"]
+    assert list(ends({name: str(until) for name, until in times.items()})) == ["a"]

@@ -22,7 +22,7 @@ ALL: list[type[ServiceSettings]] = [ApiSettings, WorkerSettings, NotifierSetting
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the variables of whoever runs the tests out of them."""
+    """Keep the variables of the shell that runs the tests out of them."""
     for settings in ALL:
         for name in settings.model_fields:
             monkeypatch.delenv(name.upper(), raising=False)

@@ -56,7 +56,7 @@ def message(number: int, **headers: str) -> Outgoing:
 
 
 async def sent(messages: Sequence[Outgoing], scenario: str) -> tuple[list[Outgoing], list[Any]]:
-    """Publish under a scenario; return what was published, and what the relay hears."""
+    """Publish under a scenario; return what was published, and the results that the relay gets."""
     out: list[Outgoing] = []
 
     async def publish(batch: Sequence[Outgoing]) -> Sequence[BaseException | None]:
@@ -70,29 +70,29 @@ async def sent(messages: Sequence[Outgoing], scenario: str) -> tuple[list[Outgoi
 
 
 async def test_duplicates_are_the_same_message_with_headers_of_their_own() -> None:
-    """Each publish span writes its context into them; the relay hears of the originals only."""
+    """Each publish span writes its context into them; the relay gets results for the originals only."""
     first, second = message(1), message(2)
-    out, heard = await sent([first, second], "duplicate-messages")
+    out, results = await sent([first, second], "duplicate-messages")
     assert [one.message_id for one in out] == ["m1", "m2", "m1", "m2"]
     assert out[2].headers is not first.headers
-    assert [str(error) for error in heard] == ["None", "m2"]
+    assert [str(error) for error in results] == ["None", "m2"]
 
 
 async def test_poison_is_a_message_of_its_own_that_nobody_can_read() -> None:
     """In the trace and under the correlation id of the order beside it."""
-    out, heard = await sent([message(1, traceparent="t")], "poison-messages")
+    out, results = await sent([message(1, traceparent="t")], "poison-messages")
     assert [one.body for one in out] == [b"{}", b'{"poison":']
     assert out[1].message_id != "m1"
     assert (out[1].headers, out[1].correlation_id) == ({"traceparent": "t"}, "c")
-    assert heard == [None]
+    assert results == [None]
 
 
 @pytest.mark.parametrize(("name", "who"), [("", "us"), ("poison-messages", "others")])
 async def test_other_messages_are_left_alone(name: str, who: str) -> None:
     """While nothing is on, or on for others only."""
-    out, heard = await sent([message(1, who=who)], name)
+    out, results = await sent([message(1, who=who)], name)
     assert [one.message_id for one in out] == ["m1"]
-    assert heard == [None]
+    assert results == [None]
 
 
 async def test_a_blocked_loop_turns_for_nobody() -> None:

@@ -1,4 +1,4 @@
-"""Notifying a customer: one email, whatever is told how often."""
+"""Notifying a customer: one email, however often the outcome is delivered."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

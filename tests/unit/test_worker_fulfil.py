@@ -143,7 +143,7 @@ async def test_a_failed_order_keeps_no_payment(stands: Final | None, steps: list
 
 
 async def test_nothing_can_fail_that_was_never_accepted() -> None:
-    """The error passes to whoever has to decide."""
+    """The error passes to the caller."""
     world = World(unknown=True)
     with pytest.raises(UnknownOrderError):
         await fail_order(EVENT.data, "schema_violation", ports=world.ports())

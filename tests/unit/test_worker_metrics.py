@@ -50,7 +50,7 @@ OUTCOMES = ("approved", "declined", "unavailable", "error")
 
 @pytest.mark.parametrize("now", [True, False])
 async def test_an_order_counts_when_it_is_settled(*, now: bool) -> None:
-    """It counts under its last status with the time since it was accepted; told again it does not count."""
+    """It counts under its last status with the time since it was accepted; a duplicate does not count."""
     registry = CollectorRegistry()
     accepted = (datetime.now(UTC) - timedelta(seconds=40)).isoformat()
 

@@ -53,10 +53,9 @@ def redis_client(
 ) -> Redis:
     """Return a client that repeats a command once when its connection was closed, and never on a timeout.
 
-    After a restart of the server every pooled connection is dead, which only using it shows. The command
-    may have been carried out before the connection closed: so whatever is sent through this client has to
-    change nothing the second time. redis-py itself would try ten times, on timeouts too, and so send a write
-    to a hung server again and again.
+    After a restart of the server every pooled connection is dead, which only using it shows. The command may
+    have been carried out all the same: so whatever is sent has to change nothing the second time. redis-py
+    by itself repeats ten times, on timeouts too, and so sends a write to a hung server again and again.
 
     Args:
         url: `redis://` or `rediss://` address.
