@@ -93,16 +93,6 @@ async def test_a_dead_letter_says_why(broker: BrokerConnection, channel: Abstrac
     assert dead_letter.headers["traceparent"] == "of-this-attempt"
 
 
-async def test_a_message_without_any_property_is_delivered_and_can_be_dead_lettered(
-    broker: BrokerConnection, channel: AbstractChannel
-) -> None:
-    """Strangers' messages do not stop the consumer."""
-    _, process = answering(Settlement("dead_letter", "invalid_headers"))
-    async with consuming(broker, channel, process):
-        await publish(channel, "test.queue", aio_pika.Message(b""))
-        assert (await message_in(channel, "test.queue.dlq")).body == b""
-
-
 async def test_stopping_finishes_what_is_in_progress_and_takes_no_more(
     broker: BrokerConnection, channel: AbstractChannel
 ) -> None:

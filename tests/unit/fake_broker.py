@@ -41,6 +41,7 @@ class FakeBroker:
     """For each time that poison was delivered: how many other deliveries were unsettled on its channel."""
     unsettled_at_close: list[int] = field(default_factory=list)
     """For each channel that closed: how many deliveries the broker had to requeue by itself."""
+    open_error: Exception | None = None
     declare_error: Exception | None = None
     last: "FakeChannel | None" = None
     """The channel that was opened last."""
@@ -65,6 +66,8 @@ class FakeBroker:
     @asynccontextmanager
     async def channel(self) -> AsyncIterator["FakeChannel"]:
         """Open a channel; what is unsettled when it closes is requeued."""
+        if self.open_error is not None:
+            raise self.open_error
         self.opened += 1
         channel = FakeChannel(self)
         try:

@@ -1,14 +1,14 @@
 """What takes a broker that is away, or somebody else's queue, to be logged."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, cast
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 import aio_pika
 import pytest
-from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import ChannelPreconditionFailed
 from redis.exceptions import RedisError
 
 from services.common.lifecycle import Lifetime
@@ -16,40 +16,17 @@ from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.consumer import Consumer, consuming
 from services.common.messaging.dead_letters import DeadLetters
 from services.common.messaging.messages import Outgoing
-from services.common.messaging.topology import Subscription, TopologyConflictError
+from services.common.messaging.topology import Subscription
 from services.common.outbox.relay import MAX_TRIES, Relay
-from tests.unit.fake_broker import HEADERS, FakeBroker, FakeChannel, delivered
+from tests.unit.fake_broker import HEADERS, FakeBroker, delivered
 from tests.unit.rare_lines import Emit, failing
 
 WORK = Subscription("worker.order-created", [])
 GONE = ConnectionError("gone")
+CONFLICT = ChannelPreconditionFailed("inequivalent arg")
 DEAD_LETTERS = f"{WORK.queue}.dlq"
 
 
-@dataclass
-class Away:
-    """Stands for a broker that seems to be there."""
-
-    error: Exception | None = GONE
-    connected: bool = True
-    up: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        """Seem to be there."""
-        self.up.set()
-
-    async def ping(self) -> None:
-        """Find nothing wrong."""
-
-    @asynccontextmanager
-    async def channel(self) -> AsyncIterator[AbstractChannel]:
-        """Fail, or yield a channel."""
-        if self.error is not None:
-            raise self.error
-        yield cast("Any", FakeChannel())
-
-
-@dataclass
 class Waiting:
     """Stands for an outbox in which one event waits."""
 
@@ -62,55 +39,45 @@ class Waiting:
         return [Outgoing("1-1", "orders", "order.created.v1", "m", "c", b"{}", {"traceparent": str(count)})]
 
 
-def consumer(error: Exception, *tasks: "asyncio.Task[None]") -> Consumer:
-    """Return a consumer whose broker fails, and whose deliveries do."""
-    broker = cast("BrokerConnection", Away(error))
-    return Consumer(broker, WORK, failing(error), prefetch=1, _tasks=set(tasks))
+def consumer(broker: FakeBroker, *tasks: "asyncio.Task[None]") -> Consumer:
+    """Return a consumer whose deliveries fail."""
+    return Consumer(broker.as_connection(), WORK, failing(GONE), prefetch=1, _tasks=set(tasks))
 
 
-def relay(error: Exception | None) -> Relay:
-    """Return a relay whose messages are not confirmed, if it gets that far."""
-
-    async def publish(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
-        return [GONE for _ in messages]
-
+def relay(error: Exception | None = None) -> Relay:
+    """Return a relay whose channel cannot be opened, or whose messages are not confirmed."""
     outbox: Any = Waiting()
-    return Relay(outbox, cast("BrokerConnection", Away(error)), "api", "api-1", lambda _: publish)
+    broker = FakeBroker(open_error=error).as_connection()
+    return Relay(outbox, broker, "api", "api-1", lambda _: refused)
 
 
-async def unsettled() -> None:
-    """Take a delivery whose processing meets a lost connection."""
-    broker = FakeBroker()
-    broker.put(b"{}")
-    await Consumer(broker.as_connection(), WORK, failing(GONE), prefetch=1).run()
+async def refused(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
+    """Lose the broker while publishing."""
+    return [GONE for _ in messages]
 
 
 async def ended_while_busy() -> None:
     """End a consumer that does not get done."""
     busy = asyncio.create_task(asyncio.sleep(60))
-    async with consuming(Lifetime(), consumer(GONE, busy), deadline=0.01):
+    async with consuming(Lifetime(), consumer(FakeBroker(), busy), deadline=0.01):
         pass
     busy.cancel()
 
 
 async def skipped() -> None:
     """Relay an event over which every channel breaks."""
-
-    async def publish(_: object) -> list[BaseException | None]:
-        return [GONE]
-
-    one = relay(None)
+    one = relay()
     for _ in range(MAX_TRIES + 1):
         with suppress(ConnectionError):
-            await one._send_pending(publish)  # noqa: SLF001 - what a relay begins with
+            await one._send_pending(refused)  # noqa: SLF001 - what a relay begins with
 
 
 def lost(monkeypatch: pytest.MonkeyPatch) -> Emit:
     """Return what connects, and is cut off at once."""
 
     class Callbacks:
-        def add(self, told: Any) -> None:  # noqa: ANN401 - a callback
-            told()
+        def add(self, callback: Any) -> None:  # noqa: ANN401 - any function
+            callback()
 
     async def connect(*_: object, **__: object) -> Any:  # noqa: ANN401 - stands for a connection
         async def close() -> None: ...
@@ -147,14 +114,14 @@ def rare(monkeypatch: pytest.MonkeyPatch) -> dict[str, Emit]:
     return {
         "dead letter not replayed": broken_off("replayed"),
         "dead letter not discarded": broken_off("discarded"),
-        "consumer interrupted": consumer(GONE).run,
-        "queue is of another version": consumer(TopologyConflictError("inequivalent arg")).run,
-        "delivery not settled": unsettled,
+        "consumer interrupted": consumer(FakeBroker(open_error=GONE)).run,
+        "queue is of another version": consumer(FakeBroker(declare_error=CONFLICT)).run,
+        "delivery not settled": consumer(FakeBroker(deque([delivered()]))).run,
         "unfinished deliveries requeued": ended_while_busy,
         "rabbitmq connection lost": lost(monkeypatch),
         "rabbitmq connection failed": nowhere.keep_connected,
-        "outbox relay interrupted": relay(None).run,
+        "outbox relay interrupted": relay().run,
         "outbox not drained": relay(GONE).drain,
-        "publish failed": relay(None).drain,
+        "publish failed": relay().drain,
         "event skipped: the channel closes over it": skipped,
     }

@@ -1,62 +1,20 @@
-"""Whatever arrives as a body: read, or refused in one way, without repeating what it says."""
+"""What no event is refused with a reason, without repeating what it says; `hostile_messages` has any body."""
 
 import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from services.common.messaging.retries import UnusableMessageError, parse_body
 from services.notifier.messages import OrderOutcome
 from services.worker.messages import OrderCreated
 from tests.contract.documents import examples
 
-MODELS: list[type[BaseModel]] = [OrderCreated, OrderOutcome]
-REASONS = {"malformed_json", "unknown_type", "schema_violation"}
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
 GOLDEN = {
     OrderCreated: examples("order.created.v1")["order.created.v1.full"],
     OrderOutcome: examples("order.failed.v1")["order.failed.v1.full"],
 }
 SECRET = "s3cret-Zoe"
-
-
-@pytest.mark.parametrize("model", MODELS)
-@given(body=st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
-@example(body=b"[" * 100_000)
-@example(body=b"9" * 100_000)
-@example(body=b'{"id": "\\ud800"}')
-@example(body=b'{"type": "order.created.v1", "data": ' + b'{"data":' * 5_000)
-def test_any_body_is_read_or_refused(model: type[BaseModel], body: bytes) -> None:
-    """No bytes and no JSON raise anything but `UnusableMessageError`, with a known reason."""
-    try:
-        parse_body(model.model_validate_json, body)
-    except UnusableMessageError as error:
-        reason = error.reason
-        assert reason in REASONS
-
-
-@pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=50)
-@given(data=st.data())
-def test_any_value_in_any_place_is_read_or_refused(model: type[BaseModel], data: st.DataObject) -> None:
-    """A good event with one value replaced, wherever it stands, does not surprise the parser."""
-    document: Any = json.loads(json.dumps(GOLDEN[model]))
-    part = document
-    while isinstance(part, dict | list):
-        places = sorted(part) if isinstance(part, dict) else range(len(part))
-        parent, place = part, data.draw(st.sampled_from(places))
-        part = parent[place]
-        if data.draw(st.booleans()):
-            break
-    parent[place] = data.draw(JSON)
-    test_any_body_is_read_or_refused.hypothesis.inner_test(model, json.dumps(document).encode())
 
 
 @pytest.mark.parametrize(
@@ -65,6 +23,10 @@ def test_any_value_in_any_place_is_read_or_refused(model: type[BaseModel], data:
         (b"", "malformed_json"),
         (b"not json", "malformed_json"),
         (b"\xff\xfe{}", "malformed_json"),
+        (b"[" * 100_000, "malformed_json"),
+        (b'{"type": "order.created.v1", "data": ' + b'{"data":' * 5_000, "malformed_json"),
+        (b'{"id": "\\ud800"}', "malformed_json"),
+        (b"9" * 100_000, "malformed_json"),
         (b"[]", "schema_violation"),
         (b"null", "schema_violation"),
         (b"{}", "schema_violation"),

@@ -44,7 +44,7 @@ def broker_errors() -> Iterator[None]:
             raise
         raise ConnectionError("the connection to RabbitMQ was lost") from error
     except (RuntimeError, asyncio.InvalidStateError) as error:
-        raise ConnectionError(f"the connection to RabbitMQ was lost: {error}") from error
+        raise ConnectionError("the connection to RabbitMQ was lost") from error
 
 
 class BrokerConnection:

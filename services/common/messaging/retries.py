@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -47,15 +47,11 @@ class UnusableMessageError(Exception):
         self.reason = reason
 
 
-OnDeadLetter: TypeAlias = Callable[[bytes, str], Awaitable[None]]
-"""Called with the body and the reason before a delivery is dead-lettered."""
-
-
 def with_retries(
     parse: Callable[[bytes], Event],
     handle: Callable[[Event], Awaitable[str]],
     *,
-    on_dead_letter: OnDeadLetter,
+    on_dead_letter: Callable[[bytes, str], Awaitable[None]],
     non_retryable: tuple[type[Exception], ...] = (),
     deadline_seconds: float = 30.0,
 ) -> Process:
@@ -64,7 +60,8 @@ def with_retries(
     Args:
         parse: Validates a body; raises `pydantic.ValidationError`.
         handle: The use case; returns its outcome in one word.
-        on_dead_letter: Fails what the message is about; as long as it raises, the message is retried.
+        on_dead_letter: Called with the body and the reason before a delivery is dead-lettered, to fail what
+            the message is about; as long as it raises, the message is retried instead.
         non_retryable: Errors of the use case that no retry can help; any other is retried after 1, 5, 30 s.
         deadline_seconds: How long the use case may take; longer is an error like any other.
     """
@@ -89,21 +86,15 @@ def with_retries(
             if delivery.attempt < MAX_ATTEMPTS:
                 return Settlement("retry", snake_case(error), error)
             settlement = Settlement("dead_letter", "retries_exhausted", error)
-        return await _dead_letter(on_dead_letter, delivery, settlement)
+        try:
+            await on_dead_letter(delivery.body, settlement.outcome)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the dead letter waits for it
+            # The dead letter can wait; an order that nobody fails would be stuck for ever.
+            log.warning("giving up failed, trying again", error=describe(error))
+            return Settlement("retry", "give_up_failed", error)
+        return settlement
 
     return process
-
-
-async def _dead_letter(
-    on_dead_letter: OnDeadLetter, delivery: Delivery, settlement: Settlement
-) -> Settlement:
-    try:
-        await on_dead_letter(delivery.body, settlement.outcome)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the dead letter waits for it
-        # The dead letter can wait; an order that nobody fails would be stuck for ever.
-        log.warning("giving up failed, trying again", error=describe(error))
-        return Settlement("retry", "give_up_failed", error)
-    return settlement
 
 
 def check_headers(delivery: Delivery) -> None:

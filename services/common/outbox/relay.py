@@ -44,8 +44,6 @@ class Relay:
     app_id: str
     instance: str
     instrument: Callable[[PublishBatch], PublishBatch] = lambda publish: publish
-    _one_by_one: bool = False
-    """Whether the channel closed over what was sent last, so that the event to blame is to be found."""
     _tries: Counter[str] = field(default_factory=Counter)
     """By entry: how often the channel closed over it alone."""
 
@@ -92,28 +90,27 @@ class Relay:
             )
 
     async def _send_pending(self, publish: PublishBatch) -> None:
-        """Send what this relay had read when it lost its channel; one by one, if the channel closed over it.
+        """Send one by one what this relay had read when it lost its channel.
 
         The broker answers some messages by closing the channel or the connection. Such an event is skipped
         after two tries, so that the others need not wait for it: it stays, is seen in the outbox's age, and
         is tried again with every claim.
         """
         messages = await self.outbox.read_pending(self.instance, count=BATCH)
-        self._tries = Counter({m.entry: self._tries[m.entry] for m in messages})
-        messages = [message for message in messages if self._tries[message.entry] < MAX_TRIES]
-        if not self._one_by_one:
-            await self._send(publish, messages)
-            return
+        self._tries = Counter({message.entry: self._tries[message.entry] for message in messages})
         for message in messages:
+            if self._tries[message.entry] == MAX_TRIES:
+                continue
             try:
-                await self._send(publish, [message], pause=0)
-            except ConnectionError:
+                await self._send(publish, [message])
+            except TimeoutError:  # a slow broker has closed nothing
+                raise
+            except BROKER_ERRORS:
                 self._tries[message.entry] += 1
                 if self._tries[message.entry] == MAX_TRIES:
                     log.error("event skipped: the channel closes over it", **message.log_fields())  # noqa: TRY400
                 raise
             self._tries[message.entry] = 0
-        self._one_by_one = False
 
     async def _send_claimed(self, publish: PublishBatch) -> None:
         """Send what another relay, or this one, has read and not removed for a while."""
@@ -123,35 +120,25 @@ class Relay:
             await self._send(publish, messages)
             done = start == "0-0"
 
-    async def _send(
-        self, publish: PublishBatch, messages: Sequence[Outgoing], *, pause: float = PAUSE_SECONDS
-    ) -> None:
-        """Publish messages and remove those that are confirmed.
+    async def _send(self, publish: PublishBatch, messages: Sequence[Outgoing]) -> bool:
+        """Publish messages, remove those that are confirmed, and return whether all are.
+
+        One that is unroutable, cannot be encoded or finds its queue full stays, is seen in the outbox's age,
+        and is tried again with the next claim; the others must not wait for it.
 
         Raises:
-            ConnectionError: The channel was lost.
-            TimeoutError: The broker is slow.
+            AMQPError, ConnectionError, TimeoutError: The channel was lost, or the broker is slow.
         """
         results = [*zip(messages, await publish(messages), strict=True)] if messages else []
         if confirmed := [message.entry for message, error in results if error is None]:
             await self.outbox.remove(confirmed)
-        failed = [(message, error) for message, error in results if error is not None]
-        for message, error in failed:
-            log.warning("publish failed", error=describe(error), **message.log_fields())
-        if lost := [error for _, error in failed if _is_lost(error)]:
-            # A broker that is only slow has closed nothing: one by one it would take as long for each.
-            self._one_by_one = not all(isinstance(error, TimeoutError) for error in lost)
-            kind = ConnectionError if self._one_by_one else TimeoutError
-            raise kind(f"{len(failed)} of {len(messages)} messages were not confirmed")
-        if failed:
-            # Unroutable, not to be encoded, or the queue is full: the entry stays, is seen in the outbox's
-            # age, and is tried again with the next claim; the others must not wait for it.
-            await asyncio.sleep(pause)
-
-
-def _is_lost(error: BaseException) -> bool:
-    """Return whether the error is about the channel, not about one message."""
-    return isinstance(error, BROKER_ERRORS) and not isinstance(error, DeliveryError)
+        for message, error in results:
+            if error is not None:
+                log.warning("publish failed", error=describe(error), **message.log_fields())
+        for _, error in results:
+            if isinstance(error, BROKER_ERRORS) and not isinstance(error, DeliveryError):
+                raise error
+        return len(confirmed) == len(messages)
 
 
 @asynccontextmanager
