@@ -185,4 +185,5 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         [*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()],
         version=settings.service_version,
         ids=current_ids,
+        direct=telemetry.instrument_stock is None,
     )

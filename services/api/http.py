@@ -27,10 +27,11 @@ def http_api(
     *,
     version: str,
     ids: Ids,
+    direct: bool = True,
 ) -> FastAPI:
-    """Return the application with its probes and metrics."""
+    """Return the application with its probes and metrics; `direct` allows the short cut past FastAPI."""
     app = DirectAPI(
-        [route for router in routers for route in router.routes],
+        [route for router in routers for route in router.routes] if direct else [],
         title="Orderscope",
         version=version,
         description=DESCRIPTION,
