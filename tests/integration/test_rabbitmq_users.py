@@ -86,18 +86,18 @@ async def test_a_relay_publishes_the_events_of_its_service(servers: Endpoints, u
 async def test_operators_look_at_dead_letters_as_often_as_they_like_and_replay_them(
     servers: Endpoints, channel: AbstractChannel
 ) -> None:
-    """One at a time under a lock of theirs; a letter that was looked at is still there."""
-    await publish(channel, ORDERS.dead_letter_queue, aio_pika.Message(b"a letter"))
+    """One at a time under a lock of theirs; a dead letter that was looked at is still there."""
+    await publish(channel, ORDERS.dead_letter_queue, aio_pika.Message(b"a dead letter"))
     async with channel_of(servers, "api") as operator:
-        await operator.declare_queue("operator.dead-letters", exclusive=True, timeout=5)
-        letters = await operator.get_queue(ORDERS.dead_letter_queue, ensure=False)
+        await operator.declare_queue("operator.dead-dead_letters", exclusive=True, timeout=5)
+        dead_letters = await operator.get_queue(ORDERS.dead_letter_queue, ensure=False)
         for _ in range(LOOKS):
-            letter = await letters.get(timeout=5, fail=True)
-            assert letter is not None
-            await letter.nack(requeue=True)
+            dead_letter = await dead_letters.get(timeout=5, fail=True)
+            assert dead_letter is not None
+            await dead_letter.nack(requeue=True)
         found = await message_in(operator, ORDERS.dead_letter_queue)
         await send(operator, ORDERS.exchange, ORDERS.queue)
-    assert found.body == b"a letter"
+    assert found.body == b"a dead letter"
     assert NO_DELIVERY_LIMIT > LOOKS
 
 
@@ -116,7 +116,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], Act]] = {
     ),
     "to replay to another": (("notifier",), lambda c: send(c, ORDERS.exchange, ORDERS.queue)),
     "to say that an order was placed": (
-        ("notifier",),  # the worker may: it tells of stuck orders again
+        ("notifier",),  # the worker may: it republishes the events of stuck orders
         lambda c: send(c, EXCHANGE, "order.created.v1"),
     ),
     "to say that an order is done": (("api", "notifier"), lambda c: send(c, EXCHANGE, "order.done.v1")),

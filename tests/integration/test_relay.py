@@ -93,7 +93,7 @@ async def test_what_cannot_be_sent_at_all_does_not_hold_up_the_rest(
     await redis.xadd(outbox.stream, {"type": "t" * 300, "message_id": "m-1", "body": "{}"})
     await redis.xadd(outbox.stream, {"type": "test.happened.v1", "body": "{}"})
     async with relaying(Relay(outbox, broker, "test", "relay-1")):
-        for number in (2, 3):  # a second one, as the relay might begin anew with what it had in hand
+        for number in (2, 3):  # a second one, as the relay might start over with what it had read
             await add(redis, outbox, f"m-{number}")
             assert (await message_in(channel, "test.queue")).message_id == f"m-{number}"
     assert (await outbox.backlog()).entries == 2

@@ -15,7 +15,7 @@ FIRST_PUBLISHED_AT = 1_795_426_200_125
 
 @dataclass
 class Scripts:
-    """Stands for Redis's Lua scripts: answers as told, and remembers the calls."""
+    """Stands for Redis's Lua scripts: answers as the test says, and remembers the calls."""
 
     answers: Mapping[str, Any]
     calls: list[tuple[str, Sequence[str], Sequence[Any]]] = field(default_factory=list)

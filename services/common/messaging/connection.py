@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 HEARTBEAT_SECONDS = 5
-"""A frozen broker is given up after three missed heartbeats."""
+"""A frozen broker counts as lost after three missed heartbeats."""
 CHANNEL_TIMEOUT_SECONDS = 5.0
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 0.2, 3.0
 

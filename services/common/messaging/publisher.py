@@ -47,7 +47,7 @@ async def publish(
 def publisher(
     channel: AbstractChannel, exchange: str, properties: Callable[[Outgoing], Properties]
 ) -> PublishBatch:
-    """Return a function that publishes messages to an exchange and tells the result of each apart."""
+    """Return a function that publishes messages to an exchange and returns the result of each."""
 
     async def publish_one(message: Outgoing) -> None:
         await publish(channel, exchange, message.routing_key, message.body, properties(message))
