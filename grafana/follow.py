@@ -1,31 +1,31 @@
-"""One order by its correlation id: what was logged of it, how long it took, its trace.
+"""One order by its correlation id: its log lines, its longest steps, its traces.
 
-Ids are labels of no metric, so what is here comes from Loki and Jaeger.
+No metric has an id as a label, so these panels ask Loki and Jaeger.
 """
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.builders import logs, table
 from grafana_foundation_sdk.models.common import LogsSortOrder
 from grafana_foundation_sdk.models.dashboard import Dashboard, DynamicConfigValue, VariableOption
-from grafana_foundation_sdk.models.units import Milliseconds, Short
+from grafana_foundation_sdk.models.units import Milliseconds
 
 from grafana.layout import Row, page
 from grafana.links import Page
-from grafana.panels import Panel, thresholds
+from grafana.panels import number, panel, styled
 from grafana.sources import JAEGER, LOKI, Jaeger, logql
 
 _LINES = '{service_name=~"api|worker|notifier"} | correlation_id="$correlation_id"'
-# A line of several services says whose it is.
-_TOLD = f"{_LINES} | line_format `{{{{.service_name}}}}: {{{{__line__}}}}`"
-_TIMES = f"{_LINES} | duration_ms!=`` | unwrap duration_ms"
-_LONGEST = f"max by (service_name) (max_over_time({_TIMES} [$__range]))"
+# Each line begins with its service.
+_PREFIXED = f"{_LINES} | line_format `{{{{.service_name}}}}: {{{{__line__}}}}`"
+_DURATIONS = f"{_LINES} | duration_ms!=`` | unwrap duration_ms"
+_LONGEST = f"max by (service_name) (max_over_time({_DURATIONS} [$__range]))"
 
 
 def _logs() -> logs.Panel:
     return (
         logs.Panel()
-        .title("Its log lines")
-        .description("Of all services, oldest first. The last says how far it came; open one for its trace.")
+        .title("Log lines")
+        .description("Of all services, oldest first. The last line says how far the order came.")
         .datasource(LOKI)
         .span(16)
         .height(12)
@@ -33,53 +33,38 @@ def _logs() -> logs.Panel:
         .wrap_log_message(wrap_log_message=True)
         .enable_log_details(enable_log_details=True)
         .sort_order(LogsSortOrder.ASCENDING)
-        .targets([logql(_TOLD).ref_id("A")])
+        .targets([logql(_PREFIXED).ref_id("A")])
     )
 
 
-def _timings() -> table.Panel:
-    limits = Panel("", "", Milliseconds, (), warn=500, bad=2500)
-    return (
-        table.Panel()
-        .title("Its longest step in each service")
-        .description(
-            "A request or delivery, as its log line tells it. What is missing here did not come yet."
-        )
-        .unit(Milliseconds)
-        .datasource(LOKI)
-        .span(8)
-        .height(12)
-        .thresholds(thresholds(limits))
-        .targets([logql(_LONGEST, instant=True).ref_id("A")])
+def _longest() -> table.Panel:
+    shown = panel(
+        Milliseconds,
+        "Longest step in each service",
+        "The longest request or delivery, from its log line. A service without one did not do its step yet.",
+        limits=(500, 2500),
     )
+    drawing = styled(table.Panel(), shown, 8, 12)
+    return drawing.datasource(LOKI).targets([logql(_LONGEST, instant=True).ref_id("A")])
 
 
 def _traces() -> table.Panel:
-    """Return the traces of a correlation id; one that is clicked is drawn below."""
-    show = {
+    """Return the traces of a correlation id; a click on one draws it in the panel below."""
+    below = {
         "title": "Show it below",
         "url": f"/d/{Page.FOLLOW.uid}?var-correlation_id=${{correlation_id}}&var-trace_id=${{__value.raw}}",
     }
     search = Jaeger(queryType="search", service="api", tags="correlation_id=$correlation_id", limit=20)
-    return (
-        table.Panel()
-        .title("Its traces")
-        .description("One, unless the client used the id again. Click its trace id to have it drawn below.")
-        .unit(Short)
-        .datasource(JAEGER)
-        .span(24)
-        .height(6)
-        .thresholds(thresholds(Panel("", "", Short, ())))
-        .override_by_name("traceID", [DynamicConfigValue(id_val="links", value=[show])])
-        .targets([search])
-    )
+    text = "One, unless the client used the id again. A click on its id draws the trace below."
+    drawing = styled(table.Panel(), number("Traces", text), 24, 6).datasource(JAEGER).targets([search])
+    return drawing.override_by_name("traceID", [DynamicConfigValue(id_val="links", value=[below])])
 
 
 def _trace() -> builders.Panel:
     return (
         builders.Panel()
         .type("traces")
-        .title("Its trace")
+        .title("Spans of the trace")
         .description("Gaps are waiting: before a process span in a queue, between two attempts for a retry.")
         .datasource(JAEGER)
         .span(24)
@@ -96,7 +81,7 @@ def _text(name: str, label: str) -> builders.TextBoxVariable:
 def dashboard() -> Dashboard:
     """Return the dashboard that follows the order whose correlation id is typed at its top."""
     rows = (
-        Row("Logs", (_logs(), _timings())),
+        Row("Logs", (_logs(), _longest())),
         Row("Trace", (_traces(), _trace())),
     )
     variables = (_text("correlation_id", "Correlation id"), _text("trace_id", "Trace id"))

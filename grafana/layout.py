@@ -1,6 +1,6 @@
-"""How panels become a dashboard: titled rows, numbered panels, the same clock and refresh everywhere.
+"""How panels become a dashboard: titled rows, numbered panels, the same time range and refresh everywhere.
 
-It is the classic model (schema 42), which Grafana provisions from files.
+The dashboards use the classic model (schema 42), which Grafana provisions from files.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ class Row:
     """A titled line of panels; panels that do not fit its 24 columns go to the next line."""
 
     title: str
-    panels: tuple[Builder[Panel], ...]
+    panels: Iterable[Builder[Panel]]
 
 
 def page(
@@ -29,7 +29,7 @@ def page(
 ) -> Dashboard:
     """Return a dashboard of `rows` over the last 15 minutes that refreshes with every scrape.
 
-    Its charts show when alerts fired, and it leads to all other dashboards.
+    Its charts show when alerts fired, and it links to all other dashboards.
     """
     builder = (
         dashboard.Dashboard(which.value)
@@ -50,7 +50,7 @@ def page(
         builder.with_row(dashboard.Row(row.title))
         for panel in row.panels:
             builder.with_panel(panel)
-    return _shown(_numbered(builder.build()))
+    return _finished(builder.build())
 
 
 def _alerts() -> dashboard.AnnotationQuery:
@@ -67,15 +67,10 @@ def _alerts() -> dashboard.AnnotationQuery:
     )
 
 
-def _numbered(page: Dashboard) -> Dashboard:
-    """Give every panel and row its own id: the builders leave rows at 0, and links name panels by id."""
+def _finished(page: Dashboard) -> Dashboard:
+    """Give every panel and row its own id, by which links name it, and show the links."""
     for number, panel in enumerate(page.panels or (), start=1):
-        panel.id_val = number
-    return page
-
-
-def _shown(page: Dashboard) -> Dashboard:
-    """Show the links: where the SDK puts them, in a menu, nobody would find them."""
+        panel.id_val = number  # the builders leave rows at 0
     for link in page.links or ():
-        link.placement = None  # type: ignore[assignment] # left out of the JSON, as Grafana's schema allows
+        link.placement = None  # type: ignore[assignment] # left out of the JSON: the SDK's default hides it in a menu
     return page

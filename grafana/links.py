@@ -20,7 +20,7 @@ class Page(Enum):
 
     @property
     def uid(self) -> str:
-        """Return what addresses name it by: alerts and bookmarks hold on to it."""
+        """Return the uid in its address, which alerts and bookmarks use."""
         return f"{TAG}-{self.name.lower()}"
 
     @property

@@ -1,155 +1,152 @@
 """The first dashboard to open: is the system well, and if not, which part of it is to blame?"""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
-from grafana_foundation_sdk.models.units import OpsPerSecond, PercentUnit, RequestsPerSecond, Seconds, Short
+from grafana_foundation_sdk.models.units import RequestsPerSecond
 
 from grafana.layout import Row, page
 from grafana.links import Page
-from grafana.panels import Panel, Query, chart, quantiles, stat
-from grafana.promql import (
-    DEAD_LETTERS,
-    USER_ROUTES,
-    distribution,
-    quantile,
-    rate,
-    ratio,
+from grafana.panels import (
+    Query,
+    chart,
+    heat_map,
+    latest,
+    number,
+    panel,
+    per_second,
+    percent,
+    quantiles,
+    seconds,
 )
-from grafana.saturation import FULL, WAITING
-from grafana.shapes import heat_map
+from grafana.promql import DEAD_LETTERS, OURS, USER_ROUTES, distribution, quantile, rate, ratio
+from grafana.shared import (
+    OLDEST_OUTBOX_ENTRY,
+    OUTBOX_ENTRIES,
+    PROCESSING_TIME,
+    READY,
+    READY_BY_QUEUE,
+    cpu,
+    event_loop_lag,
+)
 
 _HTTP = "http_server_request_duration_seconds"
 _REQUESTS = rate(f"{_HTTP}_count", USER_ROUTES)
-_FAILED = rate(f"{_HTTP}_count", f'{USER_ROUTES}, http_response_status_code=~"5.."')
-_REFUSED = rate(f"{_HTTP}_count", f'{USER_ROUTES}, http_response_status_code=~"4.."')
+_FAILED = ratio(rate(f"{_HTTP}_count", f'{USER_ROUTES}, http_response_status_code=~"5.."'), _REQUESTS)
+_REFUSED = ratio(rate(f"{_HTTP}_count", f'{USER_ROUTES}, http_response_status_code=~"4.."'), _REQUESTS)
 _ROUTE_AND_STATUS = "http_request_method, http_route, http_response_status_code"
 _SETTLED = "order_accept_to_settled_seconds"
+_ACCEPTED = Query(rate("orders_accepted_total", 'outcome="new"'), "accepted")
 
-_VITAL_SIGNS = (
-    Panel(
-        title="Orders accepted",
-        description="How busy the system is. Zero while clients are there: they cannot reach it.",
-        unit=OpsPerSecond,
-        queries=(Query(rate("orders_accepted_total", 'outcome="new"'), "accepted"),),
+_NOW = (
+    per_second(
+        "Orders accepted",
+        "How busy the system is. Zero although there are clients: they cannot reach it.",
+        _ACCEPTED,
     ),
-    Panel(
-        title="Requests that failed",
-        description="Share of requests answered 5xx. Red: Redis is away or the outbox is full (see /ready).",
-        unit=PercentUnit,
-        queries=(Query(ratio(_FAILED, _REQUESTS), "5xx"),),
-        warn=0.001,
-        bad=0.01,
+    percent(
+        "Failed requests",
+        "Share of requests answered 5xx. Red: Redis is down or the outbox is full (see /ready).",
+        Query(_FAILED, "5xx"),
+        limits=(0.001, 0.01),
         more=Page.SLO,
     ),
-    Panel(
-        title="Request p95",
-        description="What the slowest 5 % wait at least. An accept is one Redis trip: 0.1 s is long.",
-        unit=Seconds,
-        queries=(Query(quantile(0.95, _HTTP, USER_ROUTES), "p95"),),
-        warn=0.1,
-        bad=0.5,
+    seconds(
+        "Request p95",
+        "One request in twenty takes longer. Accepting an order is one Redis call: 0.1 s is long.",
+        Query(quantile(0.95, _HTTP, USER_ROUTES), "p95"),
+        limits=(0.1, 0.5),
     ),
-    Panel(
-        title="Accepted to settled p95",
-        description="Slow with empty queues: the payment provider. Slow with full ones: too few workers.",
-        unit=Seconds,
-        queries=(Query(quantile(0.95, _SETTLED), "p95"),),
-        warn=2,
-        bad=5,
+    seconds(
+        "Accepted to settled p95",
+        "Slow with empty queues: the payment provider. Slow with full ones: too few workers.",
+        Query(quantile(0.95, _SETTLED), "p95"),
+        limits=(2, 5),
         more=Page.SLO,
     ),
-    Panel(
-        title="Oldest outbox entry",
-        description="How long an event waits for the broker. Grows with the clock while RabbitMQ is away.",
-        unit=Seconds,
-        queries=(Query("max(outbox_oldest_age_seconds)", "oldest"),),
-        warn=5,
-        bad=30,
-        more=Page.QUEUES,
-    ),
-    Panel(
-        title="Dead letters waiting",
-        description="Nobody will process these until an operator replays or discards them. Keep it at 0.",
-        unit=Short,
-        queries=(Query(f"sum(rabbitmq_detailed_queue_messages_ready{{{DEAD_LETTERS}}})", "waiting"),),
-        warn=1,
-        bad=10,
+    OLDEST_OUTBOX_ENTRY,
+    number(
+        "Dead letters waiting",
+        "Nobody will process these until an operator replays or discards them. Keep it at 0.",
+        Query(f"sum({READY}{{{DEAD_LETTERS}}})", "waiting"),
+        limits=(1, 10),
         more=Page.QUEUES,
     ),
 )
 
-_CLIENTS = (
-    Panel(
-        title="Requests by route and status",
-        description="Who asks for what and gets what. 429: rate limiter; other 4xx: clients; 5xx: ourselves.",
-        unit=RequestsPerSecond,
-        queries=(
-            Query(
-                rate(f"{_HTTP}_count", USER_ROUTES, by=_ROUTE_AND_STATUS),
-                "{{http_response_status_code}} {{http_request_method}} {{http_route}}",
-            ),
+_HTTP_PANELS = (
+    panel(
+        RequestsPerSecond,
+        "Requests by route and status",
+        "Who asks for what and gets what. 429: rate limiter; other 4xx: clients; 5xx: the server.",
+        Query(
+            rate(f"{_HTTP}_count", USER_ROUTES, by=_ROUTE_AND_STATUS),
+            "{{http_response_status_code}} {{http_request_method}} {{http_route}}",
         ),
     ),
-    Panel(
-        title="Errors",
-        description="Failed (5xx) is our fault, refused (4xx) the client's. The limits are for failed.",
-        unit=PercentUnit,
-        queries=(Query(ratio(_FAILED, _REQUESTS), "failed"), Query(ratio(_REFUSED, _REQUESTS), "refused")),
-        warn=0.001,
-        bad=0.01,
+    percent(
+        "Errors",
+        "Failed (5xx) is the server's fault, refused (4xx) the client's. The limits are for failed.",
+        Query(_FAILED, "failed"),
+        Query(_REFUSED, "refused"),
+        limits=(0.001, 0.01),
     ),
-    Panel(
-        title="Request duration",
-        description="A dot is a request: click it for its trace. p99 far above p50 means waiting, not work.",
-        unit=Seconds,
-        queries=quantiles(_HTTP, USER_ROUTES),
-        warn=0.1,
-        bad=0.5,
+    seconds(
+        "Request duration",
+        "A dot is a request: click it for its trace. p99 far above p50 means waiting, not work.",
+        *quantiles(_HTTP, USER_ROUTES),
+        limits=(0.1, 0.5),
     ),
-    Panel(
-        title="Order cache",
-        description="Hits save Redis a trip. Misses alone: orders are lost before they are asked for again.",
-        unit=RequestsPerSecond,
-        queries=(Query(rate("order_cache_reads_total", by="result"), "{{result}}"),),
+    panel(
+        RequestsPerSecond,
+        "Order cache",
+        "A hit saves a Redis call. Misses only: orders leave the cache before they are read again.",
+        Query(rate("order_cache_reads_total", by="result"), "{{result}}"),
     ),
 )
 
 _ORDERS = (
-    Panel(
-        title="Orders by status",
-        description="Accepted and settled run together. A gap that stays is a backlog: see the queues.",
-        unit=OpsPerSecond,
-        queries=(
-            Query(rate("orders_accepted_total", 'outcome="new"'), "accepted"),
-            Query(rate("orders_settled_total", by="status"), "{{status}}"),
-        ),
+    per_second(
+        "Orders by status",
+        "Accepted and settled run together. A gap that stays is a backlog: see the queues.",
+        _ACCEPTED,
+        Query(rate("orders_settled_total", by="status"), "{{status}}"),
     ),
-    Panel(
-        title="Accepted to settled",
-        description="From 202 to done or failed. Steps of 1, 5, 30 s are retries; a dot opens its trace.",
-        unit=Seconds,
-        queries=quantiles(_SETTLED),
-        warn=2,
-        bad=5,
+    seconds(
+        "Accepted to settled",
+        "From 202 to done or failed. Steps of 1, 5, 30 s are retries; a dot opens its trace.",
+        *quantiles(_SETTLED),
+        limits=(2, 5),
     ),
 )
 
-_SPREAD = Panel(
-    title="Accepted to settled, spread",
-    description="Two bands mean two kinds of orders: the upper one was retried, or waited for a worker.",
-    unit=Seconds,
-    queries=(Query(distribution(_SETTLED), "{{le}}"),),
+_SPREAD = seconds(
+    "Accepted to settled, distribution",
+    "Two bands mean two kinds of orders: the upper one was retried, or waited for a worker.",
+    Query(distribution(_SETTLED), "{{le}}"),
     more=Page.FOLLOW,
+)
+
+_QUEUES = (
+    READY_BY_QUEUE,
+    PROCESSING_TIME,
+    per_second(
+        "Retries and dead letters",
+        "Only retries: a dependency is unreliable. A dead letter has no retries left: look at each.",
+        Query(rate("consumer_retries_total", by="queue"), "retry {{queue}}"),
+        Query(rate("dead_letters_total", by="queue"), "dead letter {{queue}}"),
+        limits=(0.1, 1),
+        more=Page.QUEUES,
+    ),
 )
 
 
 def dashboard() -> Dashboard:
-    """Return the overview: vital signs, then what clients, orders, processes and queues see."""
-    orders = (*(chart(panel) for panel in _ORDERS), heat_map(_SPREAD))
+    """Return the overview: the most important figures, then requests, orders, processes and queues."""
+    saturation = (cpu(OURS, "job"), event_loop_lag(OURS, "job"), OUTBOX_ENTRIES)
     rows = (
-        Row("Vital signs", tuple(stat(panel) for panel in _VITAL_SIGNS)),
-        Row("What clients see", tuple(chart(panel) for panel in _CLIENTS)),
-        Row("What becomes of orders", orders),
-        Row("What is full", tuple(chart(panel) for panel in FULL)),
-        Row("What is waiting", tuple(chart(panel) for panel in WAITING)),
+        Row("Now", map(latest, _NOW)),
+        Row("HTTP requests", map(chart, _HTTP_PANELS)),
+        Row("Orders", (*map(chart, _ORDERS), heat_map(_SPREAD))),
+        Row("Saturation", map(chart, saturation)),
+        Row("Queues", map(chart, _QUEUES)),
     )
     return page(Page.OVERVIEW, "Orderscope at a glance: start here.", rows)

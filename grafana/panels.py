@@ -1,11 +1,13 @@
-"""Panels in one style. A panel is data (`Panel`); `chart` and `stat` draw it."""
+"""Panels in one style. A panel is data; `chart`, `latest`, `heat_map`, `ranking` and `states` draw it."""
 
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
-from grafana_foundation_sdk.builders import common, dashboard, timeseries
-from grafana_foundation_sdk.builders import stat as stat_builder
+from grafana_foundation_sdk.builders import common, dashboard, heatmap, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueGraphMode,
@@ -16,13 +18,24 @@ from grafana_foundation_sdk.models.common import (
     TooltipDisplayMode,
     VisibilityMode,
 )
-from grafana_foundation_sdk.models.dashboard import DashboardLink, Threshold, ThresholdsMode
+from grafana_foundation_sdk.models.dashboard import (
+    DataTransformerConfig,
+    MappingType,
+    Threshold,
+    ThresholdsMode,
+    ValueMap,
+    ValueMappingResult,
+)
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
 
 from grafana.links import Page, link
 from grafana.promql import quantile
-from grafana.sources import PROMETHEUS, promql
+from grafana.sources import PROMETHEUS, buckets, promql, promql_now
 
 LATEST = "lastNotNull"
+Limits = tuple[float, float]
+"""A value is orange from the first on, red from the second on; below them, if the second is not larger."""
+Drawing = TypeVar("Drawing", timeseries.Panel, stat.Panel, heatmap.Panel, table.Panel, statetimeline.Panel)
 
 
 @dataclass(frozen=True)
@@ -36,106 +49,140 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """What a panel shows.
+    """What a panel shows, and what to conclude from it (`description`).
 
-    `description` says what to conclude from it. From `warn` and from `bad` on, both in `unit`, it is orange
-    and red, or below them when `bad` is not above `warn`; a panel without them shows a quantity of which no
-    value is good or bad by itself. `more` is the dashboard that says more.
+    A panel without `limits` shows a quantity of which no value is good or bad by itself. `more` is the
+    dashboard with the details.
     """
 
     title: str
     description: str
     unit: str
     queries: tuple[Query, ...]
-    warn: float | None = None
-    bad: float | None = None
+    limits: Limits | None = None
     more: Page | None = None
+
+
+def panel(
+    unit: str,
+    title: str,
+    description: str,
+    *queries: Query,
+    limits: Limits | None = None,
+    more: Page | None = None,
+) -> Panel:
+    """Return a panel of these queries."""
+    return Panel(title, description, unit, queries, limits, more)
+
+
+per_second = partial(panel, units.OpsPerSecond)
+seconds = partial(panel, units.Seconds)
+percent = partial(panel, units.PercentUnit)
+number = partial(panel, units.Short)
 
 
 def quantiles(histogram: str, labels: str = "") -> tuple[Query, ...]:
     """Return p50, p95 and p99; one of them brings the exemplars, which are the same for all."""
+    p50, p95, p99 = (quantile(share, histogram, labels) for share in (0.5, 0.95, 0.99))
+    return Query(p50, "p50"), Query(p95, "p95"), Query(p99, "p99", exemplars=True)
+
+
+def styled(drawing: Drawing, of: Panel, span: int = 8, height: int = 8) -> Drawing:
+    """Return a drawing with what every panel has; `span` counts columns, of which a row has 24."""
     return (
-        Query(quantile(0.5, histogram, labels), "p50"),
-        Query(quantile(0.95, histogram, labels), "p95"),
-        Query(quantile(0.99, histogram, labels), "p99", exemplars=True),
+        drawing.title(of.title)
+        .description(of.description)
+        .unit(of.unit)
+        .datasource(PROMETHEUS)
+        .span(span)
+        .height(height)
+        .thresholds(thresholds(of.limits))
+        .links([link(of.more)] if of.more else [])
+        .targets(_targets(of))
     )
 
 
-def chart(panel: Panel, span: int = 8) -> timeseries.Panel:
-    """Return a part of a row, of `span` columns out of 24, that draws `panel` over time."""
-    limits = common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
-    tooltip = common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
+def chart(of: Panel, span: int = 8) -> timeseries.Panel:
+    """Return a panel that draws its queries over time."""
+    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.TABLE).placement(LegendPlacement.BOTTOM)
+    legend.show_legend(show_legend=True).sort_by("Last *").sort_desc(sort_desc=True).calcs([LATEST, "max"])
     return (
-        timeseries.Panel()
-        .title(panel.title)
-        .description(panel.description)
-        .unit(panel.unit)
-        .datasource(PROMETHEUS)
-        .span(span)
-        .height(8)
+        styled(timeseries.Panel(), of, span)
         .min(0)
         .fill_opacity(10)
         .show_points(VisibilityMode.NEVER)
-        .thresholds(thresholds(panel))
-        .thresholds_style(limits)
-        .tooltip(tooltip)
-        .legend(_legend())
-        .links(links(panel))
-        .targets(_targets(panel))
+        .thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED))
+        .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
+        .legend(legend)
     )
 
 
-def stat(panel: Panel, height: int = 4) -> stat_builder.Panel:
-    """Return a sixth of a row that shows the latest value of `panel`, coloured by its limits."""
+def latest(of: Panel, height: int = 4) -> stat.Panel:
+    """Return a sixth of a row that shows the latest value, coloured by its limits."""
     return (
-        stat_builder.Panel()
-        .title(panel.title)
-        .description(panel.description)
-        .unit(panel.unit)
-        .datasource(PROMETHEUS)
-        .span(4)
-        .height(height)
+        styled(stat.Panel(), of, 4, height)
         .color_mode(BigValueColorMode.VALUE)
         .graph_mode(BigValueGraphMode.AREA)
         .reduce_options(common.ReduceDataOptions().calcs([LATEST]))
-        .thresholds(thresholds(panel))
-        .links(links(panel))
-        .targets(_targets(panel))
     )
 
 
-def thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
-    """Return the limits from which on a value is orange and red, or below which."""
-    warn, bad = panel.warn, panel.bad
-    if warn is not None and bad is not None and bad <= warn:
-        steps = [(None, "red"), (bad if bad < warn else None, "orange"), (warn, "green")]
-    else:
-        steps = [(None, "green"), (warn, "orange"), (bad, "red")]
-    given = [
-        Threshold(value, colour)
-        for index, (value, colour) in enumerate(steps)
-        if not index or value is not None
-    ]
-    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(given)
+def heat_map(of: Panel) -> heatmap.Panel:
+    """Return a third of a row with the distribution of a histogram over time; its one query is by `le`."""
+    colours = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").steps(32)
+    tooltip = heatmap.HeatmapTooltip().show_color_scale(show_color_scale=True).y_histogram(y_histogram=True)
+    [query] = of.queries
+    return (
+        styled(heatmap.Panel(), of)
+        .calculate(calculate=False)
+        .color(colours.scale(HeatmapColorScale.EXPONENTIAL).exponent(0.5))
+        .y_axis(heatmap.YAxisConfig().unit(of.unit))
+        .cell_values(heatmap.CellValues().unit("short"))
+        .tooltip(tooltip)
+        .targets([buckets(query.expr).ref_id("A")])
+    )
 
 
-def links(panel: Panel) -> list[Builder[DashboardLink]]:
-    """Return the panel's links onward."""
-    return [link(panel.more)] if panel.more else []
+def ranking(of: Panel, columns: dict[str, str]) -> table.Panel:
+    """Return a third of a row that lists the series of its one query now, largest first.
+
+    Args:
+        of: What to show.
+        columns: Titles of the labels that are shown, by label, and of `Value`; others are left out.
+    """
+    [query] = of.queries
+    options = {"renameByName": columns, "includeByName": dict.fromkeys(columns, True)}
+    return (
+        styled(table.Panel(), of)
+        .sort_by([common.TableSortByFieldState().display_name(columns["Value"]).desc(desc=True)])
+        .with_transformation(DataTransformerConfig(id_val="organize", options=options))
+        .targets([promql_now(query.expr).ref_id("A")])
+    )
 
 
-def _targets(panel: Panel) -> list[Builder[Dataquery]]:
+def states(of: Panel) -> statetimeline.Panel:
+    """Return a third of a row that shows when series were 1 (up, green) and when 0 (down, red)."""
+    up = ValueMappingResult(text="up", color="green", index=0)
+    down = ValueMappingResult(text="down", color="red", index=1)
+    mapping = ValueMap(options={"1": up, "0": down})
+    mapping.type_val = MappingType.VALUE_TO_TEXT
+    return styled(statetimeline.Panel(), of).show_value(VisibilityMode.NEVER).mappings([mapping])
+
+
+def thresholds(limits: Limits | None) -> dashboard.ThresholdsConfig:
+    """Return the colours by value."""
+    steps: list[tuple[float | None, str]] = [(None, "green")]
+    if limits:
+        warn, bad = limits
+        between: list[tuple[float | None, str]] = [(bad, "orange")] if bad < warn else []
+        above = [*steps, (warn, "orange"), (bad, "red")]
+        steps = above if bad > warn else [(None, "red"), *between, (warn, "green")]
+    colours = [Threshold(value, colour) for value, colour in steps]
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(colours)
+
+
+def _targets(of: Panel) -> list[Builder[Dataquery]]:
     return [
         promql(query.expr, query.legend, exemplars=query.exemplars).ref_id(chr(ord("A") + index))
-        for index, query in enumerate(panel.queries)
+        for index, query in enumerate(of.queries)
     ]
-
-
-def _legend() -> common.VizLegendOptions:
-    legend = (
-        common.VizLegendOptions()
-        .display_mode(LegendDisplayMode.TABLE)
-        .sort_by("Last *")
-        .sort_desc(sort_desc=True)
-    )
-    return legend.placement(LegendPlacement.BOTTOM).show_legend(show_legend=True).calcs([LATEST, "max"])

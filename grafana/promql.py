@@ -23,18 +23,18 @@ def quantile(share: float, histogram: str, labels: str = "", by: str = "") -> st
     return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', labels, groups)})"
 
 
-def ratio(part: str, whole: str) -> str:
-    """Return `part / whole` (0 to 1): zero when `part` has no series, nothing when `whole` is at rest."""
-    return f"({part} or vector(0)) / ({whole} > 0)"
+def ratio(part: str, total: str) -> str:
+    """Return `part / total` (0 to 1): zero when `part` has no series, no value when `total` is 0."""
+    return f"({part} or vector(0)) / ({total} > 0)"
 
 
 def either(first: str, second: str) -> str:
-    """Return whichever of two expressions has series; those of `first`, when both have."""
+    """Return the series of `first`, or of `second` where `first` has none."""
     return f"({first}) or ({second})"
 
 
 def share_of_core(labels: str, by: str) -> str:
-    """Return how much of a core the busiest process takes (1: all of one), split by the labels in `by`."""
+    """Return the share of a core (0 to 1) that the busiest process takes, split by the labels in `by`."""
     return f"max{_split(by)}(rate(process_cpu_seconds_total{{{labels}}}[{WINDOW}]))"
 
 

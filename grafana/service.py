@@ -1,15 +1,13 @@
-"""One service from outside and inside: what it does, what it costs, what it depends on."""
+"""One service: its requests or messages, its processes, its dependencies."""
 
 from grafana_foundation_sdk.builders.dashboard import QueryVariable
 from grafana_foundation_sdk.models.dashboard import Dashboard, VariableOption, VariableRefresh, VariableSort
-from grafana_foundation_sdk.models.units import BytesIEC, OpsPerSecond, PercentUnit, Seconds, Short
 
 from grafana.layout import Row, page
 from grafana.links import Page
-from grafana.panels import Panel, Query, chart, stat
-from grafana.process import PROCESS, RESOURCES
+from grafana.panels import Query, chart, latest, number, per_second, percent, seconds, states
 from grafana.promql import USER_ROUTES, either, quantile, rate, ratio
-from grafana.shapes import states
+from grafana.shared import cpu, event_loop_lag, memory
 from grafana.sources import PROMETHEUS
 
 _THIS = 'job="$service"'
@@ -17,6 +15,10 @@ _HTTP, _MESSAGES = "http_server_request_duration_seconds", "messaging_process_du
 _REQUEST = f"{_THIS}, {USER_ROUTES}"
 # A service serves requests or processes messages: whichever it does is shown.
 _RATE = either(rate(f"{_HTTP}_count", _REQUEST), rate(f"{_MESSAGES}_count", _THIS))
+_RATE_BY_KIND = either(
+    rate(f"{_HTTP}_count", _REQUEST, by="http_request_method, http_route"),
+    rate(f"{_MESSAGES}_count", _THIS, by="messaging_destination_name"),
+)
 _ERRORS = either(
     ratio(
         rate(f"{_HTTP}_count", f'{_REQUEST}, http_response_status_code=~"5.."'),
@@ -24,105 +26,85 @@ _ERRORS = either(
     ),
     ratio(rate(f"{_MESSAGES}_count", f'{_THIS}, error_type!=""'), rate(f"{_MESSAGES}_count", _THIS)),
 )
-
-
-def _duration(share: float) -> str:
-    return either(quantile(share, _HTTP, _REQUEST), quantile(share, _MESSAGES, _THIS))
-
+_P50, _P95, _P99 = (
+    either(quantile(share, _HTTP, _REQUEST), quantile(share, _MESSAGES, _THIS)) for share in (0.5, 0.95, 0.99)
+)
 
 _NOW = (
-    Panel(
-        title="Processes",
-        description="How many answer Prometheus. 0: it is down, or its /metrics is too slow to be scraped.",
-        unit=Short,
-        queries=(Query(f"sum(up{{{_THIS}}})", "up"),),
-        warn=1,
-        bad=1,
+    number(
+        "Processes",
+        "How many answer Prometheus. 0: it is down, or its /metrics is too slow to be scraped.",
+        Query(f"sum(up{{{_THIS}}})", "up"),
+        limits=(1, 1),
     ),
-    Panel(
-        title="Requests or messages",
-        description="What all its processes do in a second. 0 under load: it gets none, or is stuck.",
-        unit=OpsPerSecond,
-        queries=(Query(_RATE, "done"),),
+    per_second(
+        "Requests or messages",
+        "What all its processes do in a second. 0 under load: it receives none, or is stuck.",
+        Query(_RATE, "done"),
     ),
-    Panel(
-        title="Errors",
-        description="Share answered 5xx, or of messages put off and given up. Look at its logs and traces.",
-        unit=PercentUnit,
-        queries=(Query(_ERRORS, "failed"),),
-        warn=0.01,
-        bad=0.1,
+    percent(
+        "Errors",
+        "Share of requests answered 5xx, or of messages that failed. Look at its logs and traces.",
+        Query(_ERRORS, "failed"),
+        limits=(0.01, 0.1),
     ),
-    Panel(
-        title="Duration p95",
-        description="Of a request or message. Long with little CPU: it waits for a dependency; see a trace.",
-        unit=Seconds,
-        queries=(Query(_duration(0.95), "p95"),),
-        warn=0.5,
-        bad=2.5,
+    seconds(
+        "Duration p95",
+        "Of a request or message. Long with little CPU: it waits for a dependency; see a trace.",
+        Query(_P95, "p95"),
+        limits=(0.5, 2.5),
     ),
-    Panel(
-        title="Event-loop lag p99",
-        description="How late a timer runs: everything in the process waits as long. Red: something blocks.",
-        unit=Seconds,
-        queries=(Query(quantile(0.99, "event_loop_lag_seconds", _THIS), "p99"),),
-        warn=0.05,
-        bad=0.25,
-    ),
-    Panel(
-        title="Largest memory",
-        description="Of one process; a container is ended at 256 MiB. Flat after some minutes is well.",
-        unit=BytesIEC,
-        queries=(Query(f"max(process_resident_memory_bytes{{{_THIS}}})", "memory"),),
-        warn=160 * 1024**2,
-        bad=224 * 1024**2,
-    ),
+    event_loop_lag(_THIS),
+    memory("Largest memory", Query(f"max(process_resident_memory_bytes{{{_THIS}}})", "memory")),
 )
 
 _WORK = (
-    Panel(
-        title="Requests or messages by kind",
-        description="By route, or by event and queue: which of them brings the load, and which stopped?",
-        unit=OpsPerSecond,
-        queries=(
-            Query(
-                either(
-                    rate(f"{_HTTP}_count", _REQUEST, by="http_request_method, http_route"),
-                    rate(f"{_MESSAGES}_count", _THIS, by="messaging_destination_name"),
-                ),
-                "{{http_request_method}} {{http_route}}{{messaging_destination_name}}",
-            ),
-        ),
+    per_second(
+        "Requests or messages by kind",
+        "By route, or by event and queue: which of them brings the load, and which stopped?",
+        Query(_RATE_BY_KIND, "{{http_request_method}} {{http_route}}{{messaging_destination_name}}"),
     ),
-    Panel(
-        title="Errors over time",
-        description="Began with a deployment: roll back. Began with a dependency's, below: look there first.",
-        unit=PercentUnit,
-        queries=(Query(_ERRORS, "failed"),),
-        warn=0.01,
-        bad=0.1,
+    percent(
+        "Errors over time",
+        "Began with a deployment: roll back. Began with a dependency's, below: look there first.",
+        Query(_ERRORS, "failed"),
+        limits=(0.01, 0.1),
     ),
-    Panel(
-        title="Duration",
-        description="A dot is a request or message: click it for its trace. p99 far above p50: waiting.",
-        unit=Seconds,
-        queries=(
-            Query(_duration(0.5), "p50"),
-            Query(_duration(0.95), "p95"),
-            Query(_duration(0.99), "p99", exemplars=True),
-        ),
-        warn=0.5,
-        bad=2.5,
+    seconds(
+        "Duration",
+        "A dot is a request or message: click it for its trace. p99 far above p50: waiting.",
+        Query(_P50, "p50"),
+        Query(_P95, "p95"),
+        Query(_P99, "p99", exemplars=True),
+        limits=(0.5, 2.5),
     ),
 )
 
-_DEPENDENCIES = Panel(
-    title="Redis and RabbitMQ",
-    description="Whether each process reaches them. Red for all: that server. Red for one: its network.",
-    unit=Short,
-    queries=(Query(f"dependency_up{{{_THIS}}}", "{{dependency}} {{instance}}"),),
-    warn=1,
-    bad=1,
+_PROCESSES = (
+    event_loop_lag(_THIS, "instance"),
+    cpu(_THIS, "instance"),
+    memory("Memory", Query(f"process_resident_memory_bytes{{{_THIS}}}", "{{instance}}")),
+)
+
+_RESOURCES = (
+    per_second(
+        "Garbage collections by generation",
+        "Generation 2 looks at every object, and all else waits. Often: too many objects live long.",
+        Query(rate("python_gc_collections_total", _THIS, by="generation"), "generation {{generation}}"),
+    ),
+    percent(
+        "Open files and connections",
+        "Share of what the process may open. A slope that never falls: connections leak.",
+        Query(f"process_open_fds{{{_THIS}}} / process_max_fds{{{_THIS}}}", "{{instance}}"),
+        limits=(0.7, 0.9),
+    ),
+)
+
+_DEPENDENCIES = number(
+    "Redis and RabbitMQ",
+    "Whether each process reaches them. Red for all: that server. Red for one: its network.",
+    Query(f"dependency_up{{{_THIS}}}", "{{dependency}} {{instance}}"),
+    limits=(1, 1),
 )
 
 
@@ -141,9 +123,9 @@ def _services() -> QueryVariable:
 def dashboard() -> Dashboard:
     """Return the dashboard of the service that is chosen at its top."""
     rows = (
-        Row("$service now", tuple(stat(panel) for panel in _NOW)),
-        Row("What it does", tuple(chart(panel) for panel in _WORK)),
-        Row("Its processes", tuple(chart(panel) for panel in PROCESS)),
-        Row("What it needs", (*(chart(panel) for panel in RESOURCES), states(_DEPENDENCIES))),
+        Row("$service now", map(latest, _NOW)),
+        Row("Requests and messages", map(chart, _WORK)),
+        Row("Processes", map(chart, _PROCESSES)),
+        Row("Resources and dependencies", (*map(chart, _RESOURCES), states(_DEPENDENCIES))),
     )
     return page(Page.SERVICE, "One service: its work, its processes, its dependencies.", rows, [_services()])

@@ -47,7 +47,7 @@ class Jaeger(Builder[Dataquery], Dataquery):
         self._fields = fields
 
     def build(self) -> Dataquery:
-        """Return itself: it is what it builds."""
+        """Return the query, which is its own builder."""
         return self
 
     def to_json(self) -> dict[str, Any]:

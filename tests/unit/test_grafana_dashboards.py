@@ -10,7 +10,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.files import DASHBOARDS, DIRECTORY, stale, write
-from grafana.panels import Panel, thresholds
+from grafana.panels import thresholds
 from stack.layout import ROOT
 from tests.panels import MODELS, panels
 from tests.unit.test_grafana_provisioning import data_sources
@@ -52,19 +52,19 @@ def test_panel_has_unit_description_and_thresholds(panel: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("warn", "bad", "steps"),
+    ("limits", "steps"),
     [
-        (None, None, [(None, "green")]),
-        (1, 10, [(None, "green"), (1, "orange"), (10, "red")]),
-        (0.5, 0.1, [(None, "red"), (0.1, "orange"), (0.5, "green")]),
-        (1, 1, [(None, "red"), (1, "green")]),
+        (None, [(None, "green")]),
+        ((1, 10), [(None, "green"), (1, "orange"), (10, "red")]),
+        ((0.5, 0.1), [(None, "red"), (0.1, "orange"), (0.5, "green")]),
+        ((1, 1), [(None, "red"), (1, "green")]),
     ],
 )
 def test_limits_become_colours(
-    warn: float | None, bad: float | None, steps: list[tuple[float | None, str]]
+    limits: tuple[float, float] | None, steps: list[tuple[float | None, str]]
 ) -> None:
-    """Above them it is bad; or below, when the worse of the two is not the higher."""
-    built = thresholds(Panel("", "", "", (), warn, bad)).build()
+    """A value above them is bad; or one below them, when the second limit is not the larger."""
+    built = thresholds(limits).build()
     assert [(step.value, step.color) for step in built.steps] == steps
 
 

@@ -1,0 +1,73 @@
+"""Panels that more than one dashboard shows, and panels of processes for all services or for one."""
+
+from grafana_foundation_sdk.models.units import BytesIEC
+
+from grafana.links import Page
+from grafana.panels import Panel, Query, number, panel, percent, seconds
+from grafana.promql import quantile, share_of_core
+
+READY = "rabbitmq_detailed_queue_messages_ready"
+
+OLDEST_OUTBOX_ENTRY = seconds(
+    "Oldest outbox entry",
+    "How long an accepted event has waited to be published. Grows while RabbitMQ is down.",
+    Query("max(outbox_oldest_age_seconds)", "oldest"),
+    limits=(5, 30),
+    more=Page.QUEUES,
+)
+OUTBOX_ENTRIES = number(
+    "Outbox entries",
+    "Accepted and not yet published. Near 0 when all is well; at the bound, POST answers 503.",
+    Query("max by (job) (outbox_entries)", "{{job}}"),
+    limits=(100, 1000),
+    more=Page.QUEUES,
+)
+READY_BY_QUEUE = number(
+    "Ready by queue",
+    "A work queue that keeps growing lacks workers, or they are slow; a .dlq needs an operator.",
+    Query(f"sum by (queue) ({READY})", "{{queue}}"),
+    limits=(100, 1000),
+    more=Page.QUEUES,
+)
+PROCESSING_TIME = seconds(
+    "Processing time",
+    "p95 of one delivery. Long in the worker: the payment provider; in the notifier: SMTP.",
+    Query(
+        quantile(0.95, "messaging_process_duration_seconds", by="messaging_destination_name"),
+        "{{messaging_destination_name}}",
+        exemplars=True,
+    ),
+    limits=(1, 5),
+)
+
+
+BY = {"job": " by service", "instance": " by process", "": ""}
+"""What the title says of the label that a panel is split by."""
+
+
+def event_loop_lag(labels: str, by: str = "") -> Panel:
+    """Return the lag of the selected processes' event loops, split by a label."""
+    return seconds(
+        f"Event-loop lag p99{BY[by]}",
+        "How late timers run. High with low CPU: something blocks. High with high CPU: overload.",
+        Query(quantile(0.99, "event_loop_lag_seconds", labels, by), f"{{{{{by}}}}}" if by else "p99"),
+        limits=(0.05, 0.25),
+        more=Page.SERVICE if by == "job" else None,
+    )
+
+
+def cpu(labels: str, by: str) -> Panel:
+    """Return the CPU time of the busiest selected process, split by a label."""
+    return percent(
+        f"CPU{BY[by]}",
+        "Share of one core, which is all that a Python process can use. Near 1: add processes.",
+        Query(share_of_core(labels, by), f"{{{{{by}}}}}"),
+        limits=(0.7, 0.95),
+        more=Page.SERVICE if by == "job" else None,
+    )
+
+
+def memory(title: str, query: Query) -> Panel:
+    """Return the memory of processes."""
+    text = "Flat after some minutes is well; a slope that never falls is a leak. Containers end at 256 MiB."
+    return panel(BytesIEC, title, text, query, limits=(160 * 1024**2, 224 * 1024**2))
