@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cli import dead_letters as letters
+from cli import scenarios
 from cli.demo.command import command as demo
 from cli.load import command as load
 from loadtests.options import add_options as add_load_options
@@ -14,7 +15,6 @@ from loadtests.soak.command import command as soak
 from resilience.chaos.command import command as chaos
 from resilience.chaos.options import add_options as add_chaos_options
 from resilience.drills import command as drills
-from resilience.drills import scenarios
 from stack import status
 from stack.components import BUILDERS
 from stack.down import down

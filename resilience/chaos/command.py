@@ -4,7 +4,6 @@ import json
 import sys
 from argparse import Namespace
 from contextlib import ExitStack
-from pathlib import Path
 
 import uvloop
 from rich.console import Console
@@ -65,7 +64,8 @@ def _run(layout: Layout, options: Options, scenario: Plan, progress: Progress) -
 
 
 def _conclude(layout: Layout, options: Options, scenario: Plan, outcome: Outcome, progress: Progress) -> int:
-    file = report_file(layout)
+    # Beside the run directory, which the next run empties.
+    file = layout.run_dir.with_name(f"{layout.run_dir.name}.json")
     write_atomically(file, json.dumps(report.document(options, scenario, outcome), indent=1) + "\n")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     console.print(report.table(outcome))
@@ -73,8 +73,3 @@ def _conclude(layout: Layout, options: Options, scenario: Plan, outcome: Outcome
     verdict = "failed: " + ", ".join(f"{count} {name}" for name, count in losses.items()) if losses else "ok"
     progress.write(f"chaos: {verdict}; seed {options.seed}, {file}, logs in {layout.logs}")
     return 1 if losses else 0
-
-
-def report_file(layout: Layout) -> Path:
-    """Return where the ledger is written: beside the run directory, which the next run empties."""
-    return layout.run_dir.with_name(f"{layout.run_dir.name}.json")

@@ -1,1 +1,1 @@
-"""Drills: inject a fault, see its alert arrive, see its cause, repair it, see the alert end."""
+"""Drills: inject a fault, wait for its alert, find its cause, repair it, wait until the alert is resolved."""

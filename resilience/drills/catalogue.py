@@ -1,135 +1,105 @@
-"""The drills: one for each scenario."""
+"""The drills, as `catalogue.toml` describes them."""
 
-from resilience.drills.causes import (
-    ACCEPT,
-    CHARGE,
-    FLAG,
-    POST,
-    PROCESS,
-    PUBLISH,
-    RESERVE,
-    flagged,
-    lacking,
-    poisoned,
-    twice,
-)
-from resilience.drills.kinds import Alert, Drill, Load, Panel
-from resilience.drills.traces import Search
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel
+
 from stack.errors import StackError
 
-ORDERS, OUTCOMES = "worker.order-created", "notifier.order-outcome"
-READ = "GET /v1/orders/{order_id}"
-LATE = 10.0
-"""Seconds after which a trace that lacks a span will not get it by itself."""
+FILE = Path(__file__).with_name("catalogue.toml")
 
-DRILLS = (
-    Drill(
-        name="payment-slow",
-        alert=Alert("SettlementBudgetBurn", "page", ("take more than 5 s",)),
-        panel=Panel("overview", "Accepted to settled p95", at_least=5),
-        search=Search(flagged("payment-slow", CHARGE), "worker", CHARGE, longer_than_ms=5000),
-        load=Load(orders=4),
-    ),
-    Drill(
-        name="payment-errors",
-        alert=Alert("RetryStorm", "page", (f"Retry storm on {ORDERS}",), f'queue="{ORDERS}"'),
-        panel=Panel(
-            "queues", "Retries", at_least=0.5, labels={"queue": ORDERS, "reason": "payment_unavailable"}
-        ),
-        search=Search(
-            flagged("payment-errors", CHARGE), "worker", PROCESS, {"error.type": "payment_unavailable"}
-        ),
-    ),
-    Drill(
-        name="payment-hang",
-        alert=Alert("BacklogGrowing", "page", (f"{ORDERS} grows",), f'queue="{ORDERS}"'),
-        panel=Panel("queues", "Ready by queue", at_least=100, labels={"queue": ORDERS}),
-        search=Search(
-            lacking(RESERVE, CHARGE, "stock is reserved, and the charge never ends"),
-            "worker",
-            RESERVE,
-            older_than=LATE,
-        ),
-        load=Load(orders=25),
-        gentle=Load(orders=4),
-    ),
-    Drill(
-        name="smtp-down",
-        alert=Alert("RetryStorm", "page", (f"Retry storm on {OUTCOMES}",), f'queue="{OUTCOMES}"'),
-        panel=Panel("queues", "Retries", at_least=0.1, labels={"queue": OUTCOMES, "reason": "mail_server"}),
-        search=Search(
-            flagged("smtp-down", "send email"), "notifier", "send email", {"error.type": "MailServerError"}
-        ),
-        gentle=Load(orders=1),
-    ),
-    Drill(
-        name="poison-messages",
-        alert=Alert("DeadLetters", "ticket", (f"Dead letters in {ORDERS}.dlq",), f'queue="{ORDERS}.dlq"'),
-        panel=Panel("queues", "Dead letters by reason", at_least=0.05, labels={"reason": "malformed_json"}),
-        search=Search(poisoned, "worker", PROCESS, {"orderscope.outcome": "malformed_json"}),
-        gentle=Load(orders=1),
-    ),
-    Drill(
-        name="duplicate-messages",
-        alert=Alert("DuplicateDeliveries", "ticket", (f"Messages of {ORDERS} come",), f'queue="{ORDERS}"'),
-        panel=Panel(
-            "queues", "Deliveries by outcome", at_least=0.5, labels={"queue": ORDERS, "outcome": "duplicate"}
-        ),
-        search=Search(twice, "worker", PROCESS, {"orderscope.outcome": "duplicate"}),
-    ),
-    Drill(
-        name="consumer-stopped",
-        alert=Alert("QueueWithoutConsumer", "page", (f"Nobody reads {ORDERS}",), f'queue="{ORDERS}"'),
-        panel=Panel("queues", "Fewest consumers", at_most=0),
-        search=Search(
-            lacking(PUBLISH, PROCESS, "published, and never processed"), "api", PUBLISH, older_than=LATE
-        ),
-    ),
-    Drill(
-        name="blocking-handler",
-        alert=Alert("EventLoopBlocked", "ticket", ("The event loop of api is blocked",), 'job="api"'),
-        panel=Panel("service", "Event-loop lag p99", at_least=0.25, service="api"),
-        search=Search(flagged("blocking-handler", POST), "api", POST, longer_than_ms=350),
-        load=Load(orders=1.2),
-    ),
-    Drill(
-        name="memory-leak",
-        alert=Alert("MemoryGrowing", "ticket", ("The memory of api grows",), 'job="api"'),
-        panel=Panel("service", "Largest memory", at_least=128 * 1024**2, service="api"),
-        search=Search(flagged("memory-leak", POST), "api", POST, {FLAG: "memory-leak"}),
-        load=Load(orders=12),  # 64 MiB within the alert's window, be it half a minute
-        gentle=Load(orders=0.8),
-    ),
-    Drill(
-        name="cache-stampede",
-        alert=Alert("CacheStampede", "ticket", ("The order cache of api does not help",), 'job="api"'),
-        panel=Panel("overview", "Order cache", at_least=5, labels={"result": "miss"}),
-        search=Search(flagged("cache-stampede", READ), "api", READ, {FLAG: "cache-stampede"}),
-        load=Load(orders=0.5, reads=20),
-    ),
-    Drill(
-        name="broker-down",
-        alert=Alert(
-            "RabbitMQDown",
-            "page",
-            tuple(f"{name} does not reach RabbitMQ" for name in ("api", "worker", "notifier")),
-        ),
-        panel=Panel("queues", "Oldest outbox entry", at_least=2),
-        search=Search(lacking(ACCEPT, PUBLISH, "accepted, and not published"), "api", POST, older_than=LATE),
-    ),
-    Drill(
-        name="traffic-spike",
-        alert=Alert("ClientsLimited", "ticket", ("Clients send more than api lets them",), 'job="api"'),
-        panel=Panel(
-            "overview",
-            "Requests by route and status",
-            at_least=1,
-            labels={"http_response_status_code": "429"},
-        ),
-        search=Search(flagged("traffic-spike", POST), "api", POST, {"http.response.status_code": "429"}),
-        load=Load(orders=20),
-    ),
-)
+
+class Entry(BaseModel, frozen=True, extra="forbid"):
+    """A part of the catalogue; unknown fields are errors."""
+
+
+class Alert(Entry):
+    """The alert that must report the fault."""
+
+    name: str
+    severity: str
+    text: tuple[str, ...]
+    """What its email says: which queue, which service."""
+    labels: Mapping[str, str] = {}
+    """The labels that tell it from alerts of the same name."""
+
+
+class Panel(Entry):
+    """A panel that shows the fault, by a value that the panel never has otherwise."""
+
+    dashboard: str
+    title: str
+    at_least: float | None = None
+    at_most: float | None = None
+    labels: Mapping[str, str] = {}
+    """The labels of the series that counts, where a panel has several."""
+    service: str = ""
+    """The value of the dashboard's variable."""
+
+    def shows(self, labels: Mapping[str, str], value: float) -> bool:
+        """Return whether a series has the value by which the fault is seen."""
+        return (
+            self.labels.items() <= labels.items()
+            and (self.at_least is None or value >= self.at_least)
+            and (self.at_most is None or value <= self.at_most)
+        )
+
+
+class Search(Entry):
+    """How the trace is found: by its symptom, as somebody would who does not know the cause."""
+
+    service: str
+    operation: str
+    attributes: Mapping[str, str] = {}
+    longer_than_ms: int = 0
+    older_than_seconds: float = 0.0
+    """Where the trace lacks a span: the age from which on that span will not come any more."""
+
+
+class Cause(Entry):
+    """What the trace shows of the cause."""
+
+    span: str
+    attributes: Mapping[str, str] = {}
+    without: str = ""
+    """The name of a span that the trace does not have."""
+    also: Mapping[str, str] = {}
+    """The attributes of another span for the same message."""
+    says: str = ""
+    """The cause in words; by default the span's duration and attributes."""
+
+
+class Load(Entry):
+    """What clients do, a second."""
+
+    orders: float = 5.0
+    reads: float = 0.0
+    """Of orders that were placed before."""
+
+
+class Drill(Entry):
+    """A fault, the alert that must report it, and where its cause is seen."""
+
+    name: str
+    """The scenario's name."""
+    alert: Alert
+    panel: Panel
+    search: Search
+    cause: Cause
+    load: Load = Load()
+    slow_load: Load | None = None
+    """The load where windows are as long as written; by default the same."""
+
+
+class Catalogue(Entry):
+    """All drills."""
+
+    drill: tuple[Drill, ...]
+
+
+DRILLS = Catalogue.model_validate(tomllib.loads(FILE.read_text(encoding="utf-8"))).drill
 
 
 def named(names: str) -> tuple[Drill, ...]:

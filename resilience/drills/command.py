@@ -12,17 +12,16 @@ import httpx2
 from rich.console import Console
 
 from resilience.drills import prometheus, report
-from resilience.drills.catalogue import DRILLS, named
-from resilience.drills.kinds import Drill
-from resilience.drills.places import Places, places
-from resilience.drills.run import AS_WRITTEN, QUICK, Bench, Result, run
+from resilience.drills.catalogue import DRILLS, Drill, named
+from resilience.drills.environment import Environment, urls
+from resilience.drills.run import Result, run
 from stack import state
 from stack.dotenv import variables
 from stack.down import down
 from stack.errors import StackError
 from stack.layout import ROOT, Layout, write_atomically
 from stack.locking import interruptible, uninterrupted
-from stack.operators import Operator, operator
+from stack.operators import operator
 from stack.progress import Progress
 from stack.servers import rules
 from stack.up import up
@@ -54,9 +53,7 @@ def command(given: Namespace, layout: Layout, progress: Progress) -> int:
     """
     drills = named(given.names)
     with interruptible(), _running(layout, progress, compose=given.compose):
-        where = places(layout, compose=given.compose, api=given.api)
-        asked = operator(layout, where.api if given.compose else None)
-        quick, results = asyncio.run(_all(drills, where, asked, progress))
+        quick, results = asyncio.run(_run(drills, given, layout, progress))
     file = layout.run_dir / "drills.json"
     write_atomically(file, json.dumps(report.document(results, quick=quick), indent=1) + "\n")
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(report.table(results))
@@ -79,27 +76,21 @@ def _running(layout: Layout, progress: Progress, *, compose: bool) -> Iterator[N
             down(layout, progress)
 
 
-async def _all(
-    drills: Sequence[Drill], where: Places, asked: Operator, progress: Progress
+async def _run(
+    drills: Sequence[Drill], given: Namespace, layout: Layout, progress: Progress
 ) -> tuple[bool, list[Result]]:
+    where = urls(layout, compose=given.compose, api=given.api)
+    asked = operator(layout, where["api"] if given.compose else None)
     async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-        try:
-            quick = await prometheus.quick(client, where.prometheus)
-        except httpx2.HTTPError as error:
-            raise StackError(f"no answer from Prometheus at {where.prometheus}: {error!r}") from error
+        quick = await prometheus.quick(client, where["prometheus"])
         if rules.pace(os.environ) != 1 and not quick:
             raise StackError(
                 "this stack runs at its normal pace: `make stack-down`, then DRILL_FAST=1 starts its own"
             )
-        pace = QUICK if quick else AS_WRITTEN
-        told = (
-            "windows and waits 60 times shorter"
-            if quick
-            else "windows as written: minutes each (DRILL_FAST=1 is faster)"
-        )
-        progress.write(f"{len(drills)} drills, {told}")
-        bench = Bench(client, where, asked, pace, quick, _headers(), progress)
-        return quick, [await run(drill, bench) for drill in drills]
+        windows = "60 times shorter" if quick else "as written: minutes each (DRILL_FAST=1 is faster)"
+        progress.write(f"{len(drills)} drills, windows and waits {windows}")
+        environment = Environment(client, where, asked, _headers(), quick, progress)
+        return quick, [await run(drill, environment) for drill in drills]
 
 
 def _headers() -> dict[str, str]:

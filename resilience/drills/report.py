@@ -1,4 +1,4 @@
-"""How the drills went, as a table and as JSON."""
+"""The results of drills, as a table and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

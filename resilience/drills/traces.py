@@ -1,21 +1,24 @@
 """Finding the trace that shows a cause, by Jaeger's query API."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 
+from resilience.drills.catalogue import Cause, Search
+
 DEPTH = 50
 """Traces that a search looks through."""
 ERROR = {"2", "STATUS_CODE_ERROR"}
+MESSAGE_ID = "messaging.message.id"
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a cause is read from."""
+    """The part of a span that a cause is read from."""
 
     service: str
     name: str
@@ -24,35 +27,15 @@ class Span:
     duration_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """How a trace that shows the cause is found: by its symptom, as somebody would who does not know it."""
-
-    cause: Callable[[Sequence[Span]], str]
-    """Returns what a trace says of the cause; empty when it says nothing."""
-    service: str
-    operation: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    longer_than_ms: int = 0
-    older_than: float = 0.0
-    """In seconds: where the cause is what a trace lacks, it must have had time to have it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A trace, and what it says of the cause."""
-
-    trace_id: str
-    says: str
-
-
-async def find(client: httpx2.AsyncClient, traces: str, search: Search, since: float) -> Found | None:
-    """Return the first trace, begun since a Unix time, that says something of the cause.
+async def find(
+    client: httpx2.AsyncClient, traces: str, search: Search, cause: Cause, since: float
+) -> tuple[str, str] | None:
+    """Return the id of the first trace since a Unix time that shows the cause, and the cause in words.
 
     Raises:
         httpx2.HTTPError: The trace store does not answer, or refuses the search.
     """
-    until = datetime.now(UTC).timestamp() - search.older_than
+    until = datetime.now(UTC).timestamp() - search.older_than_seconds
     if until <= since:
         return None
     parameters = {
@@ -70,9 +53,25 @@ async def find(client: httpx2.AsyncClient, traces: str, search: Search, since: f
         return None
     answer.raise_for_status()
     for trace_id, spans in by_trace(answer.json()["result"]).items():
-        if says := search.cause(spans):
-            return Found(trace_id, says)
+        if says := explain(cause, spans):
+            return trace_id, says
     return None
+
+
+def explain(cause: Cause, spans: Sequence[Span]) -> str:
+    """Return the cause in words if a trace shows it, and otherwise an empty string."""
+    if cause.without in {span.name for span in spans}:
+        return ""
+    for span in spans:
+        if span.name != cause.span or not cause.attributes.items() <= span.attributes.items():
+            continue
+        message = {MESSAGE_ID: span.attributes.get(MESSAGE_ID, ""), **cause.also}
+        if cause.also and not any(message.items() <= other.attributes.items() for other in spans):
+            continue
+        ended = "failed after" if span.failed else "took"
+        attributes = ", ".join(f"{name}={value}" for name, value in cause.attributes.items())
+        return cause.says or f"{span.service}: {span.name} {ended} {span.duration_ms:.0f} ms ({attributes})"
+    return ""
 
 
 def by_trace(result: dict[str, Any]) -> dict[str, list[Span]]:

@@ -1,33 +1,20 @@
-"""Drills: each is about a scenario, an alert, a panel and a trace that exist; a failure is told."""
+"""Drills: each is about a scenario, an alert, a panel and a trace that exist; a failure is reported."""
 
 import asyncio
 import json
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from resilience.drills import letters, mails, prometheus, report
-from resilience.drills.catalogue import DRILLS, named
-from resilience.drills.causes import (
-    ACCEPT,
-    CHARGE,
-    FLAG,
-    POST,
-    PROCESS,
-    PUBLISH,
-    flagged,
-    lacking,
-    poisoned,
-    twice,
-)
-from resilience.drills.kinds import Panel
+from resilience.drills import clients, dead_letters, inbox, prometheus, report
+from resilience.drills.catalogue import DRILLS, Catalogue, Drill, Load, Panel, Search, named
+from resilience.drills.environment import until
 from resilience.drills.run import Result
-from resilience.drills.traces import Search, Span, by_trace, find
-from resilience.drills.waiting import until
+from resilience.drills.traces import Span, by_trace, explain, find
 from services.api import faults as api
 from services.api.scenarios import SCENARIOS
 from services.notifier import faults as notifier
@@ -39,9 +26,7 @@ if TYPE_CHECKING:
     from stack.operators import Operator
 
 each_drill = pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
-
-
-FLAGGED = {FLAG: "payment-slow"}
+PUBLISH, PROCESS = "publish orders:order.created.v1", "process worker.order-created"
 
 
 def span(name: str, attributes: dict[str, str] | None = None) -> Span:
@@ -51,7 +36,7 @@ def span(name: str, attributes: dict[str, str] | None = None) -> Span:
 
 def processed(outcome: str, message_id: str = "1") -> Span:
     """Return the span of a delivery."""
-    return span("process", {"orderscope.outcome": outcome, "messaging.message.id": message_id})
+    return span(PROCESS, {"orderscope.outcome": outcome, "messaging.message.id": message_id})
 
 
 def test_every_scenario_has_a_drill_and_every_drill_a_scenario() -> None:
@@ -60,7 +45,7 @@ def test_every_scenario_has_a_drill_and_every_drill_a_scenario() -> None:
 
 
 @each_drill
-def test_a_drill_is_about_what_there_is(drill: Any) -> None:  # noqa: ANN401 - a Drill
+def test_a_drill_is_about_what_there_is(drill: Drill) -> None:
     """An alert of the rules, a panel of a dashboard that asks Prometheus."""
     rules = [path.read_text() for path in (ROOT / "observability" / "config" / "rules").glob("*.yaml")]
     groups = [group for text in rules for group in yaml.safe_load(text)["groups"]]
@@ -72,7 +57,7 @@ def test_a_drill_is_about_what_there_is(drill: Any) -> None:  # noqa: ANN401 - a
 
 
 def test_drills_are_chosen_by_name() -> None:
-    """Some or all; one that is unknown, or none, is an error that tells which there are."""
+    """Some or all; one that is unknown, or none, is an error that names those that exist."""
     assert named("all") == DRILLS
     assert [drill.name for drill in named(" smtp-down,payment-slow,smtp-down")] == [
         "smtp-down",
@@ -83,6 +68,15 @@ def test_drills_are_chosen_by_name() -> None:
             named(wrong)
 
 
+def test_the_catalogue_is_data() -> None:
+    """It can be written as JSON and read again; a field that does not exist is an error."""
+    document = Catalogue(drill=DRILLS).model_dump(mode="json")
+    assert Catalogue.model_validate(json.loads(json.dumps(document))).drill == DRILLS
+    document["drill"][0]["panel"]["at_lest"] = 1
+    with pytest.raises(ValidationError, match="at_lest"):
+        Catalogue.model_validate(document)
+
+
 def test_every_scenario_breaks_something() -> None:
     """Its name is one that a service asks for."""
     values = [value for module in (api, worker, notifier) for value in vars(module).values()]
@@ -91,82 +85,85 @@ def test_every_scenario_breaks_something() -> None:
 
 def test_only_the_series_of_the_fault_counts() -> None:
     """A panel shows others, too, which are high while all is well."""
-    panel = Panel("queues", "Deliveries by outcome", at_least=0.5, labels={"outcome": "duplicate"})
+    panel = Panel(
+        dashboard="queues", title="Deliveries by outcome", at_least=0.5, labels={"outcome": "duplicate"}
+    )
     assert panel.shows({"outcome": "duplicate", "queue": "q"}, 0.5)
     assert not panel.shows({"outcome": "duplicate"}, 0.4)
     assert not panel.shows({"outcome": "done"}, 50)
-    assert Panel("queues", "Fewest consumers", at_most=0).shows({}, 0)
+    assert Panel(dashboard="queues", title="Fewest consumers", at_most=0).shows({}, 0)
 
 
 def test_a_panel_without_the_title_is_no_panel() -> None:
     """A drill must not pass because it looked at nothing."""
     with pytest.raises(KeyError):
-        prometheus.expressions(Panel("overview", "nonsense"))
+        prometheus.expressions(Panel(dashboard="overview", title="nonsense"))
 
 
 @pytest.mark.parametrize(
-    ("cause", "says", "silent"),
+    ("name", "shows", "does_not"),
     [
         (
-            flagged("payment-slow", CHARGE),
-            [span(CHARGE, FLAGGED)],
-            [span(CHARGE), span("settle", FLAGGED)],
+            "payment-slow",
+            [span("charge payment", {"feature_flag.key": "payment-slow"})],
+            [span("charge payment"), span("settle", {"feature_flag.key": "payment-slow"})],
         ),
-        (lacking(PUBLISH, PROCESS, "unread"), [span(PUBLISH)], [span(PUBLISH), span(PROCESS)]),
-        (lacking(ACCEPT, PUBLISH, "unpublished"), [span(POST), span(ACCEPT)], [span(POST)]),
-        (poisoned, [processed("malformed_json")], [processed("done")]),
+        ("consumer-stopped", [span(PUBLISH)], [span(PUBLISH), span(PROCESS)]),
+        ("broker-down", [span("POST /v1/orders"), span("redis: accept")], [span("POST /v1/orders")]),
+        ("poison-messages", [processed("malformed_json")], [processed("done")]),
         (
-            twice,
+            "duplicate-messages",
             [processed("done"), processed("duplicate")],
             [processed("done"), processed("duplicate", "2")],
         ),
     ],
-    ids=["flagged", "unread", "unpublished", "poisoned", "twice"],
 )
 def test_a_cause_is_read_from_the_right_trace_only(
-    cause: Callable[[list[Span]], str], says: list[Span], silent: list[Span]
+    name: str, shows: list[Span], does_not: list[Span]
 ) -> None:
-    """A trace that does not show it says nothing."""
-    assert cause(says)
-    assert cause(silent) == ""
+    """A trace that does not show the cause explains nothing."""
+    [drill] = named(name)
+    assert explain(drill.cause, shows)
+    assert explain(drill.cause, does_not) == ""
 
 
-def inbox(*found: dict[str, str]) -> httpx2.AsyncClient:
-    """Return a client of an inbox with these emails."""
+def test_a_cause_without_words_is_the_span() -> None:
+    """Its service, how long it took, and the attributes by which it was found."""
+    [drill] = named("payment-slow")
+    text = explain(drill.cause, [span("charge payment", {"feature_flag.key": "payment-slow"})])
+    assert text == "worker: charge payment took 8000 ms (feature_flag.key=payment-slow)"
+
+
+async def test_only_the_email_about_the_right_alert_is_waited_for() -> None:
+    """Neither one about another queue, nor one of another severity."""
+    found = [
+        {"ID": "1", "Subject": "[FIRING] RetryStorm (page)", "HTML": "worker"},
+        {"ID": "2", "Subject": "[FIRING] RetryStorm (page)", "HTML": "notifier"},
+        {"ID": "3", "Subject": "[FIRING] RetryStorm (ticket)", "HTML": "worker"},
+    ]
 
     def answer(request: httpx2.Request) -> httpx2.Response:
-        if request.url.path.endswith("/search"):
-            return httpx2.Response(200, json={"messages": list(found)})
-        [mail] = [one for one in found if request.url.path.endswith(f"/{one['ID']}")]
-        return httpx2.Response(200, json={"HTML": mail["about"]})
+        mails = {f"/api/v1/message/{one['ID']}": one for one in found}
+        return httpx2.Response(200, json=mails.get(request.url.path, {"messages": found}))
 
-    return httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
-
-
-async def test_only_the_news_about_the_right_alert_is_waited_for() -> None:
-    """Not an old one, nor one about another queue, nor one of another severity."""
-    client = inbox(
-        {"ID": "1", "Subject": "[FIRING] RetryStorm (page)", "about": "worker"},
-        {"ID": "2", "Subject": "[FIRING] RetryStorm (page)", "about": "notifier"},
-        {"ID": "3", "Subject": "[FIRING] RetryStorm (ticket)", "about": "worker"},
-    )
-    wanted = mails.Wanted("[FIRING] RetryStorm (page)", ("worker",))
-    assert await mails.arrived(client, "http://inbox", wanted, set()) == "1"
-    assert await mails.arrived(client, "http://inbox", wanted, {"1"}) is None
+    client = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
+    assert await inbox.ids(client, "http://inbox", "[FIRING] RetryStorm (page)") == {"1", "2"}
+    assert await inbox.says(client, "http://inbox", "1", ("worker",), all)
+    assert not await inbox.says(client, "http://inbox", "2", ("worker",), all)
 
 
 async def test_no_trace_found_is_no_error() -> None:
     """Jaeger answers 404; so it may be looked for again."""
     client = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(404, json={})))
-    search = Search(lambda _: "never asked", "api")
-    assert await find(client, "http://traces", search, since=0) is None
+    search = Search(service="api", operation="x")
+    assert await find(client, "http://traces", search, DRILLS[0].cause, since=0) is None
 
 
 async def test_a_search_that_is_refused_is_an_error() -> None:
     """It is not taken for one that found nothing."""
     client = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(400, text="no")))
     with pytest.raises(httpx2.HTTPStatusError):
-        await find(client, "http://traces", Search(lambda _: "", "api"), since=0)
+        await find(client, "http://traces", Search(service="api", operation="x"), DRILLS[0].cause, since=0)
 
 
 def test_spans_are_sorted_into_their_traces() -> None:
@@ -197,12 +194,12 @@ def _json(trace_id: str, status: object) -> dict[str, Any]:
     }
 
 
-class Letters:
-    """Stands for the api: letters by id and reason; some come back when they are replayed."""
+class Api:
+    """Stands for the api: dead letters by id and reason; some come back when they are replayed."""
 
-    def __init__(self, letters: dict[str, str], failing: int = 0) -> None:
-        """Have letters; fail the first so many questions."""
-        self.letters = letters
+    def __init__(self, reasons: dict[str, str], failing: int = 0) -> None:
+        """Have dead letters; fail the first so many requests."""
+        self.reasons = reasons
         self.failing = failing
         self.done: list[tuple[str, ...]] = []
 
@@ -213,17 +210,17 @@ class Letters:
             raise StackError("503")
         match method, path:
             case "GET", ("dead-letters",):
-                return {"items": [{"queue": "q", "count": len(self.letters)}]}
+                return {"items": [{"queue": "q", "count": len(self.reasons)}]}
             case "GET", _:
                 at = {"old": "2026-01-01T00:00:00Z"}
                 items = [
                     {"id": one, "reason": reason, "dead_lettered_at": at.get(reason, "2027-01-01T00:00:00Z")}
-                    for one, reason in self.letters.items()
+                    for one, reason in self.reasons.items()
                 ]
                 return {"items": items}
         self.done.append((method, *path[2:]))
-        if self.letters[path[2]] != "stubborn":
-            del self.letters[path[2]]
+        if self.reasons[path[2]] != "stubborn":
+            del self.reasons[path[2]]
         return {}
 
 
@@ -231,28 +228,27 @@ SINCE = 1_790_000_000.0
 """In September 2026."""
 
 
-def settle(api_of: Letters, seconds: float = 30) -> None:
-    """Settle letters."""
-    operator: Any = api_of
-    letters.settle(operator, SINCE, seconds)
+def clear(api_of: Api, seconds: float = 30) -> None:
+    """Replay or discard the dead letters of a drill."""
+    dead_letters.clear(cast("Operator", api_of), SINCE, seconds)
 
 
-def test_letters_of_a_drill_are_replayed_and_others_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what nobody can read is discarded; a broker that is just coming back is waited for."""
-    monkeypatch.setattr(letters, "PAUSE_SECONDS", 0)
-    there = Letters({"1": "retries_exhausted", "2": "malformed_json", "3": "old"}, failing=2)
-    settle(there)
+def test_dead_letters_of_a_drill_are_replayed_and_others_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only unreadable ones are discarded; a broker that is just coming back is waited for."""
+    monkeypatch.setattr(dead_letters, "PAUSE_SECONDS", 0)
+    there = Api({"1": "retries_exhausted", "2": "malformed_json", "3": "old"}, failing=2)
+    clear(there)
     assert there.done == [("POST", "1", "replay"), ("DELETE", "2")]
-    assert there.letters == {"3": "old"}
+    assert there.reasons == {"3": "old"}
 
 
-def test_letters_that_keep_coming_back_fail_the_drill(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are not thrown away: somebody's order may be in them."""
-    monkeypatch.setattr(letters, "PAUSE_SECONDS", 0)
-    there = Letters({"1": "stubborn"})
+def test_dead_letters_that_keep_coming_back_fail_the_drill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not discarded: somebody's order may be in them."""
+    monkeypatch.setattr(dead_letters, "PAUSE_SECONDS", 0)
+    there = Api({"1": "stubborn"})
     with pytest.raises(StackError, match="come back"):
-        settle(there, 0.05)
-    assert there.letters == {"1": "stubborn"}
+        clear(there, 0.05)
+    assert there.reasons == {"1": "stubborn"}
 
 
 async def test_waiting_ends_with_what_was_missing() -> None:
@@ -276,20 +272,37 @@ def test_a_drill_that_failed_makes_the_report_fail() -> None:
 
 
 @pytest.mark.parametrize(("answers", "found"), [([{"count": 2}], 2), ([StackError("503"), {"count": 0}], 0)])
-async def test_letters_that_lie_there_are_told_as_soon_as_the_broker_is(
-    answers: list[Any], found: int
-) -> None:
+async def test_dead_letters_are_counted_as_soon_as_the_broker_answers(answers: list[Any], found: int) -> None:
     """At the start the api has no connection yet: that is no answer, and no failure."""
 
-    class Api:
+    class Starting:
         def ask(self, *_: str) -> dict[str, list[dict[str, object]]]:
             answer = answers.pop(0)
             if isinstance(answer, Exception):
                 raise answer
-            return {
-                "items": [{"queue": "worker.order-created.dlq", **answer}, {"queue": "other.dlq", "count": 9}]
-            }
+            return {"items": [{"queue": "a.dlq", **answer}, {"queue": "other.dlq", "count": 9}]}
 
-    [drill], api = named("poison-messages"), Api()
-    look = partial(asyncio.to_thread, letters.lying, cast("Operator", api), drill.alert.labels)
-    assert await until("letters", look, 5) == found
+    look = partial(asyncio.to_thread, dead_letters.count, cast("Operator", Starting()), "a.dlq")
+    assert await until("dead letters", look, 5) == found
+
+
+async def test_clients_place_orders_and_read_them_whatever_is_answered() -> None:
+    """A server that refuses or does not answer is part of a drill; only accepted orders count."""
+    answers = iter(
+        [httpx2.ConnectError("away"), httpx2.Response(503), httpx2.Response(202, json={"id": "1"})]
+    )
+    read = asyncio.Event()
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.method == "GET":
+            read.set()
+            return httpx2.Response(200)
+        found = next(answers, httpx2.Response(429))
+        if isinstance(found, Exception):
+            raise found
+        return cast("httpx2.Response", found)
+
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
+    async with clients.driving(http, "http://api", Load(orders=200, reads=200), {}) as driven:
+        await asyncio.wait_for(read.wait(), 5)
+    assert driven.accepted == 1

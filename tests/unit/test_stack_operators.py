@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli import dead_letters as letters
+from cli import scenarios
 from cli.command import main
-from resilience.drills import scenarios
 from stack import operators
 
 

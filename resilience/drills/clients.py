@@ -8,28 +8,28 @@ from secrets import token_hex
 
 import httpx2
 
-from resilience.drills.kinds import Load
+from resilience.drills.catalogue import Load
 
 ORDER = {
     "customer": {"name": "Ada Lovelace", "email": "ada@example.com"},
     "items": [{"sku": "espresso-beans", "quantity": 1}],
     "payment": {"token": "tok_visa"},
 }
-MAX_AT_ONCE = 64
+MAX_CONCURRENT = 64
 READABLE = 20
 """Orders that are read again and again."""
 
 
 @dataclass(slots=True)
 class Clients:
-    """Some clients, and what they have seen so far."""
+    """Some clients, and the orders that were accepted."""
 
     http: httpx2.AsyncClient
     api: str
     headers: dict[str, str]
     placed: list[str] = field(default_factory=list)
     accepted: int = 0
-    _busy: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_AT_ONCE))
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONCURRENT))
 
     async def place(self) -> None:
         """Place an order."""
@@ -46,20 +46,20 @@ class Clients:
             self.placed.append(order_id := self.placed.pop(0))
             await self.http.get(f"{self.api}/v1/orders/{order_id}", headers=self.headers)
 
-    async def keep(self, act: Callable[[], Awaitable[None]], per_second: float) -> None:
-        """Do something so many times a second, until cancelled."""
+    async def repeat(self, act: Callable[[], Awaitable[None]], per_second: float) -> None:
+        """Do something so many times a second until cancelled; errors are part of a drill."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                await self._busy.acquire()  # a client that gets no answers begins nothing more
+                await self._slots.acquire()  # while none is answered, no more are sent
                 tasks.create_task(self._one(act))
                 await asyncio.sleep(1 / per_second)
 
     async def _one(self, act: Callable[[], Awaitable[None]]) -> None:
         try:
-            with suppress(httpx2.HTTPError):  # what goes wrong is part of a drill
+            with suppress(httpx2.HTTPError):
                 await act()
         finally:
-            self._busy.release()
+            self._slots.release()
 
 
 @asynccontextmanager
@@ -69,13 +69,10 @@ async def driving(
     """Place and read orders while the block runs."""
     clients = Clients(http, api, headers)
     rates = ((clients.place, load.orders), (clients.read, load.reads))
-    work = [asyncio.create_task(clients.keep(act, rate)) for act, rate in rates if rate]
-    try:
-        yield clients
-    finally:
-        for task in work:
-            task.cancel()
-        await asyncio.wait(work)
-        for task in work:
-            if not task.cancelled() and (error := task.exception()):
-                raise error
+    async with asyncio.TaskGroup() as tasks:
+        work = [tasks.create_task(clients.repeat(act, rate)) for act, rate in rates if rate]
+        try:
+            yield clients
+        finally:
+            for task in work:
+                task.cancel()

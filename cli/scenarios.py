@@ -1,4 +1,4 @@
-"""`scenario`: an operator's command that shows faults and switches them on and off."""
+"""`scenario`: an operator's command that lists scenarios and switches them on and off."""
 
 import json
 from argparse import ArgumentParser, Namespace
@@ -10,7 +10,7 @@ from stack.operators import add_operator_arguments, operator
 from stack.progress import DIM, YELLOW, Progress, columns
 
 SCENARIOS = "scenarios"
-"""Where the routes are, under `/v1/`."""
+"""The path of the routes under `/v1/`."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def command(given: Namespace, layout: Layout, progress: Progress) -> int:
-    """Do what was asked for; the token comes from OPERATOR_TOKEN, `.env` or, natively, is the public one.
+    """Run the command; the token comes from OPERATOR_TOKEN, `.env` or, natively, is the public one.
 
     Raises:
         StackError: The api refuses or cannot be reached, or the command line lacks something.
@@ -32,7 +32,7 @@ def command(given: Namespace, layout: Layout, progress: Progress) -> int:
     path = [SCENARIOS, *([given.name] if given.name else [])]
     if given.action == "on":
         if not given.name:
-            raise StackError("on needs a scenario; `list` tells which there are")
+            raise StackError("on needs a scenario; `list` shows them")
         answer = asked.ask("PUT", *path, seconds=given.seconds)
     elif given.action == "off":
         answer = asked.ask("DELETE", *path)
