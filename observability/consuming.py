@@ -8,11 +8,11 @@ import structlog
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Tracer
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 from observability.correlation import accept, correlated
 from observability.messaging import LABELS, Delivery, Process, Settlement, destination, message_attributes
-from observability.metrics import LONG_SECONDS_BUCKETS, counter, exemplar, seconds
+from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, predeclare, seconds
 from observability.propagation import extract, inject, links_to
 from observability.spans import active_span, record_failure
 
@@ -33,34 +33,37 @@ class ConsumerMiddleware:
         """Register the metrics; `linked` starts a trace of its own for each delivery."""
         self._tracer, self._keys, self._linked = tracer, frozenset(routing_keys), linked
         self._duration = seconds(
-            registry, "messaging_process_duration_seconds", "Duration of processing a delivery.", LABELS
+            "messaging_process_duration_seconds",
+            "Duration of processing a delivery.",
+            LABELS,
+            registry=registry,
         )
         self._waited = seconds(
-            registry,
             "messaging_time_in_queue_seconds",
             "From the first publishing of a message to its first delivery.",
             ["queue"],
-            LONG_SECONDS_BUCKETS,
+            registry=registry,
+            buckets=LONG_SECONDS_BUCKETS,
         )
-        self._consumed = counter(
-            registry,
+        self._consumed = Counter(
             "messaging_client_consumed_messages",
             "Deliveries by what became of them.",
             [*LABELS[:2], "queue", "outcome"],
+            registry=registry,
         )
-        reason = ["queue", "reason"]
-        self._retries = counter(registry, "consumer_retries", "Deliveries put off to a retry queue.", reason)
-        self._dead = counter(registry, "dead_letters", "Deliveries set aside for an operator.", reason)
+        by = ["queue", "reason"]
+        self._retries = Counter(
+            "consumer_retries", "Deliveries put off to a retry queue.", by, registry=registry
+        )
+        self._dead = Counter("dead_letters", "Deliveries set aside for an operator.", by, registry=registry)
 
     def predeclare(
         self, queue: str, retries: Sequence[str], dead_letters: Sequence[str], outcomes: Sequence[str] = ()
     ) -> None:
-        """Have these series exist before their first increase, which would show no rate otherwise."""
-        for outcome in outcomes:
-            self._consumed.labels("rabbitmq", "process", queue, outcome)
-        for metric, reasons in ((self._retries, retries), (self._dead, dead_letters)):
-            for reason in reasons:
-                metric.labels(queue, reason)
+        """Have the series of known outcomes and failures exist from the start."""
+        predeclare(self._consumed, *(("rabbitmq", "process", queue, outcome) for outcome in outcomes))
+        predeclare(self._retries, *((queue, reason) for reason in retries))
+        predeclare(self._dead, *((queue, reason) for reason in dead_letters))
 
     def __call__(self, process: Process[Delivery, Settlement]) -> Process[Delivery, Settlement]:
         """Return the processing inside a span and the message's correlation id."""

@@ -13,14 +13,8 @@ from prometheus_client import CollectorRegistry, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability.correlation import accept, correlated
-from observability.http_attributes import (
-    UNROUTED,
-    request_attributes,
-    request_headers,
-    request_method,
-    span_name,
-)
-from observability.metrics import exemplar, seconds
+from observability.http_attributes import OTHER, UNROUTED, request_attributes, request_headers, request_method
+from observability.metrics import exemplar, predeclare, seconds
 from observability.propagation import extract
 from observability.spans import active_span, record_failure
 
@@ -32,10 +26,7 @@ STOCK_SPAN = "orderscope.stock_span"
 """Where the stock instrumentation leaves its span in a request's scope."""
 SERVER_ERROR = 500
 Predeclared = tuple[str, str, Sequence[int]]
-"""A method, a route and the statuses whose series exist from the start.
-
-A series that appears with the failures that it counts shows no rate: a short outage would go unseen.
-"""
+"""A method, a route and the statuses whose series exist from the start."""
 
 
 class HttpMiddleware:
@@ -54,10 +45,10 @@ class HttpMiddleware:
         """Register the metrics and wrap the app; with `stock`, the app makes the server spans."""
         self._app, self._tracer, self._enabled, self._stock = app, tracer, enabled, stock
         self._duration = seconds(
-            registry,
             "http_server_request_duration_seconds",
             "Duration of HTTP server requests; of a stream, until it began.",
             ["url_scheme", "http_request_method", "http_route", "http_response_status_code"],
+            registry=registry,
         )
         self._active = Gauge(
             "http_server_active_requests",
@@ -66,8 +57,7 @@ class HttpMiddleware:
             registry=registry,
         )
         for method, route, statuses in predeclared if enabled else ():
-            for status in statuses:
-                self._duration.labels("http", method, route, str(status))
+            predeclare(self._duration, *(("http", method, route, str(status)) for status in statuses))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request inside its correlation id and, unless it is a probe, its span."""
@@ -76,60 +66,56 @@ class HttpMiddleware:
             return
         headers = request_headers(scope)
         identifier = accept(headers.get("x-correlation-id"), headers.get("x-request-id"))
-        response = _Response(send, identifier)
+        exchange = _Exchange(scope, send, identifier)
         with correlated(identifier):
             if not self._enabled or scope["path"] in UNTRACED:
-                await self._app(scope, receive, response)
+                await self._app(scope, receive, exchange.send)
             elif self._stock:
-                await self._observed(scope, receive, response, None)
+                await self._observed(exchange, receive, None)
             else:
                 parent = extract(headers)
-                name, attributes = request_method(scope), request_attributes(scope, headers, identifier)
-                span = self._tracer.start_span(span_name(name), parent, SpanKind.SERVER, attributes)
+                attributes = request_attributes(scope, identifier, headers.get("user-agent", ""))
+                span = self._tracer.start_span(exchange.name(), parent, SpanKind.SERVER, attributes)
                 with active_span(span, parent):
-                    await self._observed(scope, receive, response, span)
+                    await self._observed(exchange, receive, span)
 
-    async def _observed(
-        self, scope: Scope, receive: Receive, response: "_Response", own: Span | None
-    ) -> None:
-        active = self._active.labels(scope.get("scheme", "http"), request_method(scope))
+    async def _observed(self, exchange: "_Exchange", receive: Receive, own: Span | None) -> None:
+        active = self._active.labels(exchange.scheme, exchange.method)
         active.inc()
         failure: Exception | None = None
         try:
-            await self._app(scope, receive, response)
+            await self._app(exchange.scope, receive, exchange.send)
         except Exception as error:
             failure = error
-            if not response.status:
+            if not exchange.status:
                 raise
         finally:
             active.dec()
-            span = own or scope.get(STOCK_SPAN, trace.INVALID_SPAN)
             if own is not None:
-                _describe(own, scope, response, failure)
+                _describe(own, exchange, failure)
+            span = own or exchange.scope.get(STOCK_SPAN, trace.INVALID_SPAN)
             with trace.use_span(span, record_exception=False, set_status_on_exception=False):
-                if (
-                    failure is not None and response.status < SERVER_ERROR
-                ):  # else whoever answered has logged it
-                    log.error("request failed", exc_info=failure)
-                self._report(span, scope, response)
+                if failure is not None and exchange.status < SERVER_ERROR:
+                    log.error("request failed", exc_info=failure)  # else whoever answered has logged it
+                self._report(span, exchange)
 
-    def _report(self, span: Span, scope: Scope, response: "_Response") -> None:
-        method, route, status = request_method(scope), _route(scope), response.status or SERVER_ERROR
-        duration = response.seconds()
-        series = self._duration.labels(scope.get("scheme", "http"), method, route, str(status))
+    def _report(self, span: Span, exchange: "_Exchange") -> None:
+        method, route, status = exchange.method, exchange.route, exchange.status or SERVER_ERROR
+        duration = exchange.seconds()
+        series = self._duration.labels(exchange.scheme, method, route, str(status))
         series.observe(duration, exemplar(span))
         milliseconds = round(duration * 1000, 2)
         log.info("request", method=method, route=route, status=status, duration_ms=milliseconds)
 
 
-def _describe(span: Span, scope: Scope, response: "_Response", failure: Exception | None) -> None:
+def _describe(span: Span, exchange: "_Exchange", failure: Exception | None) -> None:
     """Add what is known of a request when it ends."""
-    route, status = _route(scope), response.status or SERVER_ERROR
-    span.update_name(span_name(request_method(scope), route))
+    route, status = exchange.route, exchange.status or SERVER_ERROR
+    span.update_name(exchange.name(route))
     span.set_attribute("http.response.status_code", status)
     if route != UNROUTED:
         span.set_attribute("http.route", route)
-    if failure is not None and response.status:  # otherwise it leaves the span and is recorded then
+    if failure is not None and exchange.status:  # otherwise it leaves the span and is recorded then
         record_failure(span, failure)
     if status >= SERVER_ERROR:
         span.set_attribute("error.type", str(status))
@@ -137,20 +123,28 @@ def _describe(span: Span, scope: Scope, response: "_Response", failure: Exceptio
             span.set_status(Status(StatusCode.ERROR))
 
 
-def _route(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", None) or UNROUTED
+class _Exchange:
+    """A request and its response, which goes out with the correlation id."""
 
-
-class _Response:
-    """The response as it goes out: adds the correlation id, notes the status and the time."""
-
-    def __init__(self, send: Send, correlation_id: str) -> None:
-        self._send, self._correlation_id = send, correlation_id.encode()
+    def __init__(self, scope: Scope, send: Send, correlation_id: str) -> None:
+        self.scope, self.method, self.scheme = scope, request_method(scope), scope.get("scheme", "http")
         self.status = 0
+        self._send, self._correlation_id = send, correlation_id.encode()
         self._began, self._headers_at = perf_counter(), 0.0
         self._streams = False
 
-    def __call__(self, message: Message) -> Awaitable[None]:
+    @property
+    def route(self) -> str:
+        """Return the path of the route that took the request."""
+        return getattr(self.scope.get("route"), "path", None) or UNROUTED
+
+    def name(self, route: str = UNROUTED) -> str:
+        """Return the name of the span: the method, and the route that took the request."""
+        known = self.method if self.method != OTHER else "HTTP"
+        return known if route == UNROUTED else f"{known} {route}"
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Send a part of the response, and note the status and the time."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message.get("headers", ()), (b"x-correlation-id", self._correlation_id)]

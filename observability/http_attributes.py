@@ -1,7 +1,5 @@
 """What is known of an HTTP request, under the names of https://opentelemetry.io/docs/specs/semconv/http/."""
 
-from collections.abc import Mapping
-
 from opentelemetry.util.types import AttributeValue
 from starlette.types import Scope
 
@@ -29,9 +27,7 @@ def request_headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
-def request_attributes(
-    scope: Scope, headers: Mapping[str, str], correlation_id: str
-) -> dict[str, AttributeValue]:
+def request_attributes(scope: Scope, correlation_id: str, agent: str) -> dict[str, AttributeValue]:
     """Return what is known when a request begins. The query is left out: it may hold anything."""
     known: dict[str, AttributeValue] = {
         "correlation_id": correlation_id,
@@ -46,12 +42,6 @@ def request_attributes(
         known["server.address"], known["server.port"] = server[0], server[1] or 0
     if client := scope.get("client"):
         known["client.address"] = known["network.peer.address"] = client[0]
-    if agent := headers.get("user-agent"):
+    if agent:
         known["user_agent.original"] = redact_text(agent[:256])
     return known
-
-
-def span_name(method: str, route: str = UNROUTED) -> str:
-    """Return the name of a server span: the method, and the route that took the request."""
-    known = method if method != OTHER else "HTTP"
-    return known if route == UNROUTED else f"{known} {route}"

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import prometheus_client as prometheus
 from opentelemetry import trace
@@ -16,6 +17,8 @@ SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 
 """The boundaries that the semantic conventions advise for durations of requests."""
 LONG_SECONDS_BUCKETS: Sequence[float] = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 """For what includes waiting in queues and for retries."""
+seconds = partial(Histogram, unit="seconds", buckets=SECONDS_BUCKETS)
+"""Registers a histogram of durations."""
 
 
 def new_registry(*, service: str, version: str, environment: str) -> CollectorRegistry:
@@ -38,20 +41,10 @@ def exemplar(span: trace.Span | None = None) -> dict[str, str] | None:
     return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
 
 
-def counter(registry: CollectorRegistry, name: str, about: str, labels: Sequence[str]) -> Counter:
-    """Register a counter; `_total` is appended to its name."""
-    return Counter(name, about, labels, registry=registry)
-
-
-def seconds(
-    registry: CollectorRegistry,
-    name: str,
-    about: str,
-    labels: Sequence[str],
-    buckets: Sequence[float] = SECONDS_BUCKETS,
-) -> Histogram:
-    """Register a histogram of durations in seconds."""
-    return Histogram(name, about, labels, registry=registry, unit="seconds", buckets=buckets)
+def predeclare(metric: Counter | Histogram, *series: Sequence[str]) -> None:
+    """Have series exist from the start: one that appears with its first increase shows no rate then."""
+    for labels in series:
+        metric.labels(*labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +58,8 @@ class Instruments:
         """Return what adds one to the series of a label's value, of which these are predeclared."""
         if not self.enabled:
             return lambda _: None
-        metric = counter(self.registry, name, about, [label])
-        for value in values:
-            metric.labels(value)
+        metric = Counter(name, about, [label], registry=self.registry)
+        predeclare(metric, *zip(values))
         return lambda value: metric.labels(value).inc(1, exemplar())
 
     def seconds(
@@ -77,9 +69,8 @@ class Instruments:
         if not self.enabled:
             return lambda _, __: None
         buckets = LONG_SECONDS_BUCKETS if long else SECONDS_BUCKETS
-        metric = seconds(self.registry, name, about, [label], buckets)
-        for value in values:
-            metric.labels(value)
+        metric = seconds(name, about, [label], registry=self.registry, buckets=buckets)
+        predeclare(metric, *zip(values))
         return lambda duration, value: metric.labels(value).observe(duration, exemplar())
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Tracer
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 from observability.messaging import LABELS, Outgoing, PublishBatch, destination, message_attributes
-from observability.metrics import counter, exemplar, seconds
+from observability.metrics import exemplar, seconds
 from observability.propagation import extract, inject, links_to
 from observability.spans import error_type, record_failure
 
@@ -20,14 +20,14 @@ class PublisherMiddleware:
     def __init__(self, tracer: Tracer, registry: CollectorRegistry) -> None:
         """Register the metrics."""
         self._tracer = tracer
-        self._sent = counter(
-            registry, "messaging_client_sent_messages", "Messages that were to be sent.", LABELS
+        self._sent = Counter(
+            "messaging_client_sent_messages", "Messages that were to be sent.", LABELS, registry=registry
         )
         self._duration = seconds(
-            registry,
             "messaging_client_operation_duration_seconds",
             "Duration of publishing a batch, for each of its messages, until the last confirm.",
             LABELS,
+            registry=registry,
         )
 
     def __call__(self, publish: PublishBatch[Outgoing]) -> PublishBatch[Outgoing]:

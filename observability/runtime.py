@@ -2,50 +2,45 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from observability.metrics import counter, seconds
+from observability.metrics import predeclare, seconds
 
 INTERVAL_SECONDS = 0.25
 LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-PREDECLARED_RESULTS = ("exported", "queue_full", "timeout", "connection_error", "http_503")
+RESULTS = ("exported", "queue_full", "timeout", "connection_error", "http_503")
 
 
-@dataclass(frozen=True, slots=True)
-class ExportMetrics:
-    """What became of a signal's items, and how long exports take."""
+class ExportMetrics(NamedTuple):
+    """A signal's items by what became of them (`result`), and how many seconds an export takes."""
 
-    results: Counter
-    durations: Histogram
-
-    def count(self, number: int, result: str) -> None:
-        """Count items by what became of them."""
-        self.results.labels(result).inc(number)
-
-    def took(self, duration: float) -> None:
-        """Record how many seconds an export took."""
-        self.durations.observe(duration)
+    items: Counter
+    seconds: Histogram
 
 
 def export_metrics(registry: CollectorRegistry) -> tuple[ExportMetrics, ExportMetrics]:
     """Register the metrics of exporting, and return those of spans and those of log lines."""
     took = seconds(
-        registry,
         "otel_sdk_exporter_operation_duration_seconds",
         "Duration of exporting a batch of spans or log lines, retries included.",
         ["otel_component_type"],
+        registry=registry,
     )
-    spans = counter(registry, "telemetry_spans", "Spans that were exported, or lost and why.", ["result"])
-    lines = counter(
-        registry, "telemetry_log_records", "Log lines that were exported, or lost and why.", ["result"]
+    spans = Counter(
+        "telemetry_spans", "Spans that were exported, or lost and why.", ["result"], registry=registry
     )
-    for result in PREDECLARED_RESULTS:
-        spans.labels(result)
-        lines.labels(result)
-    exporters = (took.labels(f"otlp_http_{signal}_exporter") for signal in ("span", "log"))
-    return ExportMetrics(spans, next(exporters)), ExportMetrics(lines, next(exporters))
+    lines = Counter(
+        "telemetry_log_records",
+        "Log lines that were exported, or lost and why.",
+        ["result"],
+        registry=registry,
+    )
+    predeclare(spans, *zip(RESULTS))
+    predeclare(lines, *zip(RESULTS))
+    of_spans, of_lines = (took.labels(f"otlp_http_{signal}_exporter") for signal in ("span", "log"))
+    return ExportMetrics(spans, of_spans), ExportMetrics(lines, of_lines)
 
 
 def outbox_gauges(registry: CollectorRegistry) -> Callable[[int, float], None]:
@@ -73,11 +68,10 @@ def dependency_gauge(registry: CollectorRegistry) -> Callable[[str, bool], None]
 
 async def watch_event_loop(registry: CollectorRegistry) -> None:
     """Measure four times a second how late the event loop runs what is due; until cancelled."""
-    lag = Histogram(
+    lag = seconds(
         "event_loop_lag_seconds",
         "How late the event loop ran a timer: what blocking work costs everyone else.",
         registry=registry,
-        unit="seconds",
         buckets=LAG_BUCKETS,
     )
     loop = asyncio.get_running_loop()

@@ -3,7 +3,8 @@
 import os
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 import structlog
@@ -27,7 +28,6 @@ from observability.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
 
-Shutdown = Callable[[], None]
 
 SCHEMA_URL = Schemas.V1_44_0.value
 """The version of the semantic conventions that names here are of."""
@@ -50,20 +50,17 @@ def setup(service: str, settings: TelemetrySettings, version: str, environment: 
         configure_logs(constant, "WARNING")
         return Telemetry(trace.NoOpTracer(), registry, instance, enabled=False)
     about, (spans, lines) = resource(**constant, instance=instance), export_metrics(registry)
-    export = _log_exporter(settings, about, lines)
-    configure_logs(constant, settings.log_level, export=export.put if export else None)
+    ends = ExitStack()  # the last that was added ends first: log lines may be about spans
+    export = _log_exporter(settings, about, lines, ends)
+    configure_logs(constant, settings.log_level, export=export)
     warn_of_old_names(settings)
     structlog.configure(cache_logger_on_first_use=True)  # a process sets its logs up once
-    provider, end = _provider(settings, about, spans)
+    provider = _provider(settings, about, spans, ends)
     trace.set_tracer_provider(provider)
     tracer = provider.get_tracer("orderscope", version, schema_url=SCHEMA_URL)
-    # Log lines go last, as they may be about spans.
-    ends = [end, export.shutdown] if export else [end]
     stock = partial(instrument, provider=provider) if isinstance(provider, TracerProvider) else None
     linked = settings.trace_async == "link"
-    return Telemetry(
-        tracer, registry, instance, linked=linked, instrument_stock=stock, shutdown=partial(_all, ends)
-    )
+    return Telemetry(tracer, registry, instance, True, linked, stock, ends.close)  # noqa: FBT003 - enabled
 
 
 def warn_of_old_names(settings: TelemetrySettings) -> None:
@@ -85,30 +82,30 @@ def resource(service: str, version: str, environment: str, instance: str) -> Res
 
 
 def _log_exporter(
-    settings: TelemetrySettings, about: Resource, metrics: ExportMetrics
-) -> BatchExporter[bytes] | None:
+    settings: TelemetrySettings, about: Resource, metrics: ExportMetrics, ends: ExitStack
+) -> Callable[[bytes], None] | None:
     if not settings.exports_logs:
         return None
     client, encode = OtlpClient(otlp_settings(os.environ, "logs")), partial(log_records_request, about)
-    return BatchExporter("logs", encode, client, settings.log_batches, metrics)
+    exporter = BatchExporter("logs", encode, client, settings.log_batches, metrics)
+    ends.callback(exporter.shutdown)
+    return exporter.put
 
 
 def _provider(
-    settings: TelemetrySettings, about: Resource, metrics: ExportMetrics
-) -> tuple[trace.TracerProvider, Shutdown]:
+    settings: TelemetrySettings, about: Resource, metrics: ExportMetrics, ends: ExitStack
+) -> trace.TracerProvider:
     if not settings.traces:
-        return trace.NoOpTracerProvider(), lambda: None
+        return trace.NoOpTracerProvider()
     if settings.telemetry == "stock":
-        return stock_provider(settings, about, metrics)
+        provider = stock_provider(settings, about, metrics)
+        ends.callback(provider.shutdown)
+        return provider
     # The SDK's provider reads OTEL_TRACES_SAMPLER and its argument.
     sampler = TracerProvider(shutdown_on_exit=False).sampler
     if settings.otel_traces_exporter == "none":
-        return LeanTracerProvider(lambda _: None, sampler), lambda: None
+        return LeanTracerProvider(lambda _: None, sampler)
     client, encode = OtlpClient(otlp_settings(os.environ, "traces")), partial(spans_request, about)
     exporter = BatchExporter("traces", encode, client, settings.span_batches, metrics)
-    return LeanTracerProvider(exporter.put, sampler), exporter.shutdown
-
-
-def _all(steps: Sequence[Shutdown]) -> None:
-    for step in steps:
-        step()
+    ends.callback(exporter.shutdown)
+    return LeanTracerProvider(exporter.put, sampler)

@@ -1,7 +1,7 @@
 """`TELEMETRY=stock`: opentelemetry-sdk, its batch processor and OTLP exporter, stock FastAPI spans."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 
 from fastapi import FastAPI
@@ -23,17 +23,15 @@ from observability.settings import TelemetrySettings
 OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
 
 
-def stock_provider(
-    settings: TelemetrySettings, resource: Resource, metrics: ExportMetrics
-) -> tuple[TracerProvider, Callable[[], None]]:
-    """Return the SDK's provider and what ends it; it reads the rest of `OTEL_*` by itself."""
+def stock_provider(settings: TelemetrySettings, resource: Resource, metrics: ExportMetrics) -> TracerProvider:
+    """Return the SDK's provider which reads the rest of `OTEL_*` by itself."""
     provider = TracerProvider(resource=resource)
     if settings.otel_traces_exporter == "otlp":
         delay, queue_size, batch_size = settings.span_batches
         exporter = CountingExporter(OTLPSpanExporter(), metrics)
         batches = BatchSpanProcessor(exporter, queue_size, delay, min(batch_size, queue_size))
         provider.add_span_processor(batches)
-    return provider, provider.shutdown
+    return provider
 
 
 class CountingExporter(SpanExporter):
@@ -50,8 +48,9 @@ class CountingExporter(SpanExporter):
         """Export, and count the result."""
         began = perf_counter()
         result = self._exporter.export(spans)
-        self._metrics.took(perf_counter() - began)
-        self._metrics.count(len(spans), "exported" if result is SpanExportResult.SUCCESS else "failed")
+        self._metrics.seconds.observe(perf_counter() - began)
+        exported = result is SpanExportResult.SUCCESS
+        self._metrics.items.labels("exported" if exported else "failed").inc(len(spans))
         return result
 
     def shutdown(self) -> None:
@@ -82,5 +81,6 @@ def server_request_hook(span: Span, scope: Scope) -> None:
     An attribute cannot be deleted, so `url.query` becomes empty.
     """
     scope[STOCK_SPAN] = span
-    known = request_attributes(scope, request_headers(scope), correlation_id() or "")
+    agent = request_headers(scope).get("user-agent", "")
+    known = request_attributes(scope, correlation_id() or "", agent)
     span.set_attributes({**known, "url.query": ""} if scope.get("query_string") else known)

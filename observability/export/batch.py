@@ -58,7 +58,7 @@ class BatchExporter(Generic[Item]):
         if threading.get_ident() == self._thread.ident:
             return  # a log line about exporting: to export it would never end
         if self._closed or len(self._queue) >= self._limits.queue_size:
-            self._metrics.count(1, "shutdown" if self._closed else "queue_full")
+            self._metrics.items.labels("shutdown" if self._closed else "queue_full").inc()
             return
         self._queue.append(item)
         if len(self._queue) >= self._batch_size and not self._wake.is_set():
@@ -71,7 +71,7 @@ class BatchExporter(Generic[Item]):
         self._thread.join(CLOSE_SECONDS)
         if left := len(self._queue) + self._in_hand:
             self._queue.clear()
-            self._metrics.count(left, "shutdown")
+            self._metrics.items.labels("shutdown").inc(left)
             log.warning("telemetry lost at shutdown", signal=self._signal, lost=left)
 
     def _run(self) -> None:
@@ -93,11 +93,11 @@ class BatchExporter(Generic[Item]):
         except Exception as error:  # noqa: BLE001 - a bug costs its batch and not the thread
             encoded, reason, detail, rejected = len(batch), "internal_error", repr(error), 0
         self._in_hand = 0
-        self._metrics.took(perf_counter() - began)
+        self._metrics.seconds.observe(perf_counter() - began)
         results = Counter({reason: encoded - min(rejected, encoded)})
         results.update(rejected=min(rejected, encoded), encoding_error=len(batch) - encoded)
         for result, number in (+results).items():
-            self._metrics.count(number, result)
+            self._metrics.items.labels(result).inc(number)
         self._report(+results, detail)
 
     def _report(self, results: "Counter[str]", detail: str) -> None:

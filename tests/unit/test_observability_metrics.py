@@ -77,7 +77,7 @@ async def test_the_text_format_comes_without_exemplars(accept: str) -> None:
 async def test_every_metric_explains_itself() -> None:
     """Help, a type, and a unit in the name where there is one."""
     registry, _ = observed()
-    seconds(registry, "more_seconds", "More.", [])
+    seconds("more_seconds", "More.", registry=registry)
     for family in families(await scraped(registry, OPEN_METRICS), open_metrics):
         assert family.documentation
         assert family.type != "unknown"
@@ -131,9 +131,9 @@ def test_exports_and_outbox_are_shown() -> None:
     """What became of spans and log lines, by result; what waits for the broker, and how long already."""
     recorder = Recorder()
     spans, lines = export_metrics(recorder.registry)
-    spans.count(5, "exported")
-    lines.count(2, "http_404")
-    spans.took(0.2)
+    spans.items.labels("exported").inc(5)
+    lines.items.labels("http_404").inc(2)
+    spans.seconds.observe(0.2)
     outbox_gauges(recorder.registry)(7, 1.5)
     for result, number in (("exported", 5), ("queue_full", 0), ("http_404", None)):
         assert recorder.value("telemetry_spans_total", result=result) == number

@@ -131,14 +131,12 @@ def test_the_stock_exporter_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     spans, _ = export_metrics(registry)
     with running_collector() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.url)
-        provider, shutdown = stock.stock_provider(
-            TelemetrySettings(), Resource({"service.name": "api"}), spans
-        )
+        provider = stock.stock_provider(TelemetrySettings(), Resource({"service.name": "api"}), spans)
         collector.answers += [Answer(400), Answer(body=b"")]
         for name in ("lost", "kept"):
             provider.get_tracer("t").start_span(name).end()
             provider.force_flush()
-        shutdown()
+        provider.shutdown()
     names = [r.traces.resource_spans[0].scope_spans[0].spans[0].name for r in collector.received]
     assert names == ["lost", "kept"]
     for result in ("failed", "exported"):
