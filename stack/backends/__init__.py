@@ -1,1 +1,1 @@
-"""Small stand-ins for Jaeger and Mailpit: the trace store and the inbox."""
+"""Small stand-ins for Jaeger and Mailpit: programs that the native stack runs, with nothing on disk."""

@@ -1,112 +1,76 @@
-"""What the store keeps, and what it lets go."""
+"""What the trace store keeps, and what it lets go."""
 
+import gc
 import tracemalloc
 
-from stack.backends.traces.store import Limits, Operation, TraceStore
-from tests.unit.trace_samples import make_request, make_span, send, store_of, trace_id
+from stack.backends.traces.otlp import from_protobuf
+from tests.unit.trace_samples import JSON, NOON, Traces, make_json, make_request, make_span, trace_id
 
 
-def kept(store: TraceStore) -> list[int]:
-    """Return the numbers of the traces that are kept, newest first."""
-    return [int.from_bytes(trace.trace_id) for trace in store.newest_first()]
-
-
-async def test_a_trace_is_merged_from_the_pieces_of_three_services() -> None:
+def test_a_trace_is_merged_from_the_requests_of_three_services() -> None:
     """Spans that come in separate requests, in any order, make up one trace."""
-    store = await store_of(
-        make_request(make_span(1, "settle"), service="worker"),
-        make_request(make_span(1, "notify"), service="notifier"),
-        make_request(make_span(1, "accept"), make_span(2, "accept"), service="api"),
-        make_request(make_span(1, "publish"), service="worker"),
-    )
-    trace = store.get(trace_id(1))
-    assert trace is not None
-    assert sorted((origin.service, span.name) for origin, span in trace.all_spans()) == [
-        ("api", "accept"),
-        ("notifier", "notify"),
-        ("worker", "publish"),
-        ("worker", "settle"),
-    ]
-    assert len(trace.spans) == 3
+    traces = Traces()
+    for service in ("worker", "api", "notifier", "worker"):
+        traces.export(make_request(make_span(1, f"{service} works"), service=service))
+    spans = traces.store.traces[trace_id(1)].values()
+    assert [span.service for span in spans] == ["worker", "api", "notifier", "worker"]
 
 
-async def test_a_span_that_is_sent_twice_is_kept_once() -> None:
-    """An exporter that retries a batch doubles nothing, and is not told that anything was rejected."""
-    request = make_request(make_span(1), make_span(1))
-    store = await store_of(request, limits=Limits(max_spans_per_trace=2))
-    size = store.size
-    assert await send(store, request) == 0
-    assert (store.span_count, store.size) == (2, size)
+def test_a_span_that_is_sent_twice_is_kept_once() -> None:
+    """An exporter that retries a batch doubles nothing, also where the trace is full by now."""
+    traces, request = Traces(max_spans_per_trace=2), make_request(make_span(1), make_span(1))
+    traces.export(request)
+    size = traces.store.size
+    traces.export(request)
+    assert (len(traces.store.traces[trace_id(1)]), traces.store.size) == (2, size)
 
 
-async def test_the_oldest_trace_makes_room() -> None:
-    """Past the number of traces the one goes whose first span came first, even when it is still growing."""
-    store = await store_of(*(make_request(make_span(number)) for number in (1, 2, 3)), limits=Limits(3))
-    await send(store, make_request(make_span(1)), make_request(make_span(4)))
-    assert kept(store) == [4, 3, 2]
-    assert store.get(trace_id(1)) is None
-
-
-async def test_spans_are_bounded_in_all() -> None:
-    """Past the number of spans whole traces go, oldest first."""
-    limits = Limits(max_spans=5)
-    store = await store_of(*(make_request(make_span(n), make_span(n)) for n in (1, 2, 3)), limits=limits)
-    assert kept(store) == [3, 2]
-    assert store.span_count == 4
-
-
-async def test_a_trace_that_is_full_rejects_further_spans() -> None:
-    """A runaway trace stops growing, keeps what it has, and costs no other trace its place."""
-    limits = Limits(max_spans_per_trace=3)
-    store = await store_of(make_request(make_span(1)), limits=limits)
-    assert await send(store, make_request(*(make_span(2) for _ in range(10)))) == 7
-    assert kept(store) == [2, 1]
-    assert store.span_count == 4
-
-
-async def test_memory_is_bounded() -> None:
-    """Large spans evict others by their size; one that is too large for the store leaves it empty."""
+def test_the_oldest_trace_makes_room() -> None:
+    """Past its bound the store drops the trace whose first span came first, even when it still grows."""
     large = {"text": "x" * 40_000}
-    limits = Limits(max_bytes=100_000)
-    store = await store_of(*(make_request(make_span(n, attributes=large)) for n in (1, 2, 3)), limits=limits)
-    assert kept(store) == [3, 2]
-    assert store.size <= limits.max_bytes
-    await send(store, make_request(make_span(4, attributes={"text": "x" * 120_000})))
-    assert kept(store) == []
-    assert (store.span_count, store.size) == (0, 0)
+    traces = Traces(max_bytes=100_000)
+    traces.export(*(make_request(make_span(number, attributes=large)) for number in (1, 2)))
+    traces.export(make_request(make_span(1)), make_request(make_span(3, attributes=large)))
+    assert list(traces.store.traces) == [trace_id(2), trace_id(3)]
+    assert traces.store.size <= 100_000
 
 
-async def test_large_resources_count_too() -> None:
-    """Memory cannot be filled through resources either."""
-    limits = Limits(max_bytes=100_000)
-    huge = {"text": "x" * 60_000}
-    store = await store_of(*(make_request(make_span(n), resource=huge) for n in (1, 2)), limits=limits)
-    assert kept(store) == [2]
+def test_a_span_that_is_too_large_leaves_an_empty_store() -> None:
+    """Neither attributes nor resources fill more memory than the bound."""
+    traces, huge = Traces(max_bytes=100_000), {"text": "x" * 120_000}
+    traces.export(make_request(make_span(1, attributes=huge)), make_request(make_span(2), resource=huge))
+    assert (traces.store.traces, traces.store.size) == ({}, 0)
 
 
-async def test_the_estimate_of_memory_is_honest() -> None:
-    """What the store says that it occupies is what it occupies, give or take a third."""
+def test_the_estimate_of_memory_is_honest() -> None:
+    """What the store says that it occupies is what it occupies, give or take two fifths."""
     attributes = {f"attribute.number.{number}": f"value {number}" for number in range(8)}
     requests = [
-        make_request(*(make_span(n, attributes=attributes) for _ in range(4)), service=service)
-        for n in range(1, 301)
-        for service in ("api", "worker")
+        from_protobuf(
+            make_request(*(make_span(n, attributes=attributes) for _ in range(8))).SerializeToString()
+        )
+        for n in range(1, 201)
     ]
+    store = Traces().store
+    gc.collect()
     tracemalloc.start()
     try:
-        store = await store_of(*requests)
+        for request in requests:
+            store.add(request)
         occupied, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert store.span_count == 2_400
-    assert 0.67 < store.size / occupied < 1.5
+    assert 0.6 < occupied / store.size < 1.4
 
 
-async def test_operations_are_those_of_the_spans_that_are_kept() -> None:
-    """A service that is no longer seen, and an operation that it no longer does, disappear."""
-    first = make_request(make_span(1, "old", kind=2), service="gone")
-    second = make_request(make_span(2, "new", kind=5), make_span(2, "new", kind=5), service="here")
-    store = await store_of(first, second, limits=Limits(max_traces=2))
-    assert store.operations() == [Operation("gone", "old", 2), Operation("here", "new", 5)]
-    await send(store, make_request(make_span(3, "new", kind=5), service="here"))
-    assert store.operations() == [Operation("here", "new", 5)]
+def test_both_encodings_are_answered_alike() -> None:
+    """Ids are hex, enums are numbers and 64-bit integers are strings, whichever way a span came."""
+    traces = Traces()
+    traces.export(make_request(make_span(1, kind=5, status=2, attributes={"n": 1}, span_id=b"\x0a" * 8)))
+    fields = {"kind": 5, "status": {"code": 2}, "attributes": [{"key": "n", "value": {"intValue": "1"}}]}
+    body = make_json(traceId=trace_id(2), **fields)
+    traces.post("/v1/traces", content=body, headers={"content-type": JSON})
+    answers = (traces.get(f"/api/v3/traces/{number}").json()["result"] for number in (1, 2))
+    first, second = (answer["resourceSpans"][0]["scopeSpans"][0]["spans"][0] for answer in answers)
+    assert second == {**first, "traceId": trace_id(2)}
+    assert (first["spanId"], first["startTimeUnixNano"]) == ("0a" * 8, str(NOON))

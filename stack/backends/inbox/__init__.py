@@ -1,1 +1,1 @@
-"""A development inbox: takes every mail by SMTP, delivers none, and lists them as Mailpit's API does."""
+"""An inbox for development: takes every email by SMTP, delivers none, lists them as Mailpit's API does."""

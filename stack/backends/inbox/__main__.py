@@ -1,12 +1,17 @@
-"""``python -m stack.backends.inbox``: the development inbox."""
+"""`python -m stack.backends.inbox`: SMTP on one port, Mailpit's API and pages on another."""
 
-import asyncio
-import sys
+from argparse import ArgumentParser
 
-from stack.backends.inbox.app import run
-from stack.backends.inbox.cli import parse_settings
+import uvicorn
 
-try:
-    asyncio.run(run(parse_settings()))
-except OSError as error:
-    sys.exit(f"inbox: {error}")
+from stack.backends.inbox.app import inbox_app
+from stack.backends.inbox.mailbox import Mailbox
+from stack.backends.web import HOST
+
+if __name__ == "__main__":
+    parser = ArgumentParser("python -m stack.backends.inbox", description="An inbox for development.")
+    parser.add_argument("--smtp-port", type=int, default=1025, help="where email is sent")
+    parser.add_argument("--http-port", type=int, default=8025, help="Mailpit's API, and pages")
+    ports = parser.parse_args()
+    app = inbox_app(Mailbox(), ports.smtp_port)
+    uvicorn.run(app, host=HOST, port=ports.http_port, access_log=False, timeout_graceful_shutdown=3)

@@ -1,74 +1,85 @@
-"""The mails that are kept: the latest ones, within bounds."""
+"""The emails that are kept: the latest ones, in bounded memory."""
 
-from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import getaddresses
 
-from stack.backends.inbox.mail import Mail
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
-# What a mail occupies beside source and search text, as tracemalloc measures it on CPython 3.11 (bytes).
-_OVERHEAD = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is kept; the oldest mail goes first."""
-
-    max_messages: int = 20_000
-    max_bytes: int = 128 * 2**20
+TERM = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
+OVERHEAD_BYTES = 2_000
 
 
+class Mail:
+    """An email, decoded; one that cannot be decoded is a LookupError, a ValueError or a HeaderParseError."""
+
+    def __init__(self, source: bytes) -> None:
+        """Parse the source."""
+        message = message_from_bytes(source)
+        self.id = secrets.token_urlsafe(16)
+        self.received = datetime.now(UTC)
+        raw = {name.lower(): _line(value) for name, value in message.raw_items()}
+        self.headers = {name: _decoded(value) for name, value in raw.items()}
+        self.people = {name: _people(raw.get(name, "")) for name in ("from", "to")}
+        self.text, self.html = _text(message, "text/plain"), _text(message, "text/html")
+        self.size = len(source) + len(self.text) + len(self.html) + OVERHEAD_BYTES
+
+    def matches(self, query: str) -> bool:
+        """Whether the email has all words of a query; those after `to:`, `from:` or `subject:` there."""
+        return all(self._has(term.replace('"', "").lower()) for term in TERM.findall(query))
+
+    def _has(self, term: str) -> bool:
+        places = {name: self.headers.get(name, "") for name in ("to", "from", "subject")}
+        name, _, words = term.partition(":")
+        if name in places:
+            return words in places[name].lower()
+        return any(term in text.lower() for text in (*places.values(), self.text, self.html))
+
+
+@dataclass(slots=True)
 class Mailbox:
-    """The latest mails in bounded memory. Not for threads: everything happens on one event loop."""
+    """The latest emails by id, the oldest first; a handler of aiosmtpd."""
 
-    def __init__(self, limits: Limits) -> None:
-        """Start empty."""
-        self._limits = limits
-        self._mails: OrderedDict[str, Mail] = OrderedDict()
-        self._unread: set[str] = set()
-        self._size = 0
-
-    @property
-    def size(self) -> int:
-        """The bytes it occupies, about."""
-        return self._size
+    max_bytes: int = 128 * 2**20
+    size: int = 0
+    mails: dict[str, Mail] = field(default_factory=dict)
 
     def add(self, mail: Mail) -> None:
-        """Keep a mail, evicting the oldest ones for it."""
-        self._mails[mail.id] = mail
-        self._unread.add(mail.id)
-        self._size += _size(mail)
-        while len(self._mails) > self._limits.max_messages or self._size > self._limits.max_bytes:
-            self.delete([next(iter(self._mails))])
+        """Keep an email; the oldest make room for it."""
+        self.mails[mail.id] = mail
+        self.size += mail.size
+        while self.size > self.max_bytes:
+            self.size -= self.mails.pop(next(iter(self.mails))).size
 
-    def newest_first(self) -> list[Mail]:
-        """Return all mails, the one that came last before the others."""
-        return list(reversed(self._mails.values()))
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Keep an email before its sender hears so; of one that cannot be decoded, aiosmtpd says why."""
+        self.add(Mail(envelope.original_content or b""))
+        return "250 2.0.0 OK"
 
-    def get(self, mail_id: str) -> Mail | None:
-        """Return a mail, or None when it is unknown or gone."""
-        return self._mails.get(mail_id)
-
-    def is_read(self, mail: Mail) -> bool:
-        """Say whether somebody has opened a mail."""
-        return mail.id not in self._unread
-
-    def mark_read(self, mail: Mail) -> None:
-        """Note that somebody opened a mail."""
-        self._unread.discard(mail.id)
-
-    def delete(self, mail_ids: Iterable[str]) -> None:
-        """Forget mails; unknown ids do no harm."""
-        for mail_id in mail_ids:
-            mail = self._mails.pop(mail_id, None)
-            if mail is not None:
-                self._unread.discard(mail_id)
-                self._size -= _size(mail)
-
-    def clear(self) -> None:
-        """Forget all mails."""
-        self.delete(list(self._mails))
+    def search(self, query: str) -> list[Mail]:
+        """Return the emails that match a query, the newest first; an empty query matches all."""
+        return [mail for mail in reversed(self.mails.values()) if mail.matches(query)]
 
 
-def _size(mail: Mail) -> int:
-    return len(mail.source) + len(mail.search_text) + _OVERHEAD
+def _line(header: str) -> str:
+    """Return a header on one line; bytes beyond ASCII are UTF-8 (RFC 6532)."""
+    return " ".join(header.encode(errors="surrogateescape").decode().split())
+
+
+def _decoded(line: str) -> str:
+    return str(make_header(decode_header(line)))
+
+
+def _people(line: str) -> list[dict[str, str]]:
+    return [{"Name": _decoded(name), "Address": address} for name, address in getaddresses([line])]
+
+
+def _text(message: Message, kind: str) -> str:
+    parts = (part for part in message.walk() if part.get_content_type() == kind)
+    contents = ((part.get_payload(decode=True), part.get_content_charset("utf-8")) for part in parts)
+    return "\n".join(content.decode(charset) for content, charset in contents if isinstance(content, bytes))

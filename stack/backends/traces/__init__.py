@@ -1,1 +1,1 @@
-"""A development trace store: receives OTLP/HTTP, answers Jaeger 2's query paths, keeps the latest traces."""
+"""A trace store for development: receives OTLP/HTTP, answers Jaeger's `/api/v3`, keeps the latest traces."""

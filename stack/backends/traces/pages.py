@@ -1,88 +1,49 @@
-"""Two plain pages for people without Jaeger, at the addresses that Jaeger's UI has."""
+"""Two plain pages at the addresses that Jaeger's UI has: the latest traces, and the spans of one."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from html import escape
+from itertools import islice
 
-from starlette.datastructures import QueryParams
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from stack.backends.traces.listing import search_form, trace_table
-from stack.backends.traces.parameters import (
-    BadQueryError,
-    parameter,
-    parse_attributes,
-    parse_depth,
-    parse_trace_id,
-    text_parameter,
-)
-from stack.backends.traces.search import TraceQuery, find_traces
-from stack.backends.traces.store import Trace, TraceStore
-from stack.backends.traces.summary import summarize
-from stack.backends.traces.text import duration_text, time_text
-from stack.backends.traces.times import parse_duration
-from stack.backends.traces.waterfall import STYLE, waterfall
-from stack.backends.web.page import page
-
-_DEFAULT_LIMIT, _MAX_LIMIT = 50, 500
-_END_OF_TIME = 2**64
-_UNKNOWN = "<p>No such trace: it never came, or newer ones took its place.</p>"
+from stack.backends.traces.api import spans_of, store_of
+from stack.backends.traces.query import attributes
+from stack.backends.traces.store import Span
+from stack.backends.web import page
 
 
-class Pages:
-    """The handlers of the pages."""
-
-    def __init__(self, store: TraceStore) -> None:
-        """Take the store that is shown."""
-        self._store = store
-
-    async def recent(self, request: Request) -> Response:
-        """``GET /`` and ``GET /search``: the latest traces, or those that a query finds."""
-        form = search_form(request.query_params, sorted({item.service for item in self._store.operations()}))
-        try:
-            found = await find_traces(self._store, _query(request.query_params))
-        except BadQueryError as error:
-            return page("Traces", f'{form}<p class="bad">{escape(str(error))}</p>', status=400)
-        return page("Traces", form + trace_table([summarize(trace) for trace in found]))
-
-    async def trace(self, request: Request) -> Response:
-        """``GET /trace/{trace_id}``: one trace as a waterfall."""
-        try:
-            trace = self._store.get(parse_trace_id(request.path_params["trace_id"]))
-        except BadQueryError as error:
-            return page("Trace", f'<p class="bad">{escape(str(error))}</p>', status=400)
-        return page("Trace", _UNKNOWN, status=404) if trace is None else _trace_page(trace)
+async def latest(request: Request) -> Response:
+    """Show the latest traces."""
+    newest = islice(reversed(store_of(request).traces.items()), 100)
+    head = ("Started (UTC)", "Service", "Operation", "Spans", "Failed", "Duration")
+    return page("Traces", [head, *(_summary(*trace) for trace in newest)])
 
 
-def _trace_page(trace: Trace) -> Response:
-    summary = summarize(trace)
-    title = f"{summary.root_service}: {summary.root_operation}" if summary.root_service else "Trace"
-    head = (
-        f'<p><a href="/">All traces</a> &ensp; <code>{summary.trace_id}</code> &ensp; '
-        f"{time_text(summary.start)} UTC &ensp; {duration_text(summary.end - summary.start)} &ensp; "
-        f'{summary.span_count} spans &ensp; <a href="/api/v3/traces/{summary.trace_id}">JSON</a></p>'
-    )
-    return page(title, head + waterfall(trace, summary), style=STYLE)
+async def trace(request: Request) -> Response:
+    """Show one trace, its spans in the order of their start."""
+    spans = sorted(spans_of(request), key=lambda span: span.start)
+    head = ("After", "Duration", "Service", "Span", "Attributes")
+    return page("Trace", [head, *(_row(span, spans[0].start) for span in spans)])
 
 
-def _query(params: QueryParams) -> TraceQuery:
-    """Return the query in the parameters of the search page of Jaeger's UI."""
-    return TraceQuery(
-        service=text_parameter(params, "service"),
-        operation=text_parameter(params, "operation"),
-        attributes=parameter(params, ("tags",), _parse_tags, {}),
-        start_min=0,
-        start_max=_END_OF_TIME,
-        duration_min=parameter(params, ("minDuration",), parse_duration, 0),
-        duration_max=parameter(params, ("maxDuration",), parse_duration, 0),
-        depth=min(parameter(params, ("limit",), parse_depth, _DEFAULT_LIMIT), _MAX_LIMIT),
-    )
+def _summary(trace_id: str, trace: Mapping[str, Span]) -> tuple[str, ...]:
+    spans = trace.values()
+    first, end = min(spans, key=lambda span: span.start), max(span.end for span in spans)
+    started = f"{datetime.fromtimestamp(first.start // 10**9, UTC):%Y-%m-%d %H:%M:%S}"
+    link = f'<a href="/trace/{trace_id}">{escape(first.name) or trace_id}</a>'
+    failed = sum(span.failed for span in spans)
+    return started, escape(first.service), link, str(len(spans)), str(failed or ""), _ms(end - first.start)
 
 
-def _parse_tags(text: str) -> dict[str, str]:
-    """Parse tags as a link has them, a JSON object, or as people type them: ``key=value key=value``."""
-    if text.lstrip().startswith("{"):
-        return dict(parse_attributes(text))
-    pairs = [word.partition("=") for word in text.split()]
-    if not all(separator for _, separator, _ in pairs):
-        raise ValueError("not of the form key=value")
-    return {key: value for key, _, value in pairs}
+def _row(span: Span, begun: int) -> tuple[str, ...]:
+    lines = ["failed"] if span.failed else []
+    lines += [f"{key}={text}" for key, text in attributes(orjson.loads(span.encoded))]
+    times = _ms(span.start - begun), _ms(span.end - span.start)
+    return *times, escape(span.service), escape(span.name), escape("\n".join(lines))
+
+
+def _ms(nanoseconds: int) -> str:
+    return f"{nanoseconds / 1e6:.1f} ms"

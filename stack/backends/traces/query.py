@@ -1,106 +1,69 @@
-"""The query side: Jaeger 2's HTTP API v3, as far as reading traces goes."""
+"""Searching traces: the parameters of Jaeger's `/api/v3/traces`, and which spans satisfy them."""
 
-import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Annotated
 
 import orjson
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, Json
 
-from stack.backends.traces.kinds import kind_name
-from stack.backends.traces.otlp_json import trace_json
-from stack.backends.traces.parameters import (
-    check_trace_parameters,
-    parse_trace_id,
-    text_parameter,
-    trace_query,
-)
-from stack.backends.traces.search import find_traces
-from stack.backends.traces.store import Trace, TraceStore
-from stack.backends.traces.summary import summarize, summary_json
+from stack.backends.traces import otlp
+from stack.backends.traces.store import Span, TraceStore
 
-_JSON = "application/json"
+UNITS = {"ns": 1, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}
+PART = re.compile(r"(\d{1,18}(?:\.\d{0,18})?)(ns|us|µs|ms|s|m|h)", re.ASCII)
 
 
-class NoTracesError(LookupError):
-    """Nothing has that id, or nothing matches."""
+def nanoseconds(text: str) -> int:
+    """Return a duration of Go, such as `250ms` or `1m30s`; anything else is a ValueError."""
+    parts = PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError("not a duration such as 250ms or 1m30s")
+    return int(sum(float(number) * UNITS[unit] for number, unit in parts))
 
 
-class QueryApi:
-    """The handlers of the API's routes."""
+class Query(BaseModel):
+    """What to look for; an empty text asks for nothing."""
 
-    def __init__(self, store: TraceStore) -> None:
-        """Take the store that is asked."""
-        self._store = store
+    start_min: AwareDatetime = Field(alias="query.startTimeMin")
+    start_max: AwareDatetime = Field(alias="query.startTimeMax")
+    service: str = Field("", alias="query.serviceName")
+    operation: str = Field("", alias="query.operationName")
+    attributes: Json[dict[str, str]] = Field({}, alias="query.attributes")
+    duration_min: Annotated[int, BeforeValidator(nanoseconds)] = Field(0, alias="query.durationMin")
+    duration_max: Annotated[int, BeforeValidator(nanoseconds)] = Field(2**63, alias="query.durationMax")
+    depth: int = Field(100, alias="query.searchDepth", ge=1, lt=2**31)
 
-    async def services(self, _request: Request) -> Response:
-        """``GET /api/v3/services``: the names of the services."""
-        names = {operation.service for operation in self._store.operations()}
-        return _json({"services": sorted(names)})
 
-    async def operations(self, request: Request) -> Response:
-        """``GET /api/v3/operations?service=&spanKind=``: what a service does."""
-        service = text_parameter(request.query_params, "service", "query.service")
-        kind = text_parameter(request.query_params, "spanKind", "span_kind", "query.spanKind")
-        return _json(
-            {
-                "operations": [
-                    {"name": operation.name, "spanKind": kind_name(operation.kind)}
-                    for operation in self._store.operations()
-                    if operation.service == service and kind in ("", kind_name(operation.kind))
-                ]
-            }
+def find(store: TraceStore, query: Query) -> list[dict[str, Span]]:
+    """Return the newest traces of which one span satisfies the query, at most `query.depth`."""
+    start, end = (int(moment.timestamp() * 1e6) * 1000 for moment in (query.start_min, query.start_max))
+
+    def satisfies(span: Span) -> bool:
+        return (
+            query.service in ("", span.service)
+            and query.operation in ("", span.name)
+            and start <= span.start <= end
+            and query.duration_min <= span.end - span.start <= query.duration_max
+            and all(has_attribute(span, key, text) for key, text in query.attributes.items())
         )
 
-    async def trace(self, request: Request) -> Response:
-        """``GET /api/v3/traces/{trace_id}``: all spans of one trace."""
-        trace_id = parse_trace_id(request.path_params["trace_id"])
-        check_trace_parameters(request.query_params)
-        trace = self._store.get(trace_id)
-        if trace is None:
-            raise NoTracesError("No traces found")
-        return StreamingResponse(_stream([trace]), media_type=_JSON)
-
-    async def traces(self, request: Request) -> Response:
-        """``GET /api/v3/traces``: all spans of the traces that a query finds."""
-        found = await find_traces(self._store, trace_query(request.query_params))
-        if not found:
-            raise NoTracesError("No traces found")
-        return StreamingResponse(_stream(found), media_type=_JSON)
-
-    async def summaries(self, request: Request) -> Response:
-        """``GET /api/v3/trace-summaries``: a few numbers of each trace that a query finds."""
-        found = await find_traces(self._store, trace_query(request.query_params))
-        summaries = []
-        for trace in found:
-            summaries.append(summary_json(summarize(trace)))
-            await asyncio.sleep(0)
-        return _json({"summaries": summaries})
+    traces = reversed(store.traces.values())
+    return list(islice((trace for trace in traces if any(map(satisfies, trace.values()))), query.depth))
 
 
-def bad_query(_request: Request, error: Exception) -> Response:
-    """Answer a ``BadQueryError``."""
-    return _error(400, str(error))
+def has_attribute(span: Span, key: str, text: str) -> bool:
+    """Whether a span, its scope or its resource has an attribute; `error` is the status, as in Jaeger."""
+    if key == "error":
+        return text == ("true" if span.failed else "false")
+    # Most lack the key: then they need not be decoded.
+    holders = (part for part in (span.encoded, span.scope, span.resource) if key.encode() in part)
+    return any((key, text) in attributes(orjson.loads(part)) for part in holders)
 
 
-def no_traces(_request: Request, error: Exception) -> Response:
-    """Answer a ``NoTracesError``."""
-    return _error(404, str(error))
-
-
-def _error(status: int, message: str) -> Response:
-    return _json({"error": {"httpCode": status, "message": message}}, status)
-
-
-def _json(content: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(content), status, media_type=_JSON)
-
-
-async def _stream(traces: list[Trace]) -> AsyncIterator[bytes]:
-    """Yield the answer trace by trace, so that a large one neither piles up nor holds up the event loop."""
-    separator = b'{"result":{"resourceSpans":['
-    for trace in traces:
-        yield separator + orjson.dumps(trace_json(trace))[1:-1]
-        separator = b","
-        await asyncio.sleep(0)
-    yield b"]}}"
+def attributes(holder: otlp.Holder) -> Iterator[tuple[str, str]]:
+    """Yield the attributes of a span, a scope or a resource, their values as text or as JSON."""
+    for attribute in holder.get("attributes", ()):
+        value = next(iter(attribute.get("value", {}).values()), "")
+        yield attribute["key"], value if isinstance(value, str) else orjson.dumps(value).decode()

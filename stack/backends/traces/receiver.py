@@ -1,108 +1,65 @@
-"""The OTLP/HTTP side: takes traces at ``POST /v1/traces``.
-
-https://opentelemetry.io/docs/specs/otlp/#otlphttp
-"""
+"""The handler of OTLP/HTTP (https://opentelemetry.io/docs/specs/otlp/#otlphttp)."""
 
 import asyncio
+import zlib
 
-import orjson
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # has no stubs
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from starlette.applications import Starlette
+from orjson import JSONEncodeError
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from stack.backends.traces.batch import split_protobuf
-from stack.backends.traces.inflate import CorruptError, ExpandsTooFarError, gunzip
-from stack.backends.traces.ingest import Outcome, ingest
-from stack.backends.traces.json_batch import split_json
-from stack.backends.traces.spans import MalformedError, Origin
-from stack.backends.traces.status import JSON, PROTOBUF, RejectedError, failure
-from stack.backends.traces.store import TraceStore
-from stack.backends.web.body import BODY_TIMEOUT, BodyTooLargeError, BodyTooSlowError, read_body
-from stack.backends.web.health import health
+from stack.backends.traces.api import answer, store_of
+from stack.backends.traces.otlp import from_json, from_protobuf
 
-MAX_BODY_BYTES = 16 * 2**20
-# JSON takes up to 30 times its size once decoded.
-MAX_JSON_BYTES = 4 * 2**20
-# Requests whose bodies are held at once; an exporter retries after a 503.
-_MAX_REQUESTS = 16
+MAX_BYTES = 4 * 2**20  # of a body, also inflated; decoded, it takes up to 30 times as much
+BODY_SECONDS = 10.0
+GZIP = 16 + zlib.MAX_WBITS
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+DECODERS = {PROTOBUF: from_protobuf, JSON: from_json}
+FULL = "their traces are full"
 
 
-class Receiver:
-    """Handles export requests: many are read at once, one is decoded at a time."""
-
-    def __init__(self, store: TraceStore, body_timeout: float) -> None:
-        """Take the store that receives the spans, and the seconds that a body may take."""
-        self._store = store
-        self._body_timeout = body_timeout
-        self._slots = asyncio.Semaphore(_MAX_REQUESTS)
-        self._decoding = asyncio.Lock()
-
-    async def export(self, request: Request) -> Response:
-        """Answer one export request."""
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        try:
-            return _success(await self._take(request, media_type), media_type)
-        except RejectedError as error:
-            return failure(error, media_type)
-
-    async def _take(self, request: Request, media_type: str) -> Outcome:
-        if media_type not in (PROTOBUF, JSON):
-            raise RejectedError(415, f"Content-Type must be {PROTOBUF} or {JSON}")
-        if self._slots.locked():
-            raise RejectedError(503, "too many requests at once")
-        async with self._slots:
-            limit = MAX_JSON_BYTES if media_type == JSON else MAX_BODY_BYTES
-            body = await _body(request, limit, self._body_timeout)
-            async with self._decoding:
-                try:
-                    return await ingest(await _split(body, media_type), self._store)
-                except MalformedError as error:
-                    raise RejectedError(400, str(error)) from None
-
-
-def otlp_app(store: TraceStore, *, body_timeout: float = BODY_TIMEOUT) -> Starlette:
-    """Return the application of the OTLP port."""
-    receiver = Receiver(store, body_timeout)
-    return Starlette(
-        routes=[
-            Route("/v1/traces", receiver.export, methods=["POST"]),
-            Route("/health", health),
-        ]
-    )
-
-
-async def _body(request: Request, limit: int, timeout_seconds: float) -> bytes:
-    """Return the decompressed body."""
+async def export(request: Request) -> Response:
+    """Keep the spans of a request, and say how many of them were refused."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise RejectedError(415, "Content-Encoding must be gzip or identity")
+    if media_type not in DECODERS or encoding not in ("identity", "gzip"):
+        raise HTTPException(415, f"send {PROTOBUF} or {JSON}, as it is or with gzip")
     try:
-        body = await read_body(request, limit, timeout_seconds)
-        return gunzip(body, limit) if encoding == "gzip" else body
-    except (BodyTooLargeError, ExpandsTooFarError) as error:
-        raise RejectedError(413, str(error)) from None
-    except BodyTooSlowError as error:
-        raise RejectedError(408, str(error)) from None
-    except (CorruptError, ClientDisconnect) as error:
-        raise RejectedError(400, str(error) or "the body was cut off") from None
+        body = await _body(request)
+        spans = DECODERS[media_type](gunzip(body) if encoding == "gzip" else body)
+        refused = store_of(request).add(spans)
+    except (ClientDisconnect, DecodeError, JSONEncodeError, zlib.error) as error:
+        raise HTTPException(400, f"malformed body: {error}") from None
+    if media_type == JSON:
+        partial = {"rejectedSpans": str(refused), "errorMessage": FULL}
+        return answer({"partialSuccess": partial} if refused else {})
+    response = ExportTraceServiceResponse()
+    if refused:
+        response.partial_success.rejected_spans = refused
+        response.partial_success.error_message = FULL
+    return Response(response.SerializeToString(), media_type=PROTOBUF)
 
 
-async def _split(body: bytes, media_type: str) -> list[tuple[Origin, bytes]]:
-    if media_type == PROTOBUF:
-        return split_protobuf(body)
-    # Slow enough to need a thread, lest queries wait for it.
-    return await asyncio.to_thread(split_json, body)
+def gunzip(body: bytes) -> bytes:
+    """Return the content of one gzip stream, of which no more than the limit is inflated."""
+    stream = zlib.decompressobj(GZIP)
+    content = stream.decompress(body, MAX_BYTES)
+    if not stream.eof or stream.unused_data:
+        raise HTTPException(400, f"not one gzip stream of at most {MAX_BYTES} bytes")
+    return content
 
 
-def _success(outcome: Outcome, media_type: str) -> Response:
-    """Return an ExportTraceServiceResponse: empty, or with a partial success."""
-    if media_type == PROTOBUF:
-        response = ExportTraceServiceResponse()
-        if outcome.rejected:
-            response.partial_success.rejected_spans = outcome.rejected
-            response.partial_success.error_message = outcome.reason
-        return Response(response.SerializeToString(), media_type=PROTOBUF)
-    partial = {"rejectedSpans": str(outcome.rejected), "errorMessage": outcome.reason}
-    return Response(orjson.dumps({"partialSuccess": partial} if outcome.rejected else {}), media_type=JSON)
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise HTTPException(413, f"the body has more than {MAX_BYTES} bytes")
+    except TimeoutError:
+        raise HTTPException(408, f"the body did not arrive within {BODY_SECONDS:g} s") from None
+    return bytes(body)

@@ -1,120 +1,98 @@
-"""The traces that are kept: the latest ones, within bounds that hold whatever is sent."""
+"""The traces that are kept: the latest ones, in bounded memory."""
 
-from collections import Counter, OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
-from stack.backends.traces.spans import Origin, StoredSpan
+import orjson
 
-# What a span occupies beside its encoded form, and an origin beside its two parts: objects, ids, name and
-# table entries, as tracemalloc measures them on CPython 3.11 (bytes).
-_SPAN_OVERHEAD = 400
-_ORIGIN_OVERHEAD = 400
+from stack.backends.traces import otlp
+
+NO_SERVICE = "OTLPResourceNoServiceName"  # what Jaeger calls a resource without `service.name`
+ERROR = 2
+OVERHEAD_BYTES = 400  # what a span occupies beside its JSON
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is kept. A trace's first span decides its age; the oldest trace goes first."""
-
-    max_traces: int = 10_000
-    max_spans: int = 200_000
-    max_spans_per_trace: int = 2_000
-    max_bytes: int = 256 * 2**20
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Operation:
-    """A kind of work that a service does: a span's name and its OTLP kind number."""
+class Span:
+    """A span, its resource and its scope as JSON, and what searches need of them; times in nanoseconds."""
 
     service: str
     name: str
     kind: int
+    failed: bool
+    start: int
+    end: int
+    encoded: bytes
+    resource: bytes
+    scope: bytes
+
+    @property
+    def size(self) -> int:
+        """The bytes that the span occupies, about."""
+        return len(self.encoded) + len(self.resource) + len(self.scope) + OVERHEAD_BYTES
 
 
-class Trace:
-    """The spans that have arrived with one trace id, by origin."""
-
-    def __init__(self, trace_id: bytes) -> None:
-        """Start with no spans."""
-        self.trace_id = trace_id
-        self.spans: dict[Origin, dict[bytes, StoredSpan]] = {}
-        self.span_count = 0
-        self.size = 0
-
-    def holds(self, origin: Origin, span: StoredSpan) -> bool:
-        """Say whether a span is there already: an exporter that retries sends spans twice."""
-        return span.span_id in self.spans.get(origin, ())
-
-    def put(self, origin: Origin, span: StoredSpan) -> int:
-        """Add a span that is not there yet; return by how many bytes the trace grew."""
-        growth = len(span.encoded) + _SPAN_OVERHEAD
-        if origin not in self.spans:
-            self.spans[origin] = {}
-            growth += len(origin.resource) + len(origin.scope) + _ORIGIN_OVERHEAD
-        self.spans[origin][span.span_id] = span
-        self.span_count += 1
-        self.size += growth
-        return growth
-
-    def all_spans(self) -> Iterator[tuple[Origin, StoredSpan]]:
-        """Yield every span with its origin."""
-        for origin, group in self.spans.items():
-            for span in group.values():
-                yield origin, span
-
-
+@dataclass(slots=True)
 class TraceStore:
-    """The latest traces in bounded memory. Not for threads: everything happens on one event loop."""
+    """The latest traces by id; the first span decides a trace's age, and the oldest trace goes first."""
 
-    def __init__(self, limits: Limits) -> None:
-        """Start empty."""
-        self.limits = limits
-        self.span_count = 0
-        self.size = 0
-        self._traces: OrderedDict[bytes, Trace] = OrderedDict()
-        self._operations: Counter[Operation] = Counter()
+    max_bytes: int = 256 * 2**20
+    max_spans_per_trace: int = 2_000
+    size: int = 0
+    traces: dict[str, dict[str, Span]] = field(default_factory=dict)
 
-    def add(self, origin: Origin, span: StoredSpan) -> bool:
-        """Keep a span, evicting the oldest traces for it; return False when its own trace is full."""
-        trace = self._traces.get(span.trace_id)
-        if trace is None:
-            trace = self._traces[span.trace_id] = Trace(span.trace_id)
-        if trace.holds(origin, span):
-            return True
-        if trace.span_count >= self.limits.max_spans_per_trace:
-            return False
-        self.size += trace.put(origin, span)
-        self.span_count += 1
-        self._operations[Operation(origin.service, span.name, span.kind)] += 1
-        while self._over_limits():
-            self._evict_oldest()
-        return True
+    def add(self, request: otlp.Request) -> int:
+        """Keep each span of a request once; return how many were refused, because their traces are full."""
+        refused = 0
+        for trace_id, span_id, span in _spans(request):
+            trace = self.traces.setdefault(trace_id, {})
+            if span_id not in trace and len(trace) >= self.max_spans_per_trace:
+                refused += 1
+            elif span_id not in trace:
+                trace[span_id] = span
+                self.size += span.size
+            while self.size > self.max_bytes:
+                oldest = self.traces.pop(next(iter(self.traces)))
+                self.size -= sum(kept.size for kept in oldest.values())
+        return refused
 
-    def get(self, trace_id: bytes) -> Trace | None:
-        """Return a trace, or None when it is unknown or evicted."""
-        return self._traces.get(trace_id)
+    def operations(self) -> set[tuple[str, str, int]]:
+        """Return the service, name and kind of all spans."""
+        spans = (span for trace in self.traces.values() for span in trace.values())
+        return {(span.service, span.name, span.kind) for span in spans}
 
-    def newest_first(self) -> list[Trace]:
-        """Return all traces, the one whose first span came last before the others."""
-        return list(reversed(self._traces.values()))
 
-    def operations(self) -> list[Operation]:
-        """Return the operations of the spans that are kept, sorted."""
-        return sorted(self._operations)
+def document(spans: Iterable[Span]) -> dict[str, object]:
+    """Return spans as OTLP has them, by their resources and scopes."""
+    groups: dict[tuple[bytes, bytes], list[orjson.Fragment]] = {}
+    for span in spans:
+        groups.setdefault((span.resource, span.scope), []).append(orjson.Fragment(span.encoded))
+    return {
+        "resourceSpans": [
+            {
+                "resource": orjson.Fragment(resource),
+                "scopeSpans": [{"scope": orjson.Fragment(scope), "spans": part}],
+            }
+            for (resource, scope), part in groups.items()
+        ]
+    }
 
-    def _over_limits(self) -> bool:
-        return (
-            len(self._traces) > self.limits.max_traces
-            or self.span_count > self.limits.max_spans
-            or self.size > self.limits.max_bytes
-        )
 
-    def _evict_oldest(self) -> None:
-        _, trace = self._traces.popitem(last=False)
-        self.span_count -= trace.span_count
-        self.size -= trace.size
-        for origin, span in trace.all_spans():
-            operation = Operation(origin.service, span.name, span.kind)
-            self._operations[operation] -= 1
-            if not self._operations[operation]:
-                del self._operations[operation]
+def _spans(request: otlp.Request) -> Iterator[tuple[str, str, Span]]:
+    for group in request.get("resourceSpans", ()):
+        resource = group.get("resource", {})
+        attributes = {item["key"]: item.get("value", {}) for item in resource.get("attributes", ())}
+        service = str(attributes.get("service.name", {}).get("stringValue") or NO_SERVICE)
+        encoded_resource = _packed(resource)
+        for part in group.get("scopeSpans", ()):
+            scope = _packed(part.get("scope", {}))
+            for span in part.get("spans", ()):
+                failed = span.get("status", {}).get("code") == ERROR
+                times = int(span.get("startTimeUnixNano", 0)), int(span.get("endTimeUnixNano", 0))
+                facts = service, span.get("name", ""), span.get("kind", 0), failed, *times
+                yield span["traceId"], span["spanId"], Span(*facts, _packed(span), encoded_resource, scope)
+
+
+def _packed(content: otlp.Holder) -> bytes:
+    # A copy, because orjson 3.13 leaves its whole buffer of several kB behind what it returns.
+    return memoryview(orjson.dumps(content)).tobytes()

@@ -1,1 +1,0 @@
-"""What the development backends share: serving on sockets, bounded request bodies, plain pages."""

@@ -1,0 +1,191 @@
+"""The inbox: email in by SMTP, the part of Mailpit's API that is used here and a page out."""
+
+import asyncio
+import smtplib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+
+import aiosmtplib
+import pytest
+from starlette.testclient import TestClient
+
+from stack.backends.inbox.app import MAX_BYTES, inbox_app
+from stack.backends.inbox.mailbox import Mail, Mailbox
+from stack.ports import free_port
+
+HOSTILE = "<script>alert(1)</script>"
+ENCODED = (
+    b"Subject: =?utf-8?q?Bestellung_f=C3=BCr?=\r\n Ada\r\n"
+    b"To: =?utf-8?q?D=C3=B6e=2C_Ada?= <ada@example.com>\r\n"
+    b"Content-Type: text/plain; charset=latin-1\r\n\r\n\xfcber"
+)
+
+
+def order_mail(number: int = 1, to: str = "Ada Lovelace <ada@example.com>") -> EmailMessage:
+    """Return the email about an order, in text and HTML."""
+    message = EmailMessage()
+    message["From"] = "Orderscope <shop@orderscope.example>"
+    message["To"] = to
+    message["Subject"] = f"Your order {number} is on its way"
+    message["Message-ID"] = f"<event-{number}@orderscope.example>"
+    message["X-Order-Id"] = f"order-{number}"
+    message.set_content(f"Hello,\nyour order {number} is done.\n")
+    message.add_alternative(f"<p>Hello,<br>your <b>order {number}</b> is done.</p>", subtype="html")
+    return message
+
+
+def inbox(*sources: EmailMessage | bytes, max_bytes: int = 2**20) -> TestClient:
+    """Return a client of an inbox in which emails have arrived; it takes none by SMTP."""
+    mailbox = Mailbox(max_bytes)
+    for source in sources:
+        mailbox.add(Mail(source if isinstance(source, bytes) else source.as_bytes()))
+    return TestClient(inbox_app(mailbox, 0))
+
+
+def subjects(client: TestClient, path: str = "messages", **query: str) -> list[str]:
+    """Return the subjects of the emails that are listed."""
+    messages = client.get(f"/api/v1/{path}", params=query).raise_for_status().json()["messages"]
+    return [message["Subject"].removeprefix("Your ").removesuffix(" is on its way") for message in messages]
+
+
+def first_id(client: TestClient) -> str:
+    """Return the id of the newest email."""
+    return str(client.get("/api/v1/messages").json()["messages"][0]["ID"])
+
+
+@contextmanager
+def smtp() -> Iterator[tuple[int, TestClient]]:
+    """Run an inbox; yield the port that takes email, and a client."""
+    port = free_port()
+    with TestClient(inbox_app(Mailbox(), port)) as client:
+        yield port, client
+
+
+def test_an_email_is_listed_and_shown_as_mailpit_does() -> None:
+    """Ids, addresses, subject, both texts and all headers, by Mailpit's names."""
+    client = inbox(order_mail())
+    listed = client.get("/api/v1/messages").json()
+    [entry] = listed["messages"]
+    assert (listed["total"], listed["messages_count"]) == (1, 1)
+    assert entry["MessageID"] == "event-1@orderscope.example"
+    assert entry["From"] == {"Name": "Orderscope", "Address": "shop@orderscope.example"}
+    assert entry["To"] == [{"Name": "Ada Lovelace", "Address": "ada@example.com"}]
+    message = client.get(f"/api/v1/message/{entry['ID']}").json()
+    assert message == {**entry, "Text": message["Text"], "HTML": message["HTML"]}
+    assert message["Text"].split() == ["Hello,", "your", "order", "1", "is", "done."]
+    assert "<b>order 1</b>" in message["HTML"]
+    headers = client.get(f"/api/v1/message/{entry['ID']}/headers").json()
+    assert headers["Message-Id"] == ["<event-1@orderscope.example>"]
+    assert headers["X-Order-Id"] == ["order-1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, ["order 3", "order 2", "order 1"]),
+        ({"limit": "2"}, ["order 3", "order 2"]),
+        ({"start": "1", "limit": "1"}, ["order 2"]),
+        ({"start": "9"}, []),
+        ({"start": "-1", "limit": "-1"}, []),
+    ],
+)
+def test_the_newest_come_first_in_pages(query: dict[str, str], expected: list[str]) -> None:
+    """Pages are cut by start and limit."""
+    assert subjects(inbox(*map(order_mail, (1, 2, 3))), **query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("to:ada", ["order 1"]),
+        ('to:ADA subject:"order 1 is"', ["order 1"]),
+        ("subject:order from:shop", ["order 2", "order 1"]),
+        ("from:ada", []),
+        ('"order 2"', ["order 2"]),
+        ('"order 2', ["order 2"]),
+        ("done. grace", ["order 2"]),
+        ("to:ada grace", []),
+    ],
+)
+def test_a_search_finds_emails_with_all_words(query: str, expected: list[str]) -> None:
+    """A term is looked for in one place or anywhere, whatever its case; quotes hold words together."""
+    client = inbox(order_mail(1), order_mail(2, "grace@example.com"))
+    assert subjects(client, "search", query=query) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("message/unknown", 404), ("message/unknown/headers", 404), ("messages?limit=all", 400)],
+)
+def test_what_is_unknown_or_malformed_is_refused(path: str, status: int) -> None:
+    """The answer is no list of something else."""
+    assert inbox().get(f"/api/v1/{path}").status_code == status
+
+
+def test_the_oldest_emails_make_room() -> None:
+    """Memory is bounded; an email that is too large for it is not kept."""
+    large = b"Subject: %d\r\n\r\n" + b"x" * 30_000
+    client = inbox(large % 1, large % 2, large % 3, max_bytes=150_000)
+    assert subjects(client) == ["3", "2"]
+    assert subjects(inbox(b"Subject: huge\r\n\r\n" + b"x" * 100_000, max_bytes=150_000)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "subject", "people", "text"),
+    [
+        (
+            ENCODED,
+            "Bestellung für Ada",
+            [{"Name": "Döe, Ada", "Address": "ada@example.com"}],
+            "über",
+        ),
+        (
+            "Subject: für\r\nTo: ada@bücher.example\r\n\r\ntext".encode(),
+            "für",
+            [{"Name": "", "Address": "ada@bücher.example"}],
+            "text",
+        ),
+        (b"", "", [], ""),
+    ],
+)
+def test_headers_and_texts_are_decoded(
+    source: bytes, subject: str, people: list[dict[str, str]], text: str
+) -> None:
+    """Encoded words, UTF-8 in headers, folded lines and charsets read as they were meant."""
+    client = inbox(source)
+    message = client.get(f"/api/v1/message/{first_id(client)}").json()
+    assert (message["Subject"], message["To"], message["Text"]) == (subject, people, text)
+
+
+def test_text_from_emails_is_never_markup() -> None:
+    """Whatever an email holds is escaped on the page, and the browser may run and load nothing."""
+    answer = inbox(f"To: {HOSTILE}\r\nSubject: {HOSTILE}\r\n\r\n{HOSTILE}".encode()).get("/")
+    assert "<script" not in answer.text
+    assert answer.text.count("&lt;script&gt;") == 3
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_a_burst_by_smtp_arrives_complete() -> None:
+    """Many emails over many connections are there when their senders hear so."""
+
+    async def send(numbers: range) -> None:
+        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, timeout=20) as sender:
+            for number in numbers:
+                await sender.send_message(order_mail(number))
+
+    with smtp() as (port, client):
+        await asyncio.gather(*(send(range(start, start + 10)) for start in range(0, 100, 10)))
+        assert len(set(subjects(client, limit="1000"))) == 100
+
+
+def test_what_cannot_be_kept_is_refused_and_the_session_goes_on() -> None:
+    """An email that is too large, or in a charset that nobody knows, is answered with an error."""
+    too_large = b"x" * 70 + b"\r\n"
+    unknown = b"Content-Type: text/plain; charset=klingon\r\n\r\ntext"
+    with smtp() as (port, client), smtplib.SMTP("127.0.0.1", port, timeout=20) as sender:
+        for source in (too_large * (MAX_BYTES // 70), unknown):
+            with pytest.raises(smtplib.SMTPResponseException):
+                sender.sendmail("a@example.com", "b@example.com", source)
+        sender.send_message(order_mail())
+        assert subjects(client) == ["order 1"]
