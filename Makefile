@@ -44,9 +44,9 @@ load: install ## Let users place orders, judge by thresholds; LOAD_RATE, LOAD_US
 soak: install ## Find the highest rate that is held, keep up 70 % of it for ten minutes; SOAK_SECONDS, SOAK_RATE
 	@$(BIN)/python -m cli soak
 
-bench: install ## Measure api and worker beside bare references, and what telemetry costs; BENCH_SECONDS, BENCH_ROUNDS
+bench: install ## Measure api and worker beside bare programs, and what telemetry costs; BENCH_SECONDS, BENCH_ROUNDS, BENCH_AGAINST=FOLDER
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r loadtests/bench/stock.lock
-	@$(BIN)/python -m loadtests.bench
+	@$(BIN)/python -m cli bench
 
 fuzz: install ## Fuzz the api by its OpenAPI document, at length, from a random seed; FUZZ_EXAMPLES=300
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(BIN)/python -m pytest --capture=no tests/e2e/test_fuzz.py $(ARGS)

@@ -9,6 +9,8 @@ from cli import dead_letters as letters
 from cli import scenarios
 from cli.demo.command import command as demo
 from cli.load import command as load
+from loadtests.bench.command import add_options as add_bench_options
+from loadtests.bench.command import command as bench
 from loadtests.options import add_options as add_load_options
 from loadtests.soak.command import add_options as add_soak_options
 from loadtests.soak.command import command as soak
@@ -75,6 +77,8 @@ def _parser() -> ArgumentParser:
     scenarios.add_arguments(add("scenario", _scenario, "Switch named faults on and off."))
     loading = "Let simulated users place orders and follow them, and judge by thresholds."
     add_load_options(add("load", _load, loading))
+    measuring = "Measure api and worker beside bare programs, and what telemetry costs."
+    add_bench_options(add("bench", _bench, measuring, DEFAULT_RUN_DIR / "bench"))
     soaking = (
         "Find the highest rate that is held, keep up seven tenths of it, and see whether anything tires."
     )
@@ -127,6 +131,10 @@ def _chaos(given: Namespace, progress: Progress) -> int:
 
 def _load(given: Namespace, progress: Progress) -> int:
     return load(_layout(given), given, progress)
+
+
+def _bench(given: Namespace, progress: Progress) -> int:
+    return bench(_layout(given), given, progress)
 
 
 def _soak(given: Namespace, progress: Progress) -> int:

@@ -1,117 +1,77 @@
-"""An HTTP client that costs little: one request after the other on each of several connections.
-
-It knows just what the bench sends and gets: whole answers with a Content-Length. A general client would take
-longer for a request than the api does, and on two cores the generator's time is the servers'.
-"""
+"""An HTTP client that costs little: on two cores the generator's time is the servers', too."""
 
 import asyncio
+import itertools
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from time import perf_counter
-from typing import cast
+from contextlib import closing
+
+import httptools
 
 from stack.errors import StackError
 
-BODY = (
-    b'{"customer":{"name":"Ada Lovelace","email":"ada@example.com"},'
-    b'"items":[{"sku":"espresso-beans","quantity":2},{"sku":"moka-pot","quantity":1}],'
-    b'"payment":{"token":"tok_visa"}}'
+ORDER = (
+    '{"customer": {"name": "Ada Lovelace", "email": "ada@example.com"},'
+    ' "items": [{"sku": "espresso-beans", "quantity": 2}, {"sku": "moka-pot", "quantity": 1}],'
+    ' "payment": {"token": "tok_visa"}}'
 )
-REQUEST = (
-    b"POST /v1/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: */*\r\n"
-    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
-)
-ACCEPTED = b"HTTP/1.1 202"
-ID = b'"id":"'
-ID_LENGTH = 36
+HEAD = "Host: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: */*\r\n"
+BODY_HEAD = f"{HEAD}Content-Type: application/json\r\nContent-Length: {len(ORDER)}\r\n"
+POST = f"POST /v1/orders HTTP/1.1\r\n{BODY_HEAD}\r\n{ORDER}".encode()
 
 
-@dataclass(slots=True)
-class Tally:
-    """What was answered."""
-
-    ids: list[str] = field(default_factory=list)
-    """Of accepted orders."""
-    latencies: list[float] = field(default_factory=list)
-    """In seconds."""
-    refused: list[bytes] = field(default_factory=list)
-    """Answers other than 202."""
-    going: bool = True
+def get(path: str) -> bytes:
+    """Return a GET request."""
+    return f"GET {path} HTTP/1.1\r\n{HEAD}\r\n".encode()
 
 
-class Connection(asyncio.Protocol):
-    """Sends the next request as soon as the last was answered, while the tally goes on."""
+class Answer:
+    """Collects an answer; httptools calls its methods."""
 
-    def __init__(self, tally: Tally) -> None:
-        """Keep where to count; `done` is set once the last answer is there, or the connection broke."""
-        self._tally = tally
-        self._received = bytearray()
-        self._sent = 0.0
-        self._transport: asyncio.Transport | None = None
-        self.done = asyncio.get_running_loop().create_future()
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.body, self.complete = b"", False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send the first request."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._send()
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self.body += body
 
-    def data_received(self, data: bytes) -> None:
-        """Take an answer, when all of it is there."""
-        self._received += data
-        head, separator, body = bytes(self._received).partition(b"\r\n\r\n")
-        if not separator or len(body) < _content_length(head):
-            return
-        self._note(head, body)
-        self._received.clear()
-        if self._tally.going:
-            self._send()
-        else:
-            self._end()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End, with an error unless the last answer is there."""
-        if not self.done.done():
-            self.done.set_exception(StackError(f"the service closed a connection: {exc}"))
-
-    def _send(self) -> None:
-        self._sent = perf_counter()
-        if self._transport is not None:
-            self._transport.write(REQUEST)
-
-    def _note(self, head: bytes, body: bytes) -> None:
-        self._tally.latencies.append(perf_counter() - self._sent)
-        start = body.find(ID) + len(ID)
-        if head.startswith(ACCEPTED):
-            self._tally.ids.append(body[start : start + ID_LENGTH].decode())
-        else:
-            self._tally.refused.append(bytes(self._received))
-            self._tally.going = False
-
-    def _end(self) -> None:
-        if not self.done.done():
-            self.done.set_result(None)
-        if self._transport is not None:
-            self._transport.close()
+    def on_message_complete(self) -> None:
+        """Note the end."""
+        self.complete = True
 
 
-def _content_length(head: bytes) -> int:
-    return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
+async def send(
+    requests: Sequence[bytes], ports: Sequence[int], clients: int, seconds: float
+) -> list[tuple[float, bytes]]:
+    """Send requests in turn for so many seconds, one after the other on each of several connections.
 
-
-async def place_orders(ports: Sequence[int], clients: int, seconds: float) -> Tally:
-    """Place orders for so many seconds, and wait until the last was answered.
+    Returns how long each answer took, in seconds, and its body.
 
     Raises:
-        StackError: One was refused, or a connection broke.
+        StackError: An answer was no success, or a connection broke.
     """
-    tally, loop = Tally(), asyncio.get_running_loop()
-    connections = []
-    for number in range(clients):
-        port = ports[number % len(ports)]
-        _, connection = await loop.create_connection(lambda: Connection(tally), "127.0.0.1", port)
-        connections.append(connection)
-    loop.call_later(seconds, setattr, tally, "going", False)  # noqa: FBT003 - setattr's own
-    await asyncio.wait_for(asyncio.gather(*(one.done for one in connections)), seconds + 30)
-    if tally.refused:
-        raise StackError(f"an order was refused: {tally.refused[0].decode(errors='replace')}")
-    return tally
+    answers, end = list[tuple[float, bytes]](), time.perf_counter() + seconds
+    turns = itertools.cycle(requests)
+
+    async def client(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with closing(writer):
+            while (began := time.perf_counter()) < end:
+                writer.write(next(turns))
+                parser = httptools.HttpResponseParser(answer := Answer())
+                while not answer.complete:
+                    if not (received := await reader.read(65536)):
+                        raise StackError("the api closed a connection")
+                    parser.feed_data(received)
+                if parser.get_status_code() not in {200, 202}:
+                    raise StackError(f"the api answered {parser.get_status_code()}: {answer.body!r}")
+                answers.append((time.perf_counter() - began, answer.body))
+
+    try:
+        async with asyncio.timeout(seconds + 30), asyncio.TaskGroup() as group:
+            for number in range(clients):
+                group.create_task(client(ports[number % len(ports)]))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return answers

@@ -1,111 +1,112 @@
-"""`python -m loadtests.bench`: measures, shows a table, writes `bench.json`."""
+"""`bench`: has variants of api and worker take turns, shows a table, writes `bench.json`."""
 
 import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 import uvloop
 from rich.console import Console
 
 from loadtests.bench import report
-from loadtests.bench.cores import share_out
-from loadtests.bench.options import OptionError, Options, parse, parser
-from loadtests.bench.run import benches, take_turns
-from loadtests.bench.stock import INSTRUMENTATIONS
-from loadtests.bench.system import purge, system
-from loadtests.bench.variants import variants
-from stack import install, procfs
+from loadtests.bench.system import System, system
+from loadtests.bench.variants import KINDS, NAMES, Variant
+from loadtests.options import number
 from stack.errors import StackError
 from stack.layout import Layout, write_atomically
-from stack.locking import interruptible, locked
-from stack.progress import RED, Progress, progress_on
-
-USAGE, INTERRUPTED = 2, 130
+from stack.progress import Progress
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Return 0 when everything was measured and each order accounted for, 1 when not, 2 for bad options."""
-    given = parser().parse_args(arguments)
-    try:
-        options = parse(given)
-        return bench(Layout(given.run_dir.resolve()), options, progress_on())
-    except (StackError, OSError, TimeoutError) as error:
-        complaint = progress_on(sys.stderr)
-        complaint.write(complaint.paint(f"error: {error if str(error) else repr(error)}", RED))
-        return USAGE if isinstance(error, OptionError) else 1
-    except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted\n")
-        return INTERRUPTED
+def variants(text: str) -> tuple[str, ...]:
+    """Return the named variants, in their usual order."""
+    wanted = {part.strip() for part in text.split(",") if part.strip()}
+    if not wanted or wanted - set(NAMES):
+        raise ArgumentTypeError(f"{text!r} is none of {', '.join(NAMES)}")
+    return tuple(name for name in NAMES if name in wanted)
 
 
-def bench(layout: Layout, options: Options, progress: Progress) -> int:
-    """Measure and report.
+def checkout(text: str) -> Path:
+    """Return the folder of a checkout of this project."""
+    if not (Path(text) / "services" / "api").is_dir():
+        raise ArgumentTypeError(f"{text!r} is no checkout of this project")
+    return Path(text).resolve()
+
+
+OPTIONS = {
+    # No longer slice: the worker is frozen meanwhile, and the broker gives up on a silent client.
+    "seconds": (number(0.1, 5), "2", "how long one slice takes"),
+    "rounds": (number(1, 100, int), "7", "how often each variant takes its turn, after one that warms it up"),
+    "clients": (number(1, 1000, int), "32", "requests in flight"),
+    "variants": (variants, ",".join(NAMES), "what is compared"),
+    "processes": (number(1, 16, int), "1", "of each service; more than one are not pinned to a core"),
+    "against": (checkout, "", "the folder of another checkout to compare with"),
+}
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add the options; the environment gives what is not on the command line."""
+    for name, (kind, default, text) in OPTIONS.items():
+        variable, shown = f"BENCH_{name.upper()}", f"{text} ({default})" if default else text
+        given = os.environ.get(variable) or default or None
+        parser.add_argument(f"--{name}", type=kind, default=given, metavar=variable, help=shown)
+
+
+def command(layout: Layout, given: Namespace, progress: Progress) -> int:
+    """Return 0 when each order was accounted for, 1 otherwise.
 
     Raises:
         StackError: Something is missing, does not start or broke.
     """
-    procfs.require_linux()
-    require_instrumentations(options)
-    turns = len(options.kinds) * len(options.names) * (options.rounds + 1)
-    progress.write(f"{turns} turns of {options.seconds:g} s, some seconds between them")
-    with locked(layout), interruptible():
-        purge(layout)
-        install.ensure(("epmd", "rabbitmq", "redis"), layout, progress)
-        written = _measure(layout, options, progress)
-    file = report_file(layout)
+    missing = [
+        name for name in ("aio_pika", "redis") if not find_spec(f"opentelemetry.instrumentation.{name}")
+    ]
+    if missing and "bare_stock" in given.variants:
+        what = f"no stock instrumentation of {', '.join(missing)}"
+        raise StackError(f"{what}: `make bench` installs it, `--variants on,off,bare` does without")
+    first, *others = sorted(os.sched_getaffinity(0))
+    if not others:
+        raise StackError("the benchmark needs two cores: one for what is measured, another for the rest")
+    if given.processes == 1:
+        os.sched_setaffinity(0, others)
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    with system(layout, first, progress) as running, runner:
+        written = runner.run(measure(running, given))
+    file = layout.run_dir.with_name(f"{layout.run_dir.name}.json")  # the next run empties the folder
     write_atomically(file, json.dumps(written, indent=1) + "\n")
-    Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(report.table(written))
-    for line in [*report.verdict(written), *(f"missed: {miss}" for miss in written["misses"])]:
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(report.table(written))
+    for line in report.lines(written):
         progress.write(line)
-    unseen = sum(written[kind]["unseen"] for kind in options.kinds)
+    unseen = sum(written[kind]["unseen"] for kind in KINDS)
     progress.write(f"bench: {unseen} orders without all of their spans and log lines; {file}")
     return 1 if unseen else 0
 
 
-def require_instrumentations(options: Options) -> None:
-    """Make sure that what the stock reference is instrumented with is installed.
-
-    Raises:
-        StackError: It is not.
-    """
-    missing = [name for name in INSTRUMENTATIONS if not find_spec(f"opentelemetry.instrumentation.{name}")]
-    if missing and "bare_stock" in options.names:
-        raise StackError(
-            f"no stock instrumentation of {', '.join(missing)}: `make bench` installs it, "
-            "`--variants on,off,bare` does without"
-        )
-
-
-def _measure(layout: Layout, options: Options, progress: Progress) -> dict[str, Any]:
-    everything = os.sched_getaffinity(0)
-    measured, rest = share_out()
-    # More processes than one are to show how it scales: no core is theirs alone.
-    cores = measured if options.processes == 1 else everything
-    os.sched_setaffinity(0, rest if options.processes == 1 else everything)
-    try:
-        with system(layout, progress) as running:
-
-            async def work() -> dict[str, Any]:
-                chosen = variants(options.kinds, options.names, options.processes)
-                async with benches(running, chosen, cores) as found:
-                    await take_turns(found, options, progress)
-                    slices = {
-                        kind: {one.variant.name: one.slices for one in found if one.variant.kind == kind}
-                        for kind in options.kinds
-                    }
-                    return report.document(options, slices, running.memory())
-
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                return runner.run(work())
-    finally:
-        os.sched_setaffinity(0, everything)
-
-
-def report_file(layout: Layout) -> Path:
-    """Return where the figures are written: beside the run directory, which the next run empties."""
-    return layout.run_dir.with_name(f"{layout.run_dir.name}.json")
+async def measure(running: System, given: Namespace) -> dict[str, Any]:
+    """Have each variant take its turn in every round, in the reverse order every other round."""
+    compared = [Variant(name, number) for number, name in enumerate(given.variants)]
+    if given.against:
+        compared.insert(1, Variant("against", len(compared), given.against))
+    async with AsyncExitStack() as stack:
+        benches = [await stack.enter_async_context(running.started(one, given.processes)) for one in compared]
+        for number in range(given.rounds + 1):
+            for one in benches if number % 2 else reversed(benches):
+                await one.turn(given.seconds, given.clients)
+            for kind in KINDS:
+                costs = ", ".join(f"{one.variant.name} {one.slices[kind][-1].cpu_us:.0f}" for one in benches)
+                running.progress.say(f"round {number}" if number else "warm-up", f"{kind}: CPU µs {costs}")
+        every = {
+            process.name: process.pid
+            for one in benches
+            for some in one.processes.values()
+            for process in some
+        }
+        memory = {name: round(psutil.Process(pid).memory_info().rss / 1e6, 1) for name, pid in every.items()}
+    # Caches were cold in the first round.
+    slices = {one.variant.name: {step: found[1:] for step, found in one.slices.items()} for one in benches}
+    return report.document(given, slices, memory)

@@ -7,23 +7,38 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.bench.slices import READS
 from stack import procfs
+from stack.layout import ROOT
 from stack.processes import MARK
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_the_bench_measures_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Telemetry on and off and the bare references; what is written is what programs look for."""
+    """It compares telemetry on and off, the bare programs and a checkout, here this one, which is as fast."""
     run_dir = tmp_path / "bench"
     options = ("--seconds", "0.2", "--rounds", "1", "--clients", "4", "--variants", "on,off,bare")
-    command = [sys.executable, "-m", "loadtests.bench", "--run-dir", str(run_dir), *options]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)  # noqa: S603 - ours
+    command = [
+        sys.executable,
+        "-m",
+        "cli",
+        "bench",
+        "--run-dir",
+        str(run_dir),
+        "--against",
+        str(ROOT),
+        *options,
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)  # noqa: S603 - ours
     assert ended.returncode == 0, ended.stdout + ended.stderr
     figures = json.loads((tmp_path / "bench.json").read_text())
     for kind in ("api", "worker"):
         assert figures[kind]["unseen"] == 0
         assert min(figures[kind][name] for name in ("on", "off", "bare")) > 10
+        assert min(one["cpu_us"] for one in figures[kind]["variants"].values()) > 10
         assert figures[kind]["telemetry_us"] is not None
         assert figures[kind]["outbox_lag_s"] < 5
         assert figures["memory_mb"][f"{kind}-on"] > 10
-    assert procfs.with_variable(MARK, (f"{run_dir}|",)) == []
+    assert set(figures["against"]) == {"folder", "api", "worker", *READS}
+    assert all(0.3 < figures["against"][step]["ratio"] < 3 for step in ("api", "worker", *READS))
+    assert procfs.with_variable(MARK, (str(run_dir),)) == []
