@@ -89,7 +89,7 @@ async def test_operators_look_at_dead_letters_as_often_as_they_like_and_replay_t
     """One at a time under a lock of theirs; a dead letter that was looked at is still there."""
     await publish(channel, ORDERS.dead_letter_queue, aio_pika.Message(b"a dead letter"))
     async with channel_of(servers, "api") as operator:
-        await operator.declare_queue("operator.dead-dead_letters", exclusive=True, timeout=5)
+        await operator.declare_queue("operator.dead-letters", exclusive=True, timeout=5)
         dead_letters = await operator.get_queue(ORDERS.dead_letter_queue, ensure=False)
         for _ in range(LOOKS):
             dead_letter = await dead_letters.get(timeout=5, fail=True)
