@@ -18,6 +18,7 @@ class Program:
     title: str
     command: str
     package: str
+    purpose: str
     known: tuple[str, ...] = ()
     """Patterns of places that are tried before the PATH, under `/`."""
 
@@ -26,17 +27,25 @@ RABBITMQ = Program(
     "RabbitMQ",
     "rabbitmq-server",
     "rabbitmq-server",
+    "carries orders from service to service",
     # Debian's command on the PATH switches to the user rabbitmq: this is the server itself.
     known=("usr/lib/rabbitmq/bin/rabbitmq-server",),
 )
-EPMD = Program("Erlang's port mapper", "epmd", "erlang-base", known=("usr/lib/erlang/erts-*/bin/epmd",))
-REDIS = Program("Redis", "redis-server", "redis-server")
-PROMETHEUS = Program("Prometheus", "prometheus", "prometheus")
-PROMTOOL = Program("promtool", "promtool", "prometheus")
+EPMD = Program(
+    "Erlang's port mapper",
+    "epmd",
+    "erlang-base",
+    "what RabbitMQ runs on",
+    known=("usr/lib/erlang/erts-*/bin/epmd",),
+)
+REDIS = Program("Redis", "redis-server", "redis-server", "holds orders, stock and payments")
+PROMETHEUS = Program("Prometheus", "prometheus", "prometheus", "collects metrics, checks alert rules")
+PROMTOOL = Program("promtool", "promtool", "prometheus", "tests alert rules")
 ALERTMANAGER = Program(
     "Alertmanager",
     "alertmanager",
     "prometheus-alertmanager",
+    "sends alerts by email",
     known=("usr/bin/prometheus-alertmanager",),  # Debian's name for it
 )
 

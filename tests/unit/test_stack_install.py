@@ -3,6 +3,7 @@
 import io
 import os
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from stack.programs import Program
 from stack.progress import Progress
 from tests.unit.stack_fakes import executable
 
-SERVER = Program("Server", "the-server", "server-package")
+SERVER = Program("Server", "the-server", "server-package", "keeps things")
+BY_HAND = "apt-get update && apt-get install --no-install-recommends server-package"
 TOOLS = ("sh", "sed", "sort", "grep", "timeout", "rm", "chmod", "cat", "env")
 # A package manager that installs the package by writing the program, and notes what it was asked for.
 APT_GET = """
@@ -49,6 +51,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(programs, "SYSTEM_FOLDERS", ())
     monkeypatch.setattr(programs, "REQUIRED", {"redis": SERVER})
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.delenv("STACK_INSTALL", raising=False)
     return folder
 
 
@@ -144,39 +148,92 @@ def test_a_policy_left_by_a_killed_installation_is_removed(machine: Path, tmp_pa
     assert (machine / "the-server").exists()
 
 
-def test_sudo_is_used_by_who_is_not_root(
-    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a question where it needs no password."""
+class Terminal(io.StringIO):
+    """A standard input at which somebody types."""
+
+    def isatty(self) -> bool:
+        """Say that it is a terminal."""
+        return True
+
+
+def sudo(machine: Path, monkeypatch: pytest.MonkeyPatch, *, password: bool) -> None:
+    """Have another user than root run this, with a sudo that asks for a password or does not."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    executable(
-        machine / "sudo",
-        'echo "sudo $*" >>"$FAKE/asked"; [ "$1" = -n ] && shift; [ "$1" = true ] || exec "$@"',
-    )
+    refuse = '[ "$1" = -n ] && exit 1' if password else '[ "$1" = -n ] && shift'
+    executable(machine / "sudo", f'echo "sudo $*" >>"$FAKE/asked"; {refuse}; [ "$1" = true ] || exec "$@"')
+
+
+@pytest.mark.parametrize(
+    ("typed", "permission", "installs"),
+    [
+        ("y\n", "", True),
+        ("Yes\n", "", True),
+        ("\n", "", False),
+        ("no\n", "", False),
+        ("", "", False),
+        (None, "", True),
+        ("", "yes", True),
+        (None, "yes", True),
+        ("y\n", "no", False),
+        (None, "no", False),
+    ],
+)
+@pytest.mark.usefixtures("machine")
+def test_nothing_is_installed_against_the_users_will(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str | None,
+    permission: str,
+    installs: bool,  # noqa: FBT001
+) -> None:
+    """A terminal is asked unless STACK_INSTALL answers; without a terminal (None: CI) nobody can be asked."""
+    monkeypatch.setenv("STACK_INSTALL", permission)
+    monkeypatch.setattr("sys.stdin", io.StringIO() if typed is None else Terminal(typed))
+    shown = io.StringIO()
+    with nullcontext() if installs else pytest.raises(StackError, match=BY_HAND):
+        install.ensure(["redis"], Layout(tmp_path / "run"), Progress(shown))
+    assert (tmp_path / "bin" / "the-server").exists() == installs
+    asked_user = "server-package  keeps things\nInstall them?" in shown.getvalue()
+    assert asked_user == (typed is not None and not permission)
+
+
+@pytest.mark.parametrize("password", [True, False])
+def test_sudo_may_ask_for_its_password_at_a_terminal(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, password: bool
+) -> None:
+    """Whoever is not root installs with sudo, which is run only after a yes."""
+    sudo(machine, monkeypatch, password=password)
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     ensure(tmp_path)
-    first, second, *_ = asked(machine).splitlines()
-    assert first == "sudo -n true"
-    assert second.startswith("sudo -n sh ")
+    assert asked(machine).startswith("sudo sh ")
     assert (machine / "the-server").exists()
 
 
-@pytest.mark.parametrize("sudo", ["none", "wants a password"])
-def test_who_cannot_install_is_told_what_to_install(
-    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sudo: str
+@pytest.mark.parametrize("permission", ["", "yes"])
+def test_sudo_is_not_asked_for_a_password_without_a_terminal(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, permission: str
 ) -> None:
-    """Exactly, so that it can be copied; nobody is asked for a password where nobody can type one."""
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr("sys.stdin", io.StringIO())
-    if sudo != "none":
-        executable(machine / "sudo", "exit 1")
-    with pytest.raises(StackError, match="Server") as error:
+    """The error says so, and what to run by hand; a sudo that needs no password installs."""
+    monkeypatch.setenv("STACK_INSTALL", permission)
+    sudo(machine, monkeypatch, password=True)
+    with pytest.raises(StackError, match=f"(?s)sudo needs a password.*{BY_HAND}"):
         ensure(tmp_path)
-    assert "apt-get update && apt-get install --no-install-recommends server-package" in str(error.value)
-    assert asked(machine) == ""
+    sudo(machine, monkeypatch, password=False)
+    ensure(tmp_path)
+    assert (machine / "the-server").exists()
 
 
-def test_other_systems_are_told_which_programs_are_needed(machine: Path, tmp_path: Path) -> None:
-    """Without Debian's package manager there is no command to copy."""
+def test_who_cannot_install_learns_what_to_do(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without sudo there is a command to copy, without Debian's package manager the names of the programs."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(StackError, match=BY_HAND):
+        ensure(tmp_path)
     (machine / "apt-get").unlink()
-    with pytest.raises(StackError, match=r"Not installed: Server\. .* so that the-server are found"):
+    with pytest.raises(StackError, match=r"Not installed: Server\..* the-server on the PATH"):
+        ensure(tmp_path)
+    monkeypatch.setenv("STACK_INSTALL", "perhaps")
+    executable(machine / "apt-get", "exit 1")
+    with pytest.raises(StackError, match="STACK_INSTALL is yes or no, not 'perhaps'"):
         ensure(tmp_path)
