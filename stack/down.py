@@ -2,7 +2,7 @@
 
 import shutil
 
-from stack import processes, procfs, state
+from stack import processes, state
 from stack.layout import Layout
 from stack.locking import interruptible, locked
 from stack.processes import LOAD, mark_prefix
@@ -37,7 +37,7 @@ def down(layout: Layout, progress: Progress, *, purge: bool = False) -> None:
 
 def _stop_load(layout: Layout, progress: Progress) -> None:
     marks = (mark_prefix(layout.run_dir, LOAD),)
-    if procfs.with_variable(processes.MARK, marks):
+    if processes.marked(marks):
         processes.sweep(marks)
         progress.say("load", "stopped", GREEN)
 

@@ -27,6 +27,8 @@ def ensure(names: Iterable[str], layout: Layout, progress: Progress) -> None:
     Raises:
         StackError: They cannot or must not be installed from here; the message says what to do by hand.
     """
+    if sys.platform != "linux":
+        raise StackError("the native stack needs Linux; `make up` runs the same system with Docker")
     needed = [program for name, program in programs.REQUIRED.items() if name in set(names)]
     missing = [program for program in needed if programs.find(program) is None]
     if not missing:

@@ -5,12 +5,13 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stack import procfs
+import psutil
+
 from stack.errors import StackError
 from stack.layout import PRIVATE, Layout, make_secret, write_atomically
 from stack.spec import Spec
@@ -22,16 +23,18 @@ POLL_SECONDS = 0.05
 KILL_SECONDS = 5.0
 # Erlang's helper processes end by themselves, a moment after the server.
 GRACE_SECONDS = 0.5
+CLOCK_SECONDS = 2.0
+"""Start times are by the system's clock, which may have been corrected."""
 MAX_LOG_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A component that was started. Pid and start time together name it for good."""
+    """A component that was started. Its pid and start time (Unix) together name it for good."""
 
     name: str
     pid: int
-    start_ticks: int
+    started: float
     mark: str
     """An environment variable that its children have from it, also those that left its session."""
     stop_timeout: float
@@ -55,8 +58,8 @@ def start(spec: Spec, run_dir: Path) -> Process:
     except OSError as error:
         raise StackError(f"{spec.name}: cannot run {spec.command[0]}: {error}") from error
     popen.returncode = 0  # it is meant to outlive this object: no warning about that
-    ticks = procfs.start_ticks(popen.pid) or 0  # 0: it has ended already
-    return Process(spec.name, popen.pid, ticks, mark, spec.stop_timeout, dict(spec.ports))
+    started = psutil.Process(popen.pid).create_time()  # also of a zombie, which nobody has waited for
+    return Process(spec.name, popen.pid, started, mark, spec.stop_timeout, dict(spec.ports))
 
 
 def mark_prefix(run_dir: Path, name: str) -> str:
@@ -65,8 +68,28 @@ def mark_prefix(run_dir: Path, name: str) -> str:
 
 
 def alive(process: Process) -> bool:
-    """Whether this very process runs (not another one that got its pid later)."""
-    return procfs.start_ticks(process.pid) == process.start_ticks
+    """Whether this very process runs, and not another one that got its pid later."""
+    try:
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - process.started) < CLOCK_SECONDS
+        return same and found.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the memory of a process that is in RAM; 0 when it is gone."""
+    try:
+        return psutil.Process(pid).memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def marked(prefixes: Iterable[str]) -> list[int]:
+    """Return the processes whose marks begin like one of these; those of other users are not seen."""
+    wanted = tuple(prefixes)
+    found = psutil.process_iter(["environ"])
+    return [one.pid for one in found if (one.info["environ"] or {}).get(MARK, "").startswith(wanted)]
 
 
 def exit_status(process: Process) -> int | None:
@@ -123,7 +146,7 @@ def sweep(marks: Iterable[str], sessions: Sequence[int] = ()) -> None:
     """
     prefixes = tuple(marks)
     begun = time.monotonic()
-    while pids := {*procfs.with_variable(MARK, prefixes), *procfs.in_sessions(sessions)}:
+    while pids := {*marked(prefixes), *_in_sessions(sessions)}:
         if time.monotonic() > begun + GRACE_SECONDS:
             for pid in pids:
                 with suppress(ProcessLookupError):
@@ -131,6 +154,16 @@ def sweep(marks: Iterable[str], sessions: Sequence[int] = ()) -> None:
         if time.monotonic() > begun + GRACE_SECONDS + KILL_SECONDS:
             raise StackError(f"cannot end processes {pids}")
         time.sleep(POLL_SECONDS)
+
+
+def _in_sessions(leaders: Collection[int]) -> list[int]:
+    """Return the processes of sessions that were begun by processes with these pids."""
+    found = list[int]()
+    for one in psutil.process_iter(["status"]):
+        with suppress(OSError):  # gone meanwhile, or another user's
+            if os.getsid(one.pid) in leaders and one.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(one.pid)
+    return found
 
 
 def _wait_gone(deadlines: Sequence[tuple[Process, float]]) -> list[Process]:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from stack import procfs
 from stack.errors import StackError
 from stack.layout import Layout, write_atomically
 from stack.ports import Ports
@@ -26,7 +25,6 @@ class State:
 def save(layout: Layout, ports: Ports, processes: Iterable[Process]) -> None:
     """Write down what runs."""
     document = {
-        "boot_id": procfs.boot_id(),
         "ports": asdict(ports),
         "processes": [asdict(process) for process in processes],
     }
@@ -34,7 +32,7 @@ def save(layout: Layout, ports: Ports, processes: Iterable[Process]) -> None:
 
 
 def load(layout: Layout) -> State | None:
-    """Return what was started; None when nothing was, or the machine has been started anew since.
+    """Return what was started; None when nothing was.
 
     Raises:
         StackError: The file is not ours, or of another version.
@@ -42,8 +40,7 @@ def load(layout: Layout) -> State | None:
     try:
         document = json.loads(layout.state.read_text(encoding="utf-8"))
         processes = tuple(Process(**process) for process in document["processes"])
-        state = State(Ports(**document["ports"]), processes)
-        return state if document["boot_id"] == procfs.boot_id() else None
+        return State(Ports(**document["ports"]), processes)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError) as error:

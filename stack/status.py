@@ -1,10 +1,11 @@
 """`status`: what runs, how it is, and what it uses."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
-from stack import components, processes, procfs, state
+from stack import components, processes, state
 from stack.components import BUILDERS, Plan
 from stack.errors import StackError
 from stack.layout import Layout
@@ -73,8 +74,8 @@ def _row(plan: Plan, process: Process) -> Row:
         state="running" if runs else "ended",
         health=_health(plan, process) if runs else "-",
         pid=process.pid,
-        uptime=round(procfs.age_seconds(process.start_ticks), 1) if runs else 0.0,
-        memory=procfs.resident_bytes(process.pid) if runs else 0,
+        uptime=round(time.time() - process.started, 1) if runs else 0.0,
+        memory=processes.resident_bytes(process.pid) if runs else 0,
         ports=process.ports,
     )
 

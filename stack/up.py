@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from stack import components, endpoints, install, processes, procfs, state
+from stack import components, endpoints, install, processes, state
 from stack.components import Plan
 from stack.errors import StackError
 from stack.layout import Layout
@@ -21,7 +21,6 @@ def up(layout: Layout, progress: Progress, only: Iterable[str] | None = None) ->
         StackError: Something is missing, does not start, or another command is at work. What this call had
             started is stopped again, also when it is interrupted.
     """
-    procfs.require_linux()
     names = select(only)
     with locked(layout), interruptible():
         before = _clean(layout, progress)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httpx2
 
-from stack import procfs
+from stack import processes
 from stack.components import SERVICES
 from stack.state import State
 
@@ -57,7 +57,7 @@ class Watcher:
         # All services or nothing: the one that is not scraped may be the one in trouble.
         return Sample(
             second=round(second, 1),
-            memory={one.name: procfs.resident_bytes(one.pid) for one in self.state.running()},
+            memory={one.name: processes.resident_bytes(one.pid) for one in self.state.running()},
             outbox_age=self._value(f"max({ages}) and count({ages}) == {OUTBOXES}"),
             waiting=self._value(f"sum(rabbitmq_detailed_queue_messages_ready{{{broker},{WORK_QUEUES}}})"),
             dropped=self._value(f"sum({lost}) and count(count by (instance) ({lost})) == {len(SERVICES)}"),

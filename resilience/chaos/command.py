@@ -14,7 +14,7 @@ from resilience.chaos.options import Options, parse
 from resilience.chaos.plan import Plan, plan
 from resilience.chaos.run import Outcome, run
 from resilience.chaos.system import first_error, purge
-from stack import install, procfs
+from stack import install
 from stack.errors import StackError
 from stack.layout import Layout, write_atomically
 from stack.locking import interruptible, locked
@@ -36,7 +36,6 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
         complaint = progress_on(sys.stderr)
         complaint.write(complaint.paint(f"error: {error}", RED))
         return USAGE
-    procfs.require_linux()
     scenario = plan(options.seed, options.kinds, options.orders / options.rate, nodes=options.cluster or 1)
     what = f"{options.orders} orders in {scenario.seconds:.0f} s, {len(scenario.faults)} faults"
     progress.write(f"{what}, seed {options.seed}")

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stack import procfs
-from stack.processes import MARK
+from stack import processes
 
 ORDERS = 300
 FAULTS = {
@@ -72,7 +71,7 @@ def until_it_says(process: subprocess.Popen[str], text: str) -> None:
 
 def left_over(run_dir: Path) -> list[int]:
     """Return the processes of a run."""
-    return procfs.with_variable(MARK, (f"{run_dir}|",))
+    return processes.marked((f"{run_dir}|",))
 
 
 def test_no_accepted_order_is_lost(run_dir: Path) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from loadtests.bench.slices import READS
-from stack import procfs
+from stack import processes
 from stack.layout import ROOT
-from stack.processes import MARK
 
 
 @pytest.mark.timeout(180)
@@ -41,4 +40,4 @@ def test_the_bench_measures_and_leaves_nothing_behind(tmp_path: Path) -> None:
         assert figures["memory_mb"][f"{kind}-on"] > 10
     assert set(figures["against"]) == {"folder", "api", "worker", *READS}
     assert all(0.3 < figures["against"][step]["ratio"] < 3 for step in ("api", "worker", *READS))
-    assert procfs.with_variable(MARK, (str(run_dir),)) == []
+    assert processes.marked((str(run_dir),)) == []

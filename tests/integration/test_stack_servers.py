@@ -11,9 +11,9 @@ import pytest
 from aio_pika.abc import AbstractChannel
 from redis.asyncio import Redis
 
-from stack import processes, procfs, programs
+from stack import processes, programs
 from stack.ports import free_port
-from stack.processes import MARK, Process
+from stack.processes import Process
 from stack.progress import Progress
 from stack.servers import epmd, rabbitmq, redis
 from stack.spec import Spec
@@ -60,7 +60,7 @@ def private(tmp_path: Path) -> Iterator[Servers]:
         yield servers
     finally:
         processes.stop_all(servers.processes.values(), kill=True)
-    assert procfs.with_variable(MARK, (f"{servers.run_dir}|",)) == []
+    assert processes.marked((f"{servers.run_dir}|",)) == []
 
 
 def broker(servers: Servers, mapper: int, name: str = "rabbitmq") -> tuple[rabbitmq.Node, Spec]:
@@ -161,7 +161,7 @@ async def test_a_broker_stops_when_it_is_asked_to(private: Servers) -> None:
     process = private.processes["rabbitmq"]
     assert command(process).startswith("beam")
     assert processes.stop_all([process]) == []
-    assert procfs.with_variable(MARK, (process.mark,)) == []
+    assert processes.marked((process.mark,)) == []
 
 
 async def test_redis_keeps_answered_writes_over_a_kill(private: Servers) -> None:

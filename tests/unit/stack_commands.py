@@ -11,10 +11,10 @@ from typing import cast
 import pytest
 
 from cli.command import main
-from stack import probes, processes, procfs, state
+from stack import probes, processes, state
 from stack.components import BUILDERS, Plan
 from stack.layout import Layout
-from stack.processes import MARK, Process
+from stack.processes import Process
 from stack.spec import Spec
 from tests.unit.stack_fakes import SERVER, program, until
 
@@ -44,7 +44,7 @@ class FakeStack:
 
     def left_over(self) -> list[int]:
         """Return the processes of this stack, whoever remembers them."""
-        return procfs.with_variable(MARK, (f"{self.layout.run_dir}|",))
+        return processes.marked((f"{self.layout.run_dir}|",))
 
 
 @contextmanager

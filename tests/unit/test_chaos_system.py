@@ -8,7 +8,7 @@ import pytest
 
 from resilience.chaos.blueprint import Blueprint
 from resilience.chaos.system import System, running
-from stack import processes, procfs, state
+from stack import processes, state
 from stack.errors import StackError
 from stack.layout import Layout
 from stack.ports import Ports
@@ -40,7 +40,7 @@ async def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         with pytest.raises(StackError, match="worker: cannot run"):
             async with running(Blueprint(layout, Ports(), [], specs, {}), Progress(io.StringIO())):
                 pass
-        assert not procfs.with_variable(processes.MARK, (f"{tmp_path}|",))
+        assert not processes.marked((f"{tmp_path}|",))
         assert not layout.state.exists()
     finally:
         processes.sweep([processes.mark_prefix(tmp_path, "api")])

@@ -82,7 +82,7 @@ def test_services_stop_before_their_servers() -> None:
 def test_the_server_itself_is_preferred_to_a_wrapper_on_the_path(path: Path) -> None:
     """Debian's rabbitmq-server on the PATH changes the user."""
     wrapper = executable(path / "server", "")
-    program = Program("Server", "server", "package", known=("usr/lib/*/server",))
+    program = Program("Server", "server", "package", "serves", known=("usr/lib/*/server",))
     assert programs.find(program, path) == wrapper
     server = executable(path / "usr/lib/x/server", "")
     assert programs.find(program, path) == server
@@ -90,7 +90,7 @@ def test_the_server_itself_is_preferred_to_a_wrapper_on_the_path(path: Path) -> 
 
 def test_a_missing_program_is_named(path: Path) -> None:
     """By its title and its command."""
-    program = Program("Server", "server", "package")
+    program = Program("Server", "server", "package", "serves")
     assert programs.find(program, path) is None
     with pytest.raises(StackError, match="Server is missing: there is no server on the PATH"):
         programs.require(program)
