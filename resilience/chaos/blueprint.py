@@ -9,7 +9,6 @@ from resilience.chaos.orders import STOCK
 from resilience.chaos.proxy import Proxy
 from stack import components, programs
 from stack.components import SERVICES, Plan
-from stack.endpoints import endpoints
 from stack.layout import Layout
 from stack.ports import Ports
 from stack.servers import rabbitmq, services
@@ -33,6 +32,7 @@ class Blueprint:
 
     layout: Layout
     ports: Ports
+    """The ports of all components except brokers, past the proxies."""
     brokers: Sequence[Ports]
     """The ports of each broker."""
     specs: Mapping[str, Spec]
@@ -44,11 +44,6 @@ class Blueprint:
     def amqp(self) -> list[str]:
         """The administrator's address of each broker, past the proxies."""
         return [rabbitmq.url(broker.amqp) for broker in self.brokers]
-
-    @property
-    def addresses(self) -> dict[str, str]:
-        """The administrator's addresses of all else, past the proxies."""
-        return endpoints(self.ports)
 
     @property
     def managements(self) -> list[str]:

@@ -39,13 +39,9 @@ async def place_all(api: str, orders: Sequence[NewOrder], seconds: float, answer
     limits = httpx2.Limits(keepalive_expiry=KEEP_ALIVE_SECONDS)
     clock = asyncio.get_running_loop().time
     began, slots = clock(), asyncio.Semaphore(MAX_CONCURRENT)
-    async with (
-        # trust_env: a proxy that the environment names cannot reach this machine's ports.
-        httpx2.AsyncClient(
-            base_url=api, timeout=REQUEST_TIMEOUT_SECONDS, limits=limits, trust_env=False
-        ) as client,
-        asyncio.TaskGroup() as tasks,
-    ):
+    # trust_env: a proxy that the environment names cannot reach this machine's ports.
+    client = httpx2.AsyncClient(base_url=api, timeout=REQUEST_TIMEOUT_SECONDS, limits=limits, trust_env=False)
+    async with client, asyncio.TaskGroup() as tasks:
         for number, order in enumerate(orders):
             await asyncio.sleep(began + number * seconds / len(orders) - clock())
             tasks.create_task(_place(client, order, answers, slots))

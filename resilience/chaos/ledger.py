@@ -2,9 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import parseaddr
 
+from resilience.chaos.client import Answers
 from resilience.chaos.evidence import Evidence, Mail, Record
 from resilience.chaos.orders import STOCK, address
 from resilience.chaos.system import Exit
@@ -13,35 +13,31 @@ SETTLED = ("done", "failed")
 WORKER_DEAD_LETTERS = "worker.order-created.dlq"
 
 
-@dataclass(frozen=True, slots=True)
-class Harness:
-    """What the harness itself did and saw."""
+def settle(
+    evidence: Evidence, answers: Answers, poisons: Mapping[str, str], exits: Sequence[Exit]
+) -> dict[str, list[str]]:
+    """Return the entries of each row of the ledger: ids of orders, or a description of what is no order.
 
-    accepted: Mapping[str, str]
-    """The keys of the orders that were answered with 202, by their ids."""
-    unanswered: Sequence[str]
-    """The keys of orders that were never accepted."""
-    poisons: Mapping[str, str]
-    """The queue that each poison message was put into, by its mark."""
-    exits: Sequence[Exit]
-
-
-def settle(evidence: Evidence, harness: Harness) -> dict[str, list[str]]:
-    """Return the entries of each row of the ledger: ids of orders, or a description of what is no order."""
+    Args:
+        evidence: What was found in the servers.
+        answers: What the client was answered.
+        poisons: The queue that each poison message was put into, by its mark.
+        exits: How services ended after SIGTERM.
+    """
     return {
-        "accepted": list(harness.accepted),
-        **fates(evidence, harness.accepted),
+        "accepted": list(answers.accepted),
+        **orders(evidence, answers.accepted),
         **payments(evidence),
         **emails(evidence),
-        "orders_double": orders_double(evidence.records.values(), harness.accepted),
+        "orders_double": orders_double(evidence.records.values(), answers.accepted),
         "stock_wrong": stock_wrong(evidence),
-        "poison_missing": poison_missing(evidence, harness.poisons),
-        "unanswered": list(harness.unanswered),
-        "exits_wrong": [f"{end.service}: {end.status}" for end in harness.exits if end.status != 0],
+        "poison_missing": poison_missing(evidence, poisons),
+        "unanswered": answers.unanswered,
+        "exits_wrong": [f"{end.service}: {end.status}" for end in exits if end.status != 0],
     }
 
 
-def fates(evidence: Evidence, accepted: Iterable[str]) -> dict[str, list[str]]:
+def orders(evidence: Evidence, accepted: Iterable[str]) -> dict[str, list[str]]:
     """Return each order that was answered with 202 in exactly one row."""
     dead = {letter.order_id for letter in evidence.dead_letters if letter.queue == WORKER_DEAD_LETTERS}
     found: dict[str, list[str]] = {name: [] for name in ("done", "failed", "dead", "lost", "stuck")}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from resilience.chaos.chance import chance
+from resilience.chaos.plan import chance
 
 SCARCE = "lever-machine"
 """The product of which there are fewer units than are ordered."""

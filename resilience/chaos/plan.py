@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from resilience.chaos.chance import chance
 from resilience.chaos.kinds import Kind
 
 WARM_UP_SECONDS = 5.0
@@ -57,6 +56,11 @@ class Plan:
         for fault in self.faults:
             lanes[fault.kind.lane].append(fault)
         return list(lanes.values())
+
+
+def chance(seed: int, purpose: str) -> Random:
+    """Return the random numbers of a seed for one purpose; what other purposes draw does not change them."""
+    return Random(f"{seed} {purpose}")  # noqa: S311 - they have to be repeatable
 
 
 def plan(seed: int, kinds: Sequence[Kind], seconds: float, *, nodes: int = 1) -> Plan:

@@ -10,7 +10,7 @@ from resilience.chaos.plan import Plan
 from resilience.chaos.run import Outcome
 
 MAX_OFFENDERS = 20
-FATES = {
+ORDERS = {
     "accepted": "answered with 202; what follows adds up to it",
     "done": "paid and fulfilled",
     "failed": "declined or sold out, and the customer was notified",
@@ -46,14 +46,13 @@ def table(outcome: Outcome) -> Table:
     """Return the ledger as a table."""
     view = Table("ledger", "orders", "", box=None, pad_edge=False)
     view.columns[1].justify = "right"
-    for name, meaning in (FATES | LOSSES | ALLOWED).items():
+    for name, meaning in (ORDERS | LOSSES | ALLOWED).items():
         count = len(outcome.rows[name])
         bad = name in LOSSES and count
         view.add_row(name, str(count), meaning, style="bold red" if bad else None)
-    refused = ", ".join(
-        f"{count} times {status}" for status, count in sorted(outcome.answers.refused.items())
-    )
-    view.add_row("refused", str(outcome.answers.refused.total()), f"and tried again: {refused or 'none'}")
+    answers = outcome.answers.refused
+    refused = ", ".join(f"{count} times {status}" for status, count in sorted(answers.items()))
+    view.add_row("refused", str(answers.total()), f"and tried again: {refused or 'none'}")
     view.add_row("faults", str(len(outcome.faults)), "")
     return view
 
@@ -61,7 +60,7 @@ def table(outcome: Outcome) -> Table:
 def document(options: Options, plan: Plan, outcome: Outcome) -> dict[str, Any]:
     """Return the ledger as JSON takes it."""
     return {
-        **{name: len(outcome.rows[name]) for name in FATES | LOSSES | ALLOWED},
+        **{name: len(outcome.rows[name]) for name in ORDERS | LOSSES | ALLOWED},
         "ok": not losses(outcome),
         "quiet": outcome.quiet,
         "seed": options.seed,

@@ -11,13 +11,13 @@ from resilience.chaos import evidence, ledger
 from resilience.chaos.actions import Actions, Injected
 from resilience.chaos.amqp import Brokers, keep_copies
 from resilience.chaos.blueprint import Blueprint
-from resilience.chaos.chance import chance
 from resilience.chaos.client import Answers, place_all
 from resilience.chaos.options import Options
 from resilience.chaos.orders import draw
-from resilience.chaos.plan import Plan
+from resilience.chaos.plan import Plan, chance
 from resilience.chaos.system import Exit, running
 from resilience.chaos.watch import Watch, until_quiet, watching
+from stack.endpoints import endpoints
 from stack.progress import Progress
 
 QUIET_SECONDS = 180.0
@@ -51,7 +51,7 @@ async def run(options: Options, plan: Plan, blueprint: Blueprint, progress: Prog
         StackError, TimeoutError, ExceptionGroup: The system or the harness broke, rather than an order.
     """
     began, answers, brokers = time.monotonic(), Answers(), Brokers(blueprint.amqp)
-    api, orders = blueprint.addresses["api"], draw(options.seed, options.orders)
+    api, orders = endpoints(blueprint.ports)["api"], draw(options.seed, options.orders)
     async with running(blueprint, progress) as system, watching(blueprint) as watch:
         await brokers.run(keep_copies)
         actions = Actions(system, brokers, chance(options.seed, "messages"))
@@ -66,9 +66,9 @@ async def run(options: Options, plan: Plan, blueprint: Blueprint, progress: Prog
         quiet = await until_quiet(watch, deadline, lambda text: progress.say("waiting", text))
         log = blueprint.layout.log("notifier")
         found = await evidence.gather(watch, brokers, log)
-    harness = ledger.Harness(answers.accepted, answers.unanswered, actions.poisons, actions.exits)
     keys = {**{record.id: record.key for record in found.records.values()}, **answers.accepted}
-    seconds, rows = time.monotonic() - began, ledger.settle(found, harness)
+    rows = ledger.settle(found, answers, actions.poisons, actions.exits)
+    seconds = time.monotonic() - began
     return Outcome(rows, keys, answers, actions.injected, actions.exits, quiet, seconds)
 
 

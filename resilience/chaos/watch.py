@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from resilience.chaos.blueprint import Blueprint
 from resilience.chaos.management import depth
+from stack.endpoints import endpoints
 
 POLL_SECONDS = 1.0
 STABLE_SECONDS = 7.0
@@ -54,10 +55,12 @@ class Watch:
 @asynccontextmanager
 async def watching(blueprint: Blueprint) -> AsyncIterator[Watch]:
     """Yield what watches a system while the block runs."""
-    address, inbox = blueprint.addresses["redis"], blueprint.addresses["mail"]
-    redis = Redis.from_url(address, decode_responses=True, socket_timeout=5, socket_connect_timeout=1)
+    addresses = endpoints(blueprint.ports)
+    redis = Redis.from_url(
+        addresses["redis"], decode_responses=True, socket_timeout=5, socket_connect_timeout=1
+    )
     async with redis, httpx2.AsyncClient(timeout=5, trust_env=False) as client:
-        yield Watch(redis, client, blueprint.managements[0], inbox)
+        yield Watch(redis, client, blueprint.managements[0], addresses["mail"])
 
 
 async def until_quiet(watch: Watch, seconds: float, say: Callable[[str], None]) -> bool:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from resilience.drills import prometheus, report
 from resilience.drills.catalogue import DRILLS, Drill, named
-from resilience.drills.environment import Environment, urls
+from resilience.drills.environment import AS_WRITTEN, QUICK, Environment, urls
 from resilience.drills.run import Result, run
 from stack import state
 from stack.dotenv import variables
@@ -31,16 +31,10 @@ TIMEOUT_SECONDS = 10.0
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
-    names = ", ".join(drill.name for drill in DRILLS)
-    parser.add_argument(
-        "names", nargs="?", default="all", metavar="NAME,…", help=f"all (default), or some of {names}"
-    )
-    parser.add_argument(
-        "--compose", action="store_true", help="against Docker Compose's stack, not the native one"
-    )
-    parser.add_argument(
-        "--api", metavar="URL", help="where the api answers (with --compose; default: port 8000)"
-    )
+    add, names = parser.add_argument, ", ".join(drill.name for drill in DRILLS)
+    add("names", nargs="?", default="all", metavar="NAME,…", help=f"all (default), or some of {names}")
+    add("--compose", action="store_true", help="against Docker Compose's stack, not the native one")
+    add("--api", metavar="URL", help="where the api answers (with --compose; default: port 8000)")
 
 
 def command(given: Namespace, layout: Layout, progress: Progress) -> int:
@@ -89,7 +83,8 @@ async def _run(
             )
         windows = "60 times shorter" if quick else "as written: minutes each (DRILL_FAST=1 is faster)"
         progress.write(f"{len(drills)} drills, windows and waits {windows}")
-        environment = Environment(client, where, asked, _headers(), quick, progress)
+        pace = QUICK if quick else AS_WRITTEN
+        environment = Environment(client, where, asked, _headers(), pace, progress)
         return quick, [await run(drill, environment) for drill in drills]
 
 

@@ -25,16 +25,13 @@ def clear(operator: Operator, since: float, seconds: float) -> None:
     """
     deadline, quiet = time.monotonic() + seconds, 0
     while quiet < QUIET_ROUNDS:
+        trouble = "dead letters of the drill still come back: make dead-letters"
         try:
             quiet = 0 if _clear_once(operator, since) else quiet + 1
-        except StackError:  # the api may be reconnecting to the broker
-            if time.monotonic() > deadline:
-                raise
-            quiet = 0
+        except StackError as error:  # the api may be reconnecting to the broker
+            quiet, trouble = 0, str(error)
         if time.monotonic() > deadline:
-            raise StackError(
-                f"dead letters of the drill still come back after {seconds:.0f} s: make dead-letters"
-            )
+            raise StackError(f"after {seconds:.0f} s {trouble}")
         time.sleep(PAUSE_SECONDS)
 
 

@@ -6,6 +6,8 @@ import httpx2
 
 OPERATORS = "operators@orderscope.example"
 LIMIT = 1000
+Enough = Callable[[Iterable[bool]], bool]
+"""`all` or `any`."""
 
 
 async def ids(client: httpx2.AsyncClient, mail: str, subject: str) -> set[str]:
@@ -20,17 +22,11 @@ async def ids(client: httpx2.AsyncClient, mail: str, subject: str) -> set[str]:
     return {str(one["ID"]) for one in messages if one["Subject"] == subject}
 
 
-async def says(
-    client: httpx2.AsyncClient,
-    mail: str,
-    mail_id: str,
-    texts: Sequence[str],
-    enough: Callable[[Iterable[bool]], bool],
-) -> bool:
-    """Return whether an email contains enough (`all` or `any`) of these texts.
+async def says(client: httpx2.AsyncClient, url: str, texts: Sequence[str], enough: Enough) -> bool:
+    """Return whether the email at this address contains enough of these texts.
 
     Raises:
         httpx2.HTTPError: The inbox does not answer.
     """
-    body = (await client.get(f"{mail}/api/v1/message/{mail_id}")).raise_for_status().json()["HTML"]
+    body = (await client.get(url)).raise_for_status().json()["HTML"]
     return enough(text in body for text in texts)

@@ -2,15 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import httpx2
 
 from resilience.drills import dead_letters, inbox, prometheus, traces
 from resilience.drills.catalogue import Drill
 from resilience.drills.clients import driving
-from resilience.drills.environment import SHOW_SECONDS, Environment, until
+from resilience.drills.environment import QUICK, SHOW_SECONDS, Environment, until
+from resilience.drills.inbox import Enough
 from stack.errors import StackError
 from stack.progress import DIM, GREEN, RED
 
@@ -38,7 +40,7 @@ async def run(drill: Drill, env: Environment) -> Result:
     since, result = time.time(), Result(drill.name, drill.alert.name)
     try:
         await _prepare(drill, env)
-        load = drill.load if env.quick else drill.slow_load or drill.load
+        load = drill.load if env.pace is QUICK else drill.slow_load or drill.load
         async with driving(env.client, env.urls["api"], load, env.headers) as clients:
             try:
                 result = await _steps(drill, env, result)
@@ -62,15 +64,12 @@ def _text(error: BaseException) -> str:
 
 async def _prepare(drill: Drill, env: Environment) -> None:
     """Make sure that no scenario is on and that alert and panel are silent, so that both show this fault."""
-    on = [str(one["name"]) for one in (await env.ask("GET", "scenarios"))["items"] if one["on"]]
+    on = [one["name"] for one in (await env.ask("GET", "scenarios"))["items"] if one["on"]]
     if on:
         raise StackError(f"{', '.join(on)} is on already: make scenario ARGS=off")
     queue = drill.alert.labels.get("queue", "")
     if queue.endswith(".dlq"):
-
-        async def count() -> int | None:
-            return await asyncio.to_thread(dead_letters.count, env.operator, queue)
-
+        count = partial(asyncio.to_thread, dead_letters.count, env.operator, queue)
         if left := await until("the number of dead letters", count, SHOW_SECONDS):
             raise StackError(f"{left} dead letters keep {drill.alert.name} firing: make dead-letters")
 
@@ -133,16 +132,16 @@ async def _repair(drill: Drill, env: Environment, since: float) -> None:
     await asyncio.to_thread(dead_letters.clear, env.operator, since, env.pace.replayed)
 
 
-async def _news(
-    drill: Drill, env: Environment, status: str, enough: Callable[[Iterable[bool]], bool]
-) -> Callable[[], Awaitable[bool]]:
+async def _news(drill: Drill, env: Environment, status: str, enough: Enough) -> Callable[[], Awaitable[bool]]:
     """Return a function that tells whether a new email about the alert, of this status, has arrived."""
     alert, client, mail = drill.alert, env.client, env.urls["mail"]
     subject = f"[{status}] {alert.name} ({alert.severity})"
     known = await inbox.ids(client, mail, subject)
 
     async def arrived() -> bool:
-        new = await inbox.ids(client, mail, subject) - known
-        return any([await inbox.says(client, mail, mail_id, alert.text, enough) for mail_id in new])
+        new = [
+            f"{mail}/api/v1/message/{mail_id}" for mail_id in await inbox.ids(client, mail, subject) - known
+        ]
+        return any([await inbox.says(client, url, alert.text, enough) for url in new])
 
     return arrived

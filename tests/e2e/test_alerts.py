@@ -1,4 +1,4 @@
-"""An alert about a real fault really arrives as an email, and so does the news that it is over."""
+"""An alert about a real fault really arrives as an email, and so does its end."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,13 +25,13 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 
 @pytest.fixture(scope="module")
 def watched(layout: Layout) -> Iterator[Endpoints]:
-    """Run what an alert passes through, with windows of seconds."""
+    """Run the components that an alert passes through, with windows of seconds."""
     with running_stack(layout.run_dir, only=COMPONENTS, environment={"DRILL_FAST": "1"}) as endpoints:
         yield endpoints
 
 
-async def told(inbox: str, subject: str, *texts: str) -> dict[str, Any]:
-    """Wait for an email with this subject that has these texts in it."""
+async def email(inbox: str, subject: str, *texts: str) -> dict[str, Any]:
+    """Wait for an email with this subject that contains these texts."""
     async with httpx2.AsyncClient(base_url=inbox, timeout=10, trust_env=False) as client:
 
         async def look() -> dict[str, Any] | None:
@@ -54,17 +54,17 @@ async def test_a_killed_service_is_an_email_and_its_return_another(
     notifier = next(process for process in current.processes if process.name == "notifier")
     processes.stop(notifier, kill=True)
     what = f"notifier 127.0.0.1:{current.ports.notifier} does not answer Prometheus"
-    mail = await told(watched["mail"], "[FIRING] ServiceDown (page)", what)
+    mail = await email(watched["mail"], "[FIRING] ServiceDown (page)", what)
     assert [to["Address"] for to in mail["To"]] == ["operators@orderscope.example"]
     assert (
         f"http://127.0.0.1:{current.ports.grafana}/d/orderscope-service?var-service=notifier" in mail["HTML"]
     )
     assert "docs/runbooks/ServiceDown.md" in mail["HTML"]
     restart(Path(layout.run_dir), "notifier")
-    await told(watched["mail"], "[RESOLVED] ServiceDown (page)", what)
+    await email(watched["mail"], "[RESOLVED] ServiceDown (page)", what)
 
 
-async def test_a_queue_that_recovers_is_told_though_the_next_one_grows(watched: Endpoints) -> None:
+async def test_a_queue_that_recovers_is_reported_though_the_next_one_grows(watched: Endpoints) -> None:
     """Its backlog moves on to the queue behind it, whose alert is still firing."""
 
     def alert(queue: str, ends: datetime) -> dict[str, Any]:
@@ -76,7 +76,7 @@ async def test_a_queue_that_recovers_is_told_though_the_next_one_grows(watched: 
         both = [alert("first", later), alert("second", later)]
         (await client.post("/api/v2/alerts", json=both)).raise_for_status()
         for queue in ("first", "second"):
-            await told(watched["mail"], "[FIRING] BacklogGrowing (page)", f"{queue} grows")
+            await email(watched["mail"], "[FIRING] BacklogGrowing (page)", f"{queue} grows")
         over = [alert("first", now), alert("second", later)]
         (await client.post("/api/v2/alerts", json=over)).raise_for_status()
-        await told(watched["mail"], "[RESOLVED] BacklogGrowing (page)", "first grows")
+        await email(watched["mail"], "[RESOLVED] BacklogGrowing (page)", "first grows")

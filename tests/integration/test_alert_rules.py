@@ -1,4 +1,4 @@
-"""Every alert fires when it should and only then: `tests/rules` has a story for each, told to promtool."""
+"""Every alert fires when it should and only then: `tests/rules` has a story for each, for promtool."""
 
 import re
 import subprocess
@@ -67,8 +67,8 @@ def test_story_has_both_ends(story: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def told(promtool: Path) -> Iterator[dict[Path, "Future[subprocess.CompletedProcess[str]]"]]:
-    """Return what promtool says to each story; the long ones are told first, two at a time."""
+def results(promtool: Path) -> Iterator[dict[Path, "Future[subprocess.CompletedProcess[str]]"]]:
+    """Return promtool's result for each story; the long ones are checked first, two at a time."""
     longest_first = sorted(STORIES, key=lambda story: "BudgetBurn" not in story.stem)
     with ThreadPoolExecutor(2) as threads:
         yield {story: threads.submit(run, promtool, "test", "rules", str(story)) for story in longest_first}
@@ -76,8 +76,8 @@ def told(promtool: Path) -> Iterator[dict[Path, "Future[subprocess.CompletedProc
 
 @each_story
 def test_alert_fires_when_it_should(
-    told: dict[Path, "Future[subprocess.CompletedProcess[str]]"], story: Path
+    results: dict[Path, "Future[subprocess.CompletedProcess[str]]"], story: Path
 ) -> None:
-    """At the times that its story tells, with these labels and this text, and at no other time of it."""
-    result = told[story].result(timeout=170)
+    """At the times in its story, with these labels and this text, and at no other time."""
+    result = results[story].result(timeout=170)
     assert result.returncode == 0, re.sub(r"\s*\n\s*\n", "\n", result.stdout + result.stderr)

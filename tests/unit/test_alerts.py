@@ -1,4 +1,4 @@
-"""Whoever is told of an alert is told how bad it is, what is wrong, where to look and what to do."""
+"""Every alert says how bad it is, what is wrong, where to look and what to do."""
 
 import re
 from typing import Any
@@ -29,21 +29,23 @@ def test_alert_says_what_its_reader_needs(name: str) -> None:
     alert = ALERTS[name]
     assert alert["labels"].keys() == {"severity"}
     assert alert["labels"]["severity"] in {"page", "ticket", "{{ $labels.severity }}"}
-    said = alert["annotations"]
-    assert said.keys() == {"summary", "description", "dashboard", "runbook_url"}
-    assert re.search(r"\{\{ \$(value|labels)", said["description"])
-    assert re.match(r"http://127\.0\.0\.1:3000/d/orderscope-[a-z]+($|\?var-service=)", said["dashboard"])
-    assert said["runbook_url"] == f"docs/runbooks/{name}.md"
+    annotations = alert["annotations"]
+    assert annotations.keys() == {"summary", "description", "dashboard", "runbook_url"}
+    assert re.search(r"\{\{ \$(value|labels)", annotations["description"])
+    assert re.match(
+        r"http://127\.0\.0\.1:3000/d/orderscope-[a-z]+($|\?var-service=)", annotations["dashboard"]
+    )
+    assert annotations["runbook_url"] == f"docs/runbooks/{name}.md"
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
-    """Nobody is woken without a word on what to do, and no page is about an alert that was removed."""
+    """No alert comes without instructions, and no runbook is about an alert that was removed."""
     assert sorted(path.stem for path in RUNBOOKS.glob("*.md")) == sorted(ALERTS)
 
 
 @each_alert
 def test_runbook_says_what_it_means_where_to_look_and_how_to_fix_it(name: str) -> None:
-    """A panel, an expression, a log query and a trace search; links lead to pages that are there."""
+    """A panel, an expression, a log query and a trace search; links lead to pages that exist."""
     text = (RUNBOOKS / f"{name}.md").read_text()
     assert text.startswith(f"# {name}\n")
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS

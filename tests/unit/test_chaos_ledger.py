@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from resilience.chaos.amqp import DeadLetter
+from resilience.chaos.client import Answers
 from resilience.chaos.evidence import Evidence, Mail, Record, emails_logged
-from resilience.chaos.ledger import Harness, settle
+from resilience.chaos.ledger import settle
 from resilience.chaos.orders import STOCK
 from resilience.chaos.system import Exit
 
@@ -39,12 +40,9 @@ EVIDENCE = Evidence(
     mails=[mail("a"), mail("b"), mail("c")],
     emails_logged={"a": 1, "b": 1},
 )
-HARNESS = Harness(
-    accepted={order_id: f"key-{order_id}" for order_id in RECORDS},
-    unanswered=[],
-    poisons={"mark-1": "notifier.order-outcome"},
-    exits=[Exit("worker", 0, 1.0)],
-)
+ANSWERS = Answers(accepted={order_id: f"key-{order_id}" for order_id in RECORDS})
+POISONS = {"mark-1": "notifier.order-outcome"}
+EXITS = [Exit("worker", 0, 1.0)]
 
 
 def put(*records: Record) -> Evidence:
@@ -52,9 +50,9 @@ def put(*records: Record) -> Evidence:
     return replace(EVIDENCE, records={**RECORDS, **{one.id: one for one in records}})
 
 
-def test_a_right_run_has_only_fates() -> None:
-    """Each accepted order has exactly one fate, and no other row has an entry."""
-    found = settle(EVIDENCE, HARNESS)
+def test_a_right_run_has_nothing_wrong() -> None:
+    """Each accepted order is in exactly one row, and no other row has an entry."""
+    found = settle(EVIDENCE, ANSWERS, POISONS, EXITS)
     assert (found["done"], found["failed"], found["dead"]) == (["a"], ["b"], ["c"])
     assert {name for name, entries in found.items() if entries} == FINE
 
@@ -123,32 +121,28 @@ WRONGS = {
 
 @pytest.mark.parametrize("name", WRONGS)
 def test_each_wrong_is_named(name: str) -> None:
-    """What is wrong stands in its row, and the fates still add up to what was accepted."""
+    """What is wrong stands in its row, and the rows of orders still add up to what was accepted."""
     evidence, expected = WRONGS[name]
-    found = settle(evidence, HARNESS)
+    found = settle(evidence, ANSWERS, POISONS, EXITS)
     assert {row: found[row] for row in expected} == expected
-    fates = ("done", "failed", "dead", "lost", "stuck")
-    assert sorted(order for fate in fates for order in found[fate]) == sorted(HARNESS.accepted)
+    rows = ("done", "failed", "dead", "lost", "stuck")
+    assert sorted(order for row in rows for order in found[row]) == sorted(ANSWERS.accepted)
 
 
 def test_what_the_harness_saw_itself_is_named() -> None:
-    """An order that was never answered, another id than Redis has, a wrong or late exit."""
-    harness = replace(
-        HARNESS,
-        accepted={**HARNESS.accepted, "b": "key-of-somebody"},
-        unanswered=["key-q"],
-        exits=[Exit("api", None, 25.0), Exit("worker", -9, 1.0), Exit("notifier", 0, 1.0)],
-    )
-    found = settle(EVIDENCE, harness)
+    """An order that was never accepted, another id than Redis has, a wrong or late exit."""
+    answers = Answers({**ANSWERS.accepted, "b": "key-of-somebody"}, unanswered=["key-q"])
+    exits = [Exit("api", None, 25.0), Exit("worker", -9, 1.0), Exit("notifier", 0, 1.0)]
+    found = settle(EVIDENCE, answers, POISONS, exits)
     assert found["unanswered"] == ["key-q"]
     assert found["orders_double"] == ["b"]
     assert found["exits_wrong"] == ["api: None", "worker: -9"]
 
 
-def test_a_dead_letter_of_a_done_order_is_no_fate() -> None:
-    """A copy that was set aside changes nothing for an order that was fulfilled."""
+def test_a_dead_letter_of_a_done_order_changes_nothing() -> None:
+    """An order that was fulfilled stays done although a copy of its message was dead-lettered."""
     copy = replace(DEAD_LETTER, order_id="a")
-    assert settle(replace(EVIDENCE, dead_letters=[copy, POISON]), HARNESS)["done"] == ["a"]
+    assert settle(replace(EVIDENCE, dead_letters=[copy, POISON]), ANSWERS, POISONS, EXITS)["done"] == ["a"]
 
 
 def test_what_the_notifier_noted_is_read_from_its_log(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import aio_pika
 import pytest
 
 from resilience.chaos.amqp import WORK_QUEUES
-from resilience.chaos.chance import chance
 from resilience.chaos.orders import SCARCE, STOCK, draw
+from resilience.chaos.plan import chance
 from resilience.chaos.poison import poison
 from services.api.catalogue import CATALOGUE
 from services.api.schemas import NewOrder

@@ -11,7 +11,7 @@ from resilience.chaos.client import Answers
 from resilience.chaos.kinds import select
 from resilience.chaos.options import Options
 from resilience.chaos.plan import Plan
-from resilience.chaos.report import ALLOWED, FATES, LOSSES, document, losses, table
+from resilience.chaos.report import ALLOWED, LOSSES, ORDERS, document, losses, table
 from resilience.chaos.run import Outcome
 from resilience.chaos.system import Exit
 
@@ -23,7 +23,7 @@ def outcome(*, quiet: bool = True, **rows: list[str]) -> Outcome:
     """Return how a run of three orders ended, some rows otherwise than they should be."""
     answers = Answers({"a": "key-a", "b": "key-b", "c": "key-c"})
     answers.refused.update({"503": 4, "connection": 2})
-    found = {name: list[str]() for name in FATES | LOSSES | ALLOWED}
+    found = {name: list[str]() for name in ORDERS | LOSSES | ALLOWED}
     found |= {"accepted": ["a", "b", "c"], "done": ["a", "b", "c"], **rows}
     faults = [Injected("kill-api", 9.0, 1.0, "api", "killed"), Injected("cut-amqp", 6.0, 2.0, "amqp", "cut")]
     return Outcome(found, answers.accepted, answers, faults, [Exit("api", 0, 0.5)], quiet, 66.6)
@@ -74,6 +74,6 @@ def test_the_table_shows_every_row_and_what_was_refused() -> None:
     stream = io.StringIO()
     Console(file=stream, width=120).print(table(outcome()))
     text = stream.getvalue()
-    assert all(f"\n{name} " in text for name in FATES | LOSSES | ALLOWED)
+    assert all(f"\n{name} " in text for name in ORDERS | LOSSES | ALLOWED)
     assert "4 times 503, 2 times connection" in text
     assert "\x1b" not in text

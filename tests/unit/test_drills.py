@@ -148,8 +148,8 @@ async def test_only_the_email_about_the_right_alert_is_waited_for() -> None:
 
     client = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
     assert await inbox.ids(client, "http://inbox", "[FIRING] RetryStorm (page)") == {"1", "2"}
-    assert await inbox.says(client, "http://inbox", "1", ("worker",), all)
-    assert not await inbox.says(client, "http://inbox", "2", ("worker",), all)
+    assert await inbox.says(client, "http://inbox/api/v1/message/1", ("worker",), all)
+    assert not await inbox.says(client, "http://inbox/api/v1/message/2", ("worker",), all)
 
 
 async def test_no_trace_found_is_no_error() -> None:
