@@ -1,4 +1,4 @@
-# Fills a template with variables of the environment: in containers, where passwords must not be arguments.
+# Fills a template with environment variables, for containers, where passwords must not be arguments.
 {
   while (match($0, /[$][{][A-Z_]+[}]/)) {
     name = substr($0, RSTART + 2, RLENGTH - 3)
