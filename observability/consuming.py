@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from observability.correlation import accept, correlated
 from observability.messaging import LABELS, Delivery, Process, Settlement, destination, message_attributes
-from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, predeclare, seconds
+from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds, series
 from observability.propagation import extract, inject, links_to
 from observability.spans import active_span, record_failure
 
@@ -32,38 +32,40 @@ class ConsumerMiddleware:
     ) -> None:
         """Register the metrics; `linked` starts a trace of its own for each delivery."""
         self._tracer, self._keys, self._linked = tracer, frozenset(routing_keys), linked
-        self._duration = seconds(
+        duration = seconds(
             "messaging_process_duration_seconds",
             "Duration of processing a delivery.",
             LABELS,
             registry=registry,
         )
-        self._waited = seconds(
+        waited = seconds(
             "messaging_time_in_queue_seconds",
             "From the first publishing of a message to its first delivery.",
             ["queue"],
             registry=registry,
             buckets=LONG_SECONDS_BUCKETS,
         )
-        self._consumed = Counter(
+        consumed = Counter(
             "messaging_client_consumed_messages",
             "Deliveries by what became of them.",
             [*LABELS[:2], "queue", "outcome"],
             registry=registry,
         )
         by = ["queue", "reason"]
-        self._retries = Counter(
-            "consumer_retries", "Deliveries put off to a retry queue.", by, registry=registry
-        )
-        self._dead = Counter("dead_letters", "Deliveries set aside for an operator.", by, registry=registry)
+        retries = Counter("consumer_retries", "Deliveries put off to a retry queue.", by, registry=registry)
+        dead = Counter("dead_letters", "Deliveries set aside for an operator.", by, registry=registry)
+        self._duration, self._waited = series(duration), series(waited)
+        self._consumed, self._retries, self._dead = series(consumed), series(retries), series(dead)
 
     def predeclare(
         self, queue: str, retries: Sequence[str], dead_letters: Sequence[str], outcomes: Sequence[str] = ()
     ) -> None:
         """Have the series of known outcomes and failures exist from the start."""
-        predeclare(self._consumed, *(("rabbitmq", "process", queue, outcome) for outcome in outcomes))
-        predeclare(self._retries, *((queue, reason) for reason in retries))
-        predeclare(self._dead, *((queue, reason) for reason in dead_letters))
+        for outcome in outcomes:
+            self._consumed("rabbitmq", "process", queue, outcome)
+        for count, reasons in ((self._retries, retries), (self._dead, dead_letters)):
+            for reason in reasons:
+                count(queue, reason)
 
     def __call__(self, process: Process[Delivery, Settlement]) -> Process[Delivery, Settlement]:
         """Return the processing inside a span and the message's correlation id."""
@@ -104,24 +106,24 @@ class ConsumerMiddleware:
         expected = delivery.routing_key == delivery.queue or delivery.routing_key in self._keys
         key = delivery.routing_key if expected else UNEXPECTED
         name = destination(delivery.exchange, key, delivery.queue)
-        series = self._duration.labels("rabbitmq", "process", name, "" if error is None else outcome)
-        series.observe(elapsed, exemplar(span))
+        kind = "" if error is None else outcome
+        self._duration("rabbitmq", "process", name, kind).observe(elapsed, exemplar(span))
         if delivery.attempt == 1 and (published := delivery.first_published_at) is not None:
             waited = max(0.0, time() - elapsed - published / 1000)
             if waited < LONGEST_WAIT_SECONDS:
-                self._waited.labels(delivery.queue).observe(waited, exemplar(span))
+                self._waited(delivery.queue).observe(waited, exemplar(span))
         self._count(delivery, settlement, elapsed)
 
     def _count(self, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see Delivery
         queue, outcome = delivery.queue, settlement.outcome
-        self._consumed.labels("rabbitmq", "process", queue, outcome).inc()
+        self._consumed("rabbitmq", "process", queue, outcome).inc()
         fields = {"queue": queue, "attempt": delivery.attempt, "duration_ms": round(elapsed * 1000, 2)}
         error = f"{type(settlement.error).__qualname__}: {settlement.error}"
         if settlement.action == "ack":
             log.info("message processed", outcome=outcome, **fields)
         elif settlement.action == "retry":
-            self._retries.labels(queue, outcome).inc()
+            self._retries(queue, outcome).inc()
             log.warning("message will be retried", reason=outcome, error=error, **fields)
         else:
-            self._dead.labels(queue, outcome).inc()
+            self._dead(queue, outcome).inc()
             log.error("message dead-lettered", reason=outcome, error=error, **fields)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability.correlation import accept, correlated
 from observability.http_attributes import OTHER, UNROUTED, request_attributes, request_headers, request_method
-from observability.metrics import exemplar, predeclare, seconds
+from observability.metrics import exemplar, seconds, series
 from observability.propagation import extract
 from observability.spans import active_span, record_failure
 
@@ -44,20 +44,22 @@ class HttpMiddleware:
     ) -> None:
         """Register the metrics and wrap the app; with `stock`, the app makes the server spans."""
         self._app, self._tracer, self._enabled, self._stock = app, tracer, enabled, stock
-        self._duration = seconds(
+        duration = seconds(
             "http_server_request_duration_seconds",
             "Duration of HTTP server requests; of a stream, until it began.",
             ["url_scheme", "http_request_method", "http_route", "http_response_status_code"],
             registry=registry,
         )
-        self._active = Gauge(
+        active = Gauge(
             "http_server_active_requests",
             "HTTP server requests that are being served.",
             ["url_scheme", "http_request_method"],
             registry=registry,
         )
+        self._duration, self._active = series(duration), series(active)
         for method, route, statuses in predeclared if enabled else ():
-            predeclare(self._duration, *(("http", method, route, str(status)) for status in statuses))
+            for status in statuses:
+                self._duration("http", method, route, str(status))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request inside its correlation id and, unless it is a probe, its span."""
@@ -80,7 +82,7 @@ class HttpMiddleware:
                     await self._observed(exchange, receive, span)
 
     async def _observed(self, exchange: "_Exchange", receive: Receive, own: Span | None) -> None:
-        active = self._active.labels(exchange.scheme, exchange.method)
+        active = self._active(exchange.scheme, exchange.method)
         active.inc()
         failure: Exception | None = None
         try:
@@ -102,8 +104,7 @@ class HttpMiddleware:
     def _report(self, span: Span, exchange: "_Exchange") -> None:
         method, route, status = exchange.method, exchange.route, exchange.status or SERVER_ERROR
         duration = exchange.seconds()
-        series = self._duration.labels(exchange.scheme, method, route, str(status))
-        series.observe(duration, exemplar(span))
+        self._duration(exchange.scheme, method, route, str(status)).observe(duration, exemplar(span))
         milliseconds = round(duration * 1000, 2)
         log.info("request", method=method, route=route, status=status, duration_ms=milliseconds)
 
@@ -111,16 +112,17 @@ class HttpMiddleware:
 def _describe(span: Span, exchange: "_Exchange", failure: Exception | None) -> None:
     """Add what is known of a request when it ends."""
     route, status = exchange.route, exchange.status or SERVER_ERROR
-    span.update_name(exchange.name(route))
-    span.set_attribute("http.response.status_code", status)
-    if route != UNROUTED:
-        span.set_attribute("http.route", route)
     if failure is not None and exchange.status:  # otherwise it leaves the span and is recorded then
         record_failure(span, failure)
+    known: dict[str, str | int] = {"http.response.status_code": status}
+    if route != UNROUTED:
+        known["http.route"] = route
     if status >= SERVER_ERROR:
-        span.set_attribute("error.type", str(status))
+        known["error.type"] = str(status)
         if failure is None:
             span.set_status(Status(StatusCode.ERROR))
+    span.update_name(exchange.name(route))
+    span.set_attributes(known)
 
 
 class _Exchange:

@@ -3,7 +3,8 @@
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from typing import TypeVar
 
 import prometheus_client as prometheus
 from opentelemetry import trace
@@ -12,6 +13,8 @@ from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 
 SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """The boundaries that the semantic conventions advise for durations of requests."""
@@ -41,10 +44,15 @@ def exemplar(span: trace.Span | None = None) -> dict[str, str] | None:
     return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
 
 
-def predeclare(metric: Counter | Histogram, *series: Sequence[str]) -> None:
-    """Have series exist from the start: one that appears with its first increase shows no rate then."""
-    for labels in series:
-        metric.labels(*labels)
+def series(metric: Metric, *predeclared: Sequence[str]) -> Callable[..., Metric]:
+    """Return what gives a metric's series by the values of its labels, and keeps each.
+
+    Predeclared ones exist from the start: one that appears with its first increase shows no rate then.
+    """
+    found = lru_cache(maxsize=4096)(metric.labels)
+    for labels in predeclared:
+        found(*labels)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,10 @@ class Instruments:
         """Return what adds one to the series of a label's value, of which these are predeclared."""
         if not self.enabled:
             return lambda _: None
-        metric = Counter(name, about, [label], registry=self.registry)
-        predeclare(metric, *zip(values))
-        return lambda value: metric.labels(value).inc(1, exemplar())
+        labelled = series(
+            Counter(name, about, [label], registry=self.registry), *((value,) for value in values)
+        )
+        return lambda value: labelled(value).inc(1, exemplar())
 
     def seconds(
         self, name: str, about: str, label: str, values: tuple[str, ...], *, long: bool = False
@@ -70,8 +79,8 @@ class Instruments:
             return lambda _, __: None
         buckets = LONG_SECONDS_BUCKETS if long else SECONDS_BUCKETS
         metric = seconds(name, about, [label], registry=self.registry, buckets=buckets)
-        predeclare(metric, *zip(values))
-        return lambda duration, value: metric.labels(value).observe(duration, exemplar())
+        labelled = series(metric, *((value,) for value in values))
+        return lambda duration, value: labelled(value).observe(duration, exemplar())
 
 
 def metrics_route(registry: CollectorRegistry) -> Route:

@@ -9,7 +9,7 @@ from opentelemetry.trace import Span, SpanKind, Tracer
 from prometheus_client import CollectorRegistry, Counter
 
 from observability.messaging import LABELS, Outgoing, PublishBatch, destination, message_attributes
-from observability.metrics import exemplar, seconds
+from observability.metrics import exemplar, seconds, series
 from observability.propagation import extract, inject, links_to
 from observability.spans import error_type, record_failure
 
@@ -20,15 +20,16 @@ class PublisherMiddleware:
     def __init__(self, tracer: Tracer, registry: CollectorRegistry) -> None:
         """Register the metrics."""
         self._tracer = tracer
-        self._sent = Counter(
+        sent = Counter(
             "messaging_client_sent_messages", "Messages that were to be sent.", LABELS, registry=registry
         )
-        self._duration = seconds(
+        duration = seconds(
             "messaging_client_operation_duration_seconds",
             "Duration of publishing a batch, for each of its messages, until the last confirm.",
             LABELS,
             registry=registry,
         )
+        self._sent, self._duration = series(sent), series(duration)
 
     def __call__(self, publish: PublishBatch[Outgoing]) -> PublishBatch[Outgoing]:
         """Return the function with a span, child of what the message's headers name, around each message."""
@@ -62,6 +63,6 @@ class PublisherMiddleware:
             record_failure(span, error)
         kind = "" if error is None else error_type(error)
         labels = ("rabbitmq", "publish", destination(message.exchange, message.routing_key), kind)
-        self._sent.labels(*labels).inc()
-        self._duration.labels(*labels).observe(elapsed, exemplar(span))
+        self._sent(*labels).inc()
+        self._duration(*labels).observe(elapsed, exemplar(span))
         span.end()

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from observability.metrics import predeclare, seconds
+from observability.metrics import seconds
 
 INTERVAL_SECONDS = 0.25
 LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-RESULTS = ("exported", "queue_full", "timeout", "connection_error", "http_503")
+PREDECLARED_RESULTS = ("exported", "queue_full", "timeout", "connection_error", "http_503")
 
 
 class ExportMetrics(NamedTuple):
@@ -37,8 +37,9 @@ def export_metrics(registry: CollectorRegistry) -> tuple[ExportMetrics, ExportMe
         ["result"],
         registry=registry,
     )
-    predeclare(spans, *zip(RESULTS))
-    predeclare(lines, *zip(RESULTS))
+    for result in PREDECLARED_RESULTS:
+        spans.labels(result)
+        lines.labels(result)
     of_spans, of_lines = (took.labels(f"otlp_http_{signal}_exporter") for signal in ("span", "log"))
     return ExportMetrics(spans, of_spans), ExportMetrics(lines, of_lines)
 

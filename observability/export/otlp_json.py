@@ -19,7 +19,10 @@ Document = dict[str, Any]
 
 def key_values(attributes: Mapping[str, AnyValue] | None) -> list[Document]:
     """Return attributes as a list of `KeyValue`."""
-    return [{"key": key, "value": any_value(value)} for key, value in (attributes or {}).items()]
+    return [
+        {"key": key, "value": {"stringValue": value} if type(value) is str else any_value(value)}
+        for key, value in (attributes or {}).items()
+    ]
 
 
 def any_value(value: AnyValue) -> Document:  # noqa: PLR0911 - one case for each type

@@ -43,9 +43,6 @@ def span_document(span: Ended) -> Document:
         "startTimeUnixNano": str(span.start_time),
         "endTimeUnixNano": str(span.end_time),
         "attributes": key_values(span.attributes),
-        "droppedAttributesCount": span.dropped_attributes,
-        "droppedEventsCount": span.dropped_events,
-        "droppedLinksCount": span.dropped_links,
         "flags": REMOTE if span.parent is not None and span.parent.is_remote else LOCAL,
     }
     if span.parent is not None:
@@ -60,6 +57,9 @@ def span_document(span: Ended) -> Document:
         flags = REMOTE if link.context.is_remote else LOCAL
         identity, attributes = _identity(link.context), key_values(link.attributes)
         document.setdefault("links", []).append({**identity, "attributes": attributes, "flags": flags})
+    for name in ("attributes", "events", "links"):
+        if dropped := getattr(span, f"dropped_{name}"):
+            document[f"dropped{name.title()}Count"] = dropped
     return document
 
 

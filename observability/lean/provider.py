@@ -15,6 +15,8 @@ from opentelemetry.util.types import Attributes
 
 from observability.lean.span import LeanSpan, SpanConfig
 
+RANDOM = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
+
 
 class LeanTracer(trace.Tracer):
     """Starts the spans of one instrumentation."""
@@ -38,13 +40,14 @@ class LeanTracer(trace.Tracer):
         found = trace.get_current_span(context).get_span_context()
         parent = found if found.is_valid else None
         trace_id = parent.trace_id if parent else getrandbits(128) or 1
-        result = self._sampler.should_sample(context, trace_id, name, kind, attributes, links)
         # Trace ids that begin here are random (https://www.w3.org/TR/trace-context-2/#trace-flags).
-        flags = parent.trace_flags & TraceFlags.RANDOM_TRACE_ID if parent else TraceFlags.RANDOM_TRACE_ID
-        sampled = result.decision is Decision.RECORD_AND_SAMPLE
-        flags = TraceFlags(flags | TraceFlags.SAMPLED if sampled else flags)
-        own = SpanContext(trace_id, getrandbits(64) or 1, False, flags, result.trace_state)  # noqa: FBT003 - not remote
-        if not sampled:
+        flags, state = parent.trace_flags if parent else RANDOM, parent.trace_state if parent else None
+        if parent is None or self._sampler is not DEFAULT_ON:  # which keeps what the parent keeps
+            result = self._sampler.should_sample(context, trace_id, name, kind, attributes, links)
+            sampled, state = result.decision is Decision.RECORD_AND_SAMPLE, result.trace_state
+            flags = TraceFlags(flags | TraceFlags.SAMPLED if sampled else flags & ~TraceFlags.SAMPLED)
+        own = SpanContext(trace_id, getrandbits(64) or 1, False, flags, state)  # noqa: FBT003 - not remote
+        if not flags & TraceFlags.SAMPLED:
             return NonRecordingSpan(own)
         span = LeanSpan(self._config, name, own, parent, kind, attributes, start_time)
         for link in links or ():
