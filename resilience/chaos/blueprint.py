@@ -18,10 +18,6 @@ from stack.spec import Spec
 OBSERVERS = ("traces", "prometheus")
 SWEEPER = {"STUCK_AFTER_SECONDS": "20", "SWEEP_SECONDS": "5"}
 """The sweeper republishes open orders sooner than by default, also while some are still being retried."""
-MAIL_BYTES = 16_384
-"""What an email occupies in the inbox, generously."""
-SPARE_MAILS = 5_000
-"""Room in the inbox beside the first email of each order, for second ones."""
 ANY_PORTS = Ports(**{field.name: 0 for field in fields(Ports)})
 """No customary ports, so that nothing else on this machine is disturbed."""
 
@@ -52,7 +48,7 @@ class Blueprint:
 
 
 def blueprint(
-    layout: Layout, ports: Sequence[Ports], between: Sequence[Ports], *, mails: int, observe: bool
+    layout: Layout, ports: Sequence[Ports], between: Sequence[Ports], *, observe: bool
 ) -> Blueprint:
     """Return the parts of a run's system; starts nothing.
 
@@ -60,7 +56,6 @@ def blueprint(
         layout: The run directory.
         ports: The ports of each broker; all other components use the first of these.
         between: The ports of the proxies, likewise.
-        mails: How many orders will have an email.
         observe: Whether Prometheus and a trace store belong to it.
 
     Raises:
@@ -69,9 +64,6 @@ def blueprint(
     plan = Plan(layout, ports[0], environment(os.environ, observe=observe))
     names = ("epmd", "redis", "inbox", *(OBSERVERS if observe else ()))
     specs = {name: components.spec(plan, name) for name in names}
-    room, inbox = mails + SPARE_MAILS, specs["inbox"]
-    bounds = ("--max-messages", str(room), "--max-bytes", str(room * MAIL_BYTES))
-    specs["inbox"] = replace(inbox, command=(*inbox.command, *bounds))
     specs |= {spec.name: spec for spec in _brokers(plan, ports)}
     specs |= {name: _service(plan, between, name) for name in SERVICES}
     return Blueprint(layout, ports[0], ports, specs, _proxies(ports, between))

@@ -52,7 +52,7 @@ def _run(layout: Layout, options: Options, scenario: Plan, progress: Progress) -
         count = options.cluster or 1
         claimed = [claims.enter_context(reserved_ports(ANY_PORTS)) for _ in range(2 * count)]
         ports, between = claimed[:count], claimed[count:]
-        parts = blueprint(layout, ports, between, mails=options.orders, observe=options.observe)
+        parts = blueprint(layout, ports, between, observe=options.observe)
         try:
             return uvloop.run(run(options, scenario, parts, progress))
         except (BaseExceptionGroup, TimeoutError) as raised:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from resilience.chaos.kinds import Kind, select
 from stack.errors import StackError
 
-RANGES = {"orders": (1, 1_000_000), "seed": (0, 2**63), "rate": (0.01, 500.0)}
+RANGES = {"orders": (1, 30_000), "seed": (0, 2**63), "rate": (0.01, 500.0)}
+"""The inbox keeps about 38,000 emails (128 MiB), and the ledger needs one of each order."""
 CLUSTERS = (0, 3)
 
 

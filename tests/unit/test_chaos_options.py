@@ -43,7 +43,8 @@ def test_the_environment_sets_them_and_the_command_line_overrules(monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    "wrong", ["orders=0", "orders=-5", f"seed={2**64}", "rate=0", "rate=nan", "rate=501", "cluster=2"]
+    "wrong",
+    ["orders=0", "orders=-5", "orders=30001", f"seed={2**64}", "rate=0", "rate=nan", "rate=501", "cluster=2"],
 )
 def test_what_makes_no_sense_is_refused_by_name(wrong: str) -> None:
     """The message says which option, and what it may be."""
