@@ -19,7 +19,8 @@ from observability.redaction import redact, redact_text
 log = structlog.get_logger(__name__)
 
 QUIET = {
-    **dict.fromkeys(("aio_pika", "aiormq", "asyncio", "uvicorn.access"), logging.WARNING),
+    **dict.fromkeys(("aio_pika", "aiormq", "asyncio"), logging.WARNING),
+    "_granian": logging.ERROR,
     # Whoever keeps a connection logs that it failed, with what is done about it.
     **dict.fromkeys(("aiormq.connection", "urllib3"), logging.CRITICAL),
     # These warn of malformed headers, some by repeating them: anybody could have them write, and what.

@@ -19,9 +19,9 @@ from observability import (
     setup,
 )
 from observability.flags import FlagHook, scenario_requests
-from services.api.browsers import for_browsers
 from services.api.cache import OrderCache
 from services.api.catalogue import CATALOGUE
+from services.api.cors import allow_origins
 from services.api.dead_letters import dead_letters_router
 from services.api.dependencies import RateLimit, operator, operator_limit
 from services.api.faults import BROKER_DOWN, MEMORY_LEAK, SPIKE, Leak, blocking, disturbed, spike, stampede
@@ -34,14 +34,14 @@ from services.api.routes import Orders, orders_router
 from services.api.scenarios import scenarios_router
 from services.api.settings import Settings
 from services.api.store import OrderStore
-from services.common.http.server import Ping, http_server, probe_routes
+from services.common.http.server import http_server
 from services.common.ids import uuid7
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.dead_letters import DeadLetters
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
-from services.common.probes import watch_dependencies
+from services.common.probes import Ping, probe_routes, watch_dependencies
 from services.common.redis.client import blocking_client, pipeline_client, redis_client
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
@@ -106,7 +106,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         telemetry.instrument(app)
         await enter(
             http_server(
-                telemetry.http(for_browsers(app, settings.cors_origins), PREDECLARED),
+                telemetry.http(allow_origins(app, settings.cors_origins), PREDECLARED),
                 host=settings.http_host,
                 port=settings.http_port,
                 shutdown_timeout=settings.shutdown_timeout_seconds,
@@ -185,5 +185,4 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
         [*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()],
         version=settings.service_version,
         ids=current_ids,
-        direct=telemetry.instrument_stock is None,
     )

@@ -1,31 +1,38 @@
-"""Reading a JSON body: straight from the wire into the model, and every way it can be wrong named."""
+"""Reading what a client sends with an order, and naming every way in which it can be wrong."""
 
 import asyncio
-from contextlib import nullcontext
+from typing import Any
 
 from fastapi import Request
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import ClientDisconnect
 
 from services.api.problems import InvalidField, ProblemError
-from services.api.schemas import NewOrder
-from services.common.http.protocol import COMPLETE
+from services.api.schemas import IdempotencyKey, NewOrder
 
 MAX_BODY_BYTES = 64 * 1024
 READ_TIMEOUT_SECONDS = 10.0
 MAX_ERRORS = 20
+_KEY: TypeAdapter[str | None] = TypeAdapter(IdempotencyKey | None)
 _NEW_ORDER: TypeAdapter[NewOrder] = TypeAdapter(NewOrder)
 
 
-def request_body(model: type[BaseModel]) -> dict[str, object]:
-    """Return the OpenAPI description of a body that a route reads by itself."""
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+def idempotency_key(request: Request) -> str | None:
+    """Return the request's `Idempotency-Key`, if it has one.
+
+    Raises:
+        ProblemError: 422, it is malformed.
+    """
+    try:
+        return _KEY.validate_python(request.headers.get("idempotency-key"))
+    except ValidationError as error:
+        [problem] = error.errors()
+        field = InvalidField(location="header.idempotency-key", message=problem["msg"])
+        raise ProblemError(422, "validation", "the request is not valid", errors=[field]) from None
 
 
 async def new_order(request: Request) -> NewOrder:
-    """Return the order that a client sent.
-
-    FastAPI's own body handling would parse the JSON first and validate then, at several times the cost.
+    """Return the order that a client sent, validated straight from its JSON.
 
     Raises:
         ProblemError: 415 for another media type, 408 for a body that does not arrive, 413 for more than
@@ -35,43 +42,37 @@ async def new_order(request: Request) -> NewOrder:
     if media_type != "application/json":
         raise ProblemError(415, "unsupported-media-type", "send the order as application/json")
     try:
-        return _NEW_ORDER.validate_json(await _limited(request))
+        return _NEW_ORDER.validate_json(await _body(request))
     except ValidationError as error:
         raise _problem(error) from None
 
 
-async def _limited(request: Request) -> bytes:
+async def _body(request: Request) -> bytearray:
     """Read the body, and stop as soon as it is too large, whatever its Content-Length says."""
-    body, more = bytearray(), True
+    body = bytearray()
     try:
-        # A timeout takes longer to set than most bodies, which came with their heads, take to read.
-        async with nullcontext() if COMPLETE in request.scope else asyncio.timeout(READ_TIMEOUT_SECONDS):
-            while more:  # as `request.stream` does, which costs as much as the rest of this
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise ProblemError(
-                        400, "incomplete-body", "the client hung up before the end of the body"
-                    )
-                body += message.get("body", b"")
-                more = message.get("more_body", False)
+        async with asyncio.timeout(READ_TIMEOUT_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
                 if len(body) > MAX_BODY_BYTES:
-                    raise ProblemError(
-                        413, "content-too-large", f"an order has at most {MAX_BODY_BYTES} bytes"
-                    )
+                    detail = f"an order has at most {MAX_BODY_BYTES} bytes"
+                    raise ProblemError(413, "content-too-large", detail)
     except TimeoutError:
         raise ProblemError(408, "request-timeout", "the body did not arrive in time") from None
-    return bytes(body)
+    except ClientDisconnect:
+        raise ProblemError(400, "incomplete-body", "the body ended before it was complete") from None
+    return body
 
 
 def _problem(error: ValidationError) -> ProblemError:
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    problems: list[Any] = error.errors(include_url=False, include_input=False, include_context=False)
     if problems[0]["type"] == "json_invalid":
         return ProblemError(400, "malformed-json", problems[0]["msg"])
-    # A wrong item ends the list, which is then said to lack items, too; and is called by its Python type.
+    # A wrong item ends the list, which then seems to lack items, too; and pydantic calls it a tuple.
     within = {p["loc"][0] for p in problems if len(p["loc"]) > 1}
-    told = [p for p in problems if p["type"] != "too_short" or p["loc"][0] not in within]
+    reported = [p for p in problems if p["type"] != "too_short" or p["loc"][0] not in within]
     fields = [
         InvalidField(location=".".join(map(str, p["loc"])), message=p["msg"].replace("Tuple", "List"))
-        for p in told[:MAX_ERRORS]
+        for p in reported[:MAX_ERRORS]
     ]
     return ProblemError(422, "validation", "the order is not valid", errors=fields)

@@ -14,8 +14,9 @@ from services.api.limits import Decision
 from services.api.problems import ProblemError
 
 Decide = Callable[[str], Awaitable[Decision]]
+API_KEY_HEADER = "X-API-Key"
 API_KEY = APIKeyHeader(
-    name="X-API-Key",
+    name=API_KEY_HEADER,
     scheme_name="client",
     description="Whose request it is: limits and idempotency keys are counted by it. Needed where "
     "`REQUIRE_API_KEY` is on, as in production.",

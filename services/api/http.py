@@ -7,9 +7,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from services.api.direct import DirectAPI
 from services.api.docs import docs_route
 from services.api.errors import handle_errors
+from services.api.overload import ConcurrencyLimit
 from services.api.problems import Ids, Problem, documented_header
 from services.api.schemas import NewOrder
 
@@ -27,11 +27,9 @@ def http_api(
     *,
     version: str,
     ids: Ids,
-    direct: bool = True,
 ) -> FastAPI:
-    """Return the application with its probes and metrics; `direct` allows the short cut past FastAPI."""
-    app = DirectAPI(
-        [route for router in routers for route in router.routes] if direct else [],
+    """Return the application with its probes and metrics."""
+    app = FastAPI(
         title="Orderscope",
         version=version,
         description=DESCRIPTION,
@@ -42,9 +40,11 @@ def http_api(
         # The address to be redirected to would be made of whatever Host the client sent.
         redirect_slashes=False,
     )
+    # As they are: an included router is asked anew, at each request, what its routes inherit from the others.
     for router in routers:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     app.router.routes.extend([*operational, docs_route(app.title, "/openapi.json")])
+    app.add_middleware(ConcurrencyLimit, routes=app.router.routes, ids=ids)
     handle_errors(app, ids)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app

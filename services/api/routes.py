@@ -1,45 +1,27 @@
 """The routes under `/v1/orders`: HTTP in, use case, HTTP out."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+import orjson
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.routing import APIRoute
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import TypeAdapter
 
-from services.api.body import new_order, request_body
+from services.api.body import idempotency_key, new_order
 from services.api.cache import SETTLED
-from services.api.dependencies import RateLimit
-from services.api.direct import DirectRoute, answered_by
+from services.api.dependencies import API_KEY_HEADER, RateLimit
 from services.api.errors import NothingMoreError
 from services.api.follow import Followers, TooManyFollowersError, changes
-from services.api.placing import (
-    IDEMPOTENCY_KEY,
-    MAX_IDEMPOTENCY_KEY,
-    Place,
-    pending,
-    placing,
-    scoped,
-    told,
-)
+from services.api.orders import Placed
 from services.api.problems import ProblemError, documented
-from services.api.schemas import NewOrder, Order, OrderId, OrderPage, OrderStatus
+from services.api.schemas import IdempotencyKey, NewOrder, Order, OrderId, OrderPage, OrderStatus
 
 T = TypeVar("T")
-Load = Callable[[str], Awaitable[Order | None]]
-LoadStatus = Callable[[str], Awaitable[OrderStatus | None]]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=MAX_IDEMPOTENCY_KEY,
-        pattern=IDEMPOTENCY_KEY,
-        description="Makes repeating the request safe: the same key and order give the same answer.",
-    ),
-]
-Limit = Callable[..., Awaitable[str | None]]
-"""The dependency that returns the client's name, when it has one."""
+Place = Callable[[NewOrder, str | None], Awaitable[Placed]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +29,30 @@ class Orders:
     """What the routes need, put together by `app.py`."""
 
     place: Place
-    load: Load
-    load_status: LoadStatus
+    load: Callable[[str], Awaitable[Order | None]]
+    load_status: Callable[[str], Awaitable[OrderStatus | None]]
     page: Callable[[int, str | None], Awaitable[OrderPage]]
     followers: Followers
     ending: Callable[[], bool]
 
 
-def orders_router(orders: Orders, rate_limit: Limit) -> APIRouter:
+class RequestRoute(APIRoute):
+    """A route whose endpoint takes the request, returns the response, and does everything between by itself.
+
+    FastAPI describes it in the OpenAPI document, but neither solves its dependencies nor validates its
+    answer, which would double what an order costs (docs/decisions/0011-one-route-takes-the-request.md).
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the endpoint (https://fastapi.tiangolo.com/how-to/custom-request-and-route/)."""
+        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return endpoint
+
+
+def orders_router(orders: Orders, rate_limit: RateLimit) -> APIRouter:
     """Return the routes, each behind the API key and the rate limit."""
-    # The prefix belongs to the router itself: given to include_router it is missing from the span's route.
     router = APIRouter(
         prefix="/v1/orders",
-        route_class=DirectRoute,
         tags=["orders"],
         dependencies=[Depends(rate_limit)],
         responses=documented(401, 429, 500, 503),
@@ -70,29 +63,29 @@ def orders_router(orders: Orders, rate_limit: Limit) -> APIRouter:
     return router
 
 
-def _writing(router: APIRouter, orders: Orders, rate_limit: Limit) -> None:
-    # Another kind of limit may ask for what only FastAPI can find.
-    direct = placing(orders.place, rate_limit) if isinstance(rate_limit, RateLimit) else None
-
-    @router.post(
-        "",
-        status_code=202,
-        responses={202: ACCEPTED, **documented(400, 408, 413, 415, 422)},
-        openapi_extra=request_body(NewOrder),
-        response_model=Order,
-        response_model_exclude_none=True,
-    )
-    @answered_by(direct)
-    async def place_order(
-        new: Annotated[NewOrder, Depends(new_order)],
-        response: Response,
-        client: Annotated[str | None, Depends(rate_limit)],
-        idempotency_key: IdempotencyKey = None,
-    ) -> dict[str, object]:
+def _writing(router: APIRouter, orders: Orders, rate_limit: RateLimit) -> None:
+    async def place_order(request: Request) -> Response:
         """Accept an order: from here on it will be settled, whatever fails meanwhile."""
-        placed = await orders.place(new, scoped(idempotency_key, client))
-        response.headers.update(told(placed))
-        return pending(placed)
+        client, headers = await rate_limit.count(request, request.headers.get(API_KEY_HEADER))
+        key = idempotency_key(request)
+        # A key is its client's own, as far as the client says who it is.
+        placed = await orders.place(await new_order(request), key and f"{client or ''} {key}")
+        headers["Location"] = f"/v1/orders/{placed.order.id}"
+        if placed.replayed:
+            headers["Idempotency-Replayed"] = "true"
+        body = orjson.dumps({**placed.order.model_dump(), "status": "pending"})
+        return Response(body, 202, headers, "application/json")
+
+    router.add_api_route(
+        "",
+        place_order,
+        methods=["POST"],
+        route_class_override=RequestRoute,
+        status_code=202,
+        response_model=Order,
+        responses={202: ACCEPTED, **documented(400, 408, 413, 415, 422)},
+        openapi_extra=ORDER_INPUT,
+    )
 
 
 def _reading(router: APIRouter, orders: Orders) -> None:
@@ -148,6 +141,26 @@ def _following(router: APIRouter, orders: Orders) -> None:
                 yield ServerSentEvent(event="status", id=str(number), data=data)
 
 
+KEY_DESCRIPTION = "Makes repeating the request safe: the same key and order give the same answer."
+ORDER_INPUT: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "idempotency-key",
+            "in": "header",
+            "required": False,
+            "schema": {
+                **TypeAdapter(IdempotencyKey | None).json_schema(),
+                "description": KEY_DESCRIPTION,
+                "title": "Idempotency-Key",
+            },
+            "description": KEY_DESCRIPTION,
+        }
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewOrder"}}},
+    },
+}
 ACCEPTED = {
     "description": "Accepted",
     "headers": {

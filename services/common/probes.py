@@ -1,18 +1,31 @@
 """Whether a service can serve: its probes, and its dependencies as they come and go."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from services.common.http.server import Ping, failure, http_server, probe_routes
+from services.common.errors import describe
+from services.common.http.server import http_server
 from services.common.lifecycle import Lifetime
 from services.common.periodic import periodically
 from services.common.settings import ServiceSettings
 
+PING_TIMEOUT_SECONDS = 0.8
 WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A check of a dependency, and whether the service can serve at all without it."""
+
+    check: Callable[[], Awaitable[object]]
+    required: bool = True
 
 
 def probe_server(
@@ -32,3 +45,42 @@ async def watch_dependencies(pings: Mapping[str, Ping], report: Callable[[str, b
             report(name, error is None)
 
     await periodically(report_all, WATCH_SECONDS, name="dependency watch")
+
+
+def probe_routes(pings: Mapping[str, Ping], ending: Callable[[], bool]) -> list[Route]:
+    """Return `/health` (the process lives) and `/ready` (it can serve), which names each dependency."""
+
+    async def health(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(_: Request) -> JSONResponse:
+        body = await readiness(pings, ending=ending())
+        return JSONResponse(body, status_code=503 if body["status"] == "unavailable" else 200)
+
+    return [Route("/health", health), Route("/ready", ready)]
+
+
+async def readiness(pings: Mapping[str, Ping], *, ending: bool = False) -> dict[str, object]:
+    """Ask every dependency at once, each within 0.8 s.
+
+    Returns:
+        `status`: `ready`; `degraded` when something is missing that the service can do without for a while;
+        `unavailable`. `checks`: by name `ok` or the error.
+    """
+    errors = await asyncio.gather(*map(failure, pings.values()))
+    checks = {name: error or "ok" for name, error in zip(pings, errors, strict=True)}
+    failed = [ping for ping, error in zip(pings.values(), errors, strict=True) if error]
+    status = "degraded" if failed else "ready"
+    if ending or any(ping.required for ping in failed):
+        status = "unavailable"
+    return {"status": status, "checks": checks}
+
+
+async def failure(ping: Ping) -> str | None:
+    """Return what is wrong with a dependency, None when it answers within 0.8 s."""
+    try:
+        async with asyncio.timeout(PING_TIMEOUT_SECONDS):
+            await ping.check()
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a dependency is the answer
+        return describe(error)
+    return None

@@ -8,14 +8,13 @@ from opentelemetry.trace import SpanKind
 
 from observability import Telemetry, TelemetrySettings, setup
 from observability.flags import FlagHook, scenario_requests
-from services.common.http.server import Ping
 from services.common.lifecycle import freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.consumer import Consumer, consuming
 from services.common.messaging.messages import Process
 from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, with_retries
 from services.common.messaging.topology import Subscription
-from services.common.probes import probe_server, watch_dependencies
+from services.common.probes import Ping, probe_server, watch_dependencies
 from services.common.redis.client import pipeline_client, redis_client
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts

@@ -12,7 +12,6 @@ from redis.exceptions import RedisError
 
 from observability import Telemetry, TelemetrySettings, context_headers, setup
 from observability.flags import FlagHook, scenario_requests
-from services.common.http.server import Ping
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection
 from services.common.messaging.consumer import Consumer, consuming
@@ -22,7 +21,7 @@ from services.common.messaging.topology import Subscription, waiting_messages
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.periodic import periodically
-from services.common.probes import probe_server, watch_dependencies
+from services.common.probes import Ping, probe_server, watch_dependencies
 from services.common.redis.client import blocking_client, pipeline_client, redis_client, retry_until_done
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import RunScript, load_scripts

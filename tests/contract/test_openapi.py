@@ -11,7 +11,7 @@ from services.api.catalogue import CATALOGUE
 from services.api.openapi import document
 from services.api.problems import MEDIA_TYPE
 from services.api.schemas import NewOrder
-from services.common.http.server import probe_routes
+from services.common.probes import probe_routes
 from services.worker.settings import STOCK
 from tests.contract.documents import read
 from tests.contract.test_asyncapi import all_references

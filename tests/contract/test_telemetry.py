@@ -8,7 +8,6 @@ import yaml
 from pydantic import ValidationError
 
 from observability.http_attributes import METHODS, UNROUTED
-from services.common.http import refusals
 from services.common.messaging.topology import Subscription
 from services.notifier.app import OUTCOMES
 from services.worker.app import ORDERS
@@ -122,15 +121,13 @@ def test_routes_are_those_of_the_api() -> None:
 
 
 def test_values_are_those_of_the_code() -> None:
-    """Methods, queues, destinations, refusals, events."""
+    """Methods, queues, destinations, events."""
     values = CONTRACT.values
     assert set(values["method"]) == METHODS | {"_OTHER"}
     assert set(values["verb"]) == METHODS | {"HTTP"}
     assert set(values["queue"]) == {ORDERS.queue, OUTCOMES.queue}
     assert set(values["dead_letter_queue"]) == {ORDERS.dead_letter_queue, OUTCOMES.dead_letter_queue}
     assert set(values["event_type"]) == set(EVENTS)
-    every = [one for one in vars(refusals).values() if isinstance(one, refusals.Refusal)]
-    assert set(values["refusal"]) == {one.kind for one in every}
     sent = {f"orders:{event}" for event in EVENTS}
     assert set(values["destination"]) == sent | destinations(ORDERS) | destinations(OUTCOMES)
 

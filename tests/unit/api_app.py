@@ -1,6 +1,5 @@
 """The api's application over use cases that a test chooses."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,8 +7,11 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from services.api.catalogue import CATALOGUE
+from services.api.dependencies import RateLimit
 from services.api.follow import Followers
 from services.api.http import http_api
+from services.api.keys import ApiKeys
+from services.api.limits import Decision
 from services.api.messages import OrderCreated
 from services.api.orders import Idempotency, Placed, place
 from services.api.routes import Orders, orders_router
@@ -46,11 +48,15 @@ async def empty_page(_: int, __: str | None) -> OrderPage:
     return OrderPage(items=[], next_cursor=None)
 
 
-async def unlimited() -> None:
+async def allowed(_: str) -> Decision:
     """Let every request pass."""
+    return Decision(allowed=True, limit=10, remaining=7, retry_after=0, reset_after=3)
 
 
-def app(limit: Callable[..., Awaitable[str | None]] = unlimited, **parts: Any) -> FastAPI:  # noqa: ANN401 - of Orders
+UNLIMITED = RateLimit(allowed, ApiKeys({}, required=False))
+
+
+def app(limit: RateLimit = UNLIMITED, **parts: Any) -> FastAPI:  # noqa: ANN401 - of Orders
     """Return the application with some parts of `Orders` replaced."""
     orders = Orders(
         place=placing,

@@ -40,7 +40,7 @@ class Answer:
 
 
 def http_scope(method: str, path: str, headers: Headers = (), query: bytes = b"") -> Scope:
-    """Return a request's scope as uvicorn makes it."""
+    """Return a request's scope as a server makes it."""
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -74,6 +74,6 @@ async def call(app: ASGIApp, scope: Scope, *chunks: bytes) -> Answer:
 
     try:
         await app(scope, receive, send)
-    except Exception as error:  # noqa: BLE001 - as uvicorn would
+    except Exception as error:  # noqa: BLE001 - as a server would
         answer.raised = error
     return answer

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from services.api.schemas import EXAMPLE
 from services.common.http.server import http_server
 from tests.unit.api_app import app
 from tests.unit.asgi import Answer, call, http_scope
-from tests.unit.wire import Connection
+from tests.unit.wire import Connection, free_port
 
 APP = app()
 VALUES = st.recursive(
@@ -131,8 +130,7 @@ async def test_a_body_is_waited_for_so_long_and_no_longer(
 ) -> None:
     """Over a real connection, on which it may come after the head, in parts, or not at all."""
     monkeypatch.setattr(body_module, "READ_TIMEOUT_SECONDS", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     length = len(example()) if status != 400 else 300
     head = (
         f"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}"

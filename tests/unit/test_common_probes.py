@@ -1,13 +1,74 @@
-"""What a service depends on is reported as it comes and goes."""
+"""Probes: each dependency named, no answer that takes for ever, and changes that are reported."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
+from starlette.applications import Starlette
 
 from services.common import probes
-from services.common.http.server import Ping
-from services.common.probes import watch_dependencies
+from services.common.probes import Ping, probe_routes, readiness, watch_dependencies
 from tests.servers import eventually
+from tests.unit.asgi import call, http_scope
+
+
+async def answers() -> None:
+    """Be there."""
+
+
+async def refuses() -> None:
+    """Be away."""
+    raise ConnectionRefusedError("no route")
+
+
+async def fails_silently() -> None:
+    """Be away without a word."""
+    raise TimeoutError
+
+
+async def hangs() -> None:
+    """Never answer."""
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("redis", "rabbitmq", "status", "checks"),
+    [
+        (answers, answers, "ready", {"redis": "ok", "rabbitmq": "ok"}),
+        (answers, refuses, "degraded", {"redis": "ok", "rabbitmq": "ConnectionRefusedError: no route"}),
+        (fails_silently, answers, "unavailable", {"redis": "TimeoutError", "rabbitmq": "ok"}),
+        (
+            refuses,
+            fails_silently,
+            "unavailable",
+            {"redis": "ConnectionRefusedError: no route", "rabbitmq": "TimeoutError"},
+        ),
+    ],
+)
+async def test_each_dependency_is_named(
+    redis: Callable[[], Awaitable[None]],
+    rabbitmq: Callable[[], Awaitable[None]],
+    status: str,
+    checks: dict[str, str],
+) -> None:
+    """What is required makes the service unavailable, what can be missed for a while degrades it."""
+    pings = {"redis": Ping(redis), "rabbitmq": Ping(rabbitmq, required=False)}
+    assert await readiness(pings) == {"status": status, "checks": checks}
+
+
+async def test_a_dependency_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are asked at once, each within its deadline."""
+    monkeypatch.setattr(probes, "PING_TIMEOUT_SECONDS", 0.02)
+    body = await asyncio.wait_for(readiness({str(n): Ping(hangs) for n in range(100)}), 2)
+    assert (body["status"], body["checks"]) == ("unavailable", {str(n): "TimeoutError" for n in range(100)})
+
+
+@pytest.mark.parametrize(("ending", "status"), [(False, 200), (True, 503)])
+async def test_a_service_that_ends_is_not_ready(*, ending: bool, status: int) -> None:
+    """Load balancers look away before it stops; it lives on until then."""
+    app = Starlette(routes=list(probe_routes({"redis": Ping(answers)}, lambda: ending)))
+    assert (await call(app, http_scope("GET", "/ready"))).status == status
+    assert (await call(app, http_scope("GET", "/health"))).json() == {"status": "ok"}
 
 
 async def test_each_dependency_is_reported_as_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,27 +1,32 @@
 """A server on the loopback, and what it answers to bytes."""
 
 import asyncio
-import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
 from services.common.http.server import http_server
 
 GET = b"GET /echo HTTP/1.1\r\nHost: x\r\n"
-PATIENCE_SECONDS = 5
+TIMEOUT_SECONDS = 5
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a port that nobody listens on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as free:
+        return int(free.getsockname()[1])
 
 
 @dataclass
-class Seen:
-    """An application that notes what it is asked and answers to `/echo` with the body.
+class Recorded:
+    """An application that records what it is asked and answers to `/echo` with the body.
 
-    `/early` does not wait for the body, `/slow` takes its time, `/hang` never answers, `/flood` answers with
-    64 MiB, `/stream` goes on until its client is gone.
+    `/early` does not wait for the body, `/slow` takes its time, `/hang` never answers, `/crash` raises,
+    `/stream` goes on until its client is gone, `/flood` sends more than any buffer holds.
     """
 
     scopes: list[Scope] = field(default_factory=list)
@@ -30,39 +35,37 @@ class Seen:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
         self.scopes.append(scope)
-        if scope["path"] == "/hang":
-            await asyncio.Event().wait()
-        if scope["path"] == "/slow":
-            await asyncio.sleep(0.2)
-        if scope["path"] == "/stream":
-            await _stream(receive, send)
+        try:
+            await self._answer(scope["path"], receive, send)
+        finally:
             self.ended.set()
-            return
-        parts = [await _body(receive)] if scope["path"] == "/echo" else []
-        parts += [b"x" * 65_536] * 1024 if scope["path"] == "/flood" else []
-        headers = [(b"content-length", str(sum(map(len, parts))).encode())]
+
+    async def _answer(self, path: str, receive: Receive, send: Send) -> None:
+        if path == "/crash":
+            raise ZeroDivisionError
+        if path == "/hang":
+            await asyncio.Event().wait()
+        if path == "/slow":
+            await asyncio.sleep(0.2)
+        body = await _body(receive) if path == "/echo" else b""
+        streams = path in {"/stream", "/flood"}
+        headers = [] if streams else [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        for part in parts:
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        await send({"type": "http.response.body"})
-        self.ended.set()
-
-
-async def _stream(receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"data", "more_body": True})
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        for _ in range(1024 if path == "/flood" else 0):
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+        if path == "/stream":
+            await send({"type": "http.response.body", "body": b"data", "more_body": True})
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        await send({"type": "http.response.body", "body": body})
 
 
 async def _body(receive: Receive) -> bytes:
     body, more = b"", True
     while more:
         message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        body += message["body"]
-        more = message["more_body"]
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
     return body
 
 
@@ -80,27 +83,18 @@ class Connection:
             await self.writer.drain()
             await asyncio.sleep(0.01)
 
+    async def head(self) -> tuple[int, dict[str, str]]:
+        """Return the next answer's status and headers."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+        headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+        return int(head[0].split(" ")[1]), headers
+
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
         """Return the next answer's status, headers and body."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().splitlines()
-            headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
-            return (
-                int(head[0].split(" ")[1]),
-                headers,
-                await self.reader.readexactly(int(headers["content-length"])),
-            )
-
-    async def problem(self) -> tuple[int, dict[str, Any]]:
-        """Return an answer that is a problem, after which nothing comes."""
-        status, headers, body = await self.answer()
-        problem: dict[str, Any] = json.loads(body)
-        assert headers["content-type"] == "application/problem+json"
-        assert headers["x-correlation-id"] == problem["correlation_id"]
-        assert headers["x-content-type-options"] == "nosniff"
-        assert problem["status"] == status
-        await self.closed()
-        return status, problem
+        status, headers = await self.head()
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return status, headers, await self.reader.readexactly(int(headers["content-length"]))
 
     async def closed(self) -> None:
         """Return when the server has closed the connection without another byte.
@@ -108,7 +102,7 @@ class Connection:
         Raises:
             TimeoutError: It goes on.
         """
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             try:
                 assert await self.reader.read() == b""
             except ConnectionResetError:
@@ -116,18 +110,16 @@ class Connection:
 
 
 @dataclass
-class Server:
+class Running:
     """A server and its application."""
 
     port: int
-    app: Seen
+    app: Recorded
 
     @asynccontextmanager
-    async def connected(self, *, reading: bool = True) -> AsyncIterator[Connection]:
+    async def connected(self, host: str = "127.0.0.1") -> AsyncIterator[Connection]:
         """Connect for as long as the block runs."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**20)
-        if not reading:
-            writer.transport.pause_reading()  # type: ignore[attr-defined]
+        reader, writer = await asyncio.open_connection(host, self.port, limit=2**16)
         try:
             yield Connection(reader, writer)
         finally:
@@ -135,10 +127,8 @@ class Server:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Server]:
+async def serving(host: str = "127.0.0.1", shutdown_timeout: float = 1) -> AsyncIterator[Running]:
     """Serve on a free port."""
-    app = Seen()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    async with http_server(app, host="127.0.0.1", port=port, shutdown_timeout=1):
-        yield Server(port, app)
+    app, port = Recorded(), free_port(host)
+    async with http_server(app, host=host, port=port, shutdown_timeout=shutdown_timeout):
+        yield Running(port, app)

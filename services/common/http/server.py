@@ -1,48 +1,37 @@
-"""Serving ASGI with uvicorn inside a lifetime, and the probes that every service answers."""
+"""Serving ASGI with Granian inside a lifetime. Why Granian: docs/decisions/0014-http-server.md."""
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
-import uvicorn
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.embed import Server
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.common.errors import describe
-from services.common.http.protocol import BoundedProtocol
-
-PING_TIMEOUT_SECONDS = 0.8
-START_TIMEOUT_SECONDS = 10.0
+MAX_HEAD_BYTES = 16 * 1024
+"""Of a request line with its headers; a larger one, or one of more than 100 fields, is answered 431."""
+HEAD_TIMEOUT_SECONDS = 10.0
+"""From the start of a connection, or the answer before, to the end of a head: so idle ones end, too."""
 MAX_CONNECTIONS = 4096
-"""Past them the server answers 503 by itself."""
-READ_TIMEOUT_SECONDS = 30.0
-"""How long a client may read nothing of what was sent to it."""
-SECURITY_HEADERS = (
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-resource-policy", "same-origin"),
+"""Past them clients wait until a connection ends."""
+SEND_TIMEOUT_SECONDS = 30.0
+"""How long a client of a stream may read nothing."""
+START_TIMEOUT_SECONDS = 10.0
+CANCEL_TIMEOUT_SECONDS = 1.0
+HEADERS = (
+    (b"server", b"orderscope"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
 )
-"""On every answer, also on those that no application is asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """Something a service depends on, and whether it can serve at all without it."""
-
-    check: Callable[[], Awaitable[object]]
-    required: bool = True
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave signals to the lifetime: uvicorn would raise them again, and exit with them."""
-        yield
+"""On every answer that does not set them itself: answers are data, for whoever asked and nobody else."""
+# Granian's logging is left to whoever configured it for the process; it would install handlers of its own.
+LOGGING = {"version": 1, "incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
 
 
 @asynccontextmanager
@@ -52,76 +41,106 @@ async def http_server(app: ASGIApp, *, host: str, port: int, shutdown_timeout: f
     Raises:
         OSError: The address cannot be bound.
     """
-    config = uvicorn.Config(
-        app,
-        host=host,
+    requests = Requests(app)
+    server = Server(
+        requests,
+        address=await free_address(host, port),
         port=port,
-        log_config=None,
-        access_log=False,
-        http=BoundedProtocol,
-        ws="none",
-        lifespan="off",
-        server_header=False,
-        headers=list(SECURITY_HEADERS),
-        proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_graceful_shutdown=max(1, round(shutdown_timeout)),
+        interface=Interfaces.ASGINL,  # lifetimes are the composition root's
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=1024,
+        backpressure=MAX_CONNECTIONS,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=round(HEAD_TIMEOUT_SECONDS * 1000), max_buffer_size=MAX_HEAD_BYTES
+        ),
+        log_level=LogLevels.error,
+        log_dictconfig=LOGGING,
     )
-    server = _Server(config)
-    listener = socket.create_server((host, port), backlog=config.backlog)
-    # Connections inherit it. Without it, whoever stops reading would hold an answer in memory for ever.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(READ_TIMEOUT_SECONDS * 1000))
-    task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    listening = asyncio.Event()
+    server.on_startup(listening.set)
+    task = asyncio.create_task(server.serve(), name="http")
     try:
-        await _started(server, task)
+        await _either(task, listening.wait(), START_TIMEOUT_SECONDS)
         yield
     finally:
-        server.should_exit = True
-        await task
+        for end, seconds in (
+            (server.stop, shutdown_timeout),
+            (requests.cancel, CANCEL_TIMEOUT_SECONDS),
+            (task.cancel, CANCEL_TIMEOUT_SECONDS),  # leaves connections that are in the middle of a head
+        ):
+            end()
+            if (await asyncio.wait([task], timeout=seconds))[0]:
+                break
 
 
-async def _started(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
-    async with asyncio.timeout(START_TIMEOUT_SECONDS):
-        while not server.started:
-            if task.done():
-                raise OSError(f"cannot serve on {server.config.host}:{server.config.port}")
-            await asyncio.sleep(0.01)
+async def free_address(host: str, port: int) -> str:
+    """Return the IP address of a host, after a look whether its port is free.
 
+    Granian takes addresses only, and shares a port with whoever else does: two services could answer there.
 
-def probe_routes(pings: Mapping[str, Ping], ending: Callable[[], bool]) -> list[Route]:
-    """Return `/health` (the process lives) and `/ready` (it can serve), which names each dependency."""
-
-    async def health(_: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok"})
-
-    async def ready(_: Request) -> JSONResponse:
-        body = await readiness(pings, ending=ending())
-        return JSONResponse(body, status_code=503 if body["status"] == "unavailable" else 200)
-
-    return [Route("/health", health), Route("/ready", ready)]
-
-
-async def readiness(pings: Mapping[str, Ping], *, ending: bool = False) -> dict[str, object]:
-    """Ask every dependency at once, each within 0.8 s.
-
-    Returns:
-        `status`: `ready`; `degraded` when something is missing that the service can do without for a while;
-        `unavailable`. `checks`: by name `ok` or the error.
+    Raises:
+        OSError: The host has no address here, or its port is taken.
     """
-    errors = await asyncio.gather(*map(failure, pings.values()))
-    checks = {name: error or "ok" for name, error in zip(pings, errors, strict=True)}
-    failed = [ping for ping, error in zip(pings.values(), errors, strict=True) if error]
-    status = "degraded" if failed else "ready"
-    if ending or any(ping.required for ping in failed):
-        status = "unavailable"
-    return {"status": status, "checks": checks}
-
-
-async def failure(ping: Ping) -> str | None:
-    """Return what is wrong with a dependency, None when it answers within 0.8 s."""
     try:
-        async with asyncio.timeout(PING_TIMEOUT_SECONDS):
-            await ping.check()
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a dependency is the answer
-        return describe(error)
-    return None
+        loop = asyncio.get_running_loop()
+        [(family, _, _, _, address), *_] = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        socket.create_server(address[:2], family=family).close()
+    except OSError as error:
+        raise OSError(error.errno, f"cannot serve HTTP on {host} port {port}: {error.strerror}") from None
+    return str(address[0])
+
+
+async def _either(task: asyncio.Task[None], condition: Awaitable[object], seconds: float) -> None:
+    """Wait for a condition; raise what ended the task before it came true."""
+    waiting = asyncio.ensure_future(condition)
+    try:
+        async with asyncio.timeout(seconds):
+            await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            raise OSError("the HTTP server ended while it started") from task.exception()
+    finally:
+        waiting.cancel()
+
+
+class Requests:
+    """The application as the server calls it; knows what is being served, so that a stop can cancel it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap the application."""
+        self._app = app
+        self._tasks: set[asyncio.Task[object] | None] = set()
+
+    def cancel(self) -> None:
+        """Cancel what is being served."""
+        for task in self._tasks:
+            if task is not None:
+                task.cancel("the service stops")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request; its answer gets the headers that it lacks."""
+        # Granian gives ports as text, and shows IPv4 clients of a socket for both as IPv6.
+        for side in ("client", "server"):
+            address, port = scope[side]
+            scope[side] = address.removeprefix("::ffff:"), int(port)
+
+        def answer(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                given = {name for name, _ in message["headers"]}
+                missing = [header for header in HEADERS if header[0] not in given]
+                message["headers"] = [*message["headers"], *missing]
+            elif message.get("more_body"):
+                return _in_time(send(message))
+            return send(message)
+
+        task = asyncio.current_task()
+        self._tasks.add(task)
+        try:
+            await self._app(scope, receive, answer)
+        finally:
+            self._tasks.discard(task)
+
+
+async def _in_time(sending: Awaitable[None]) -> None:
+    async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+        await sending

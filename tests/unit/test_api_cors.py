@@ -1,13 +1,11 @@
-"""What answers tell browsers."""
+"""Which pages may use the api, and what its own page may run."""
 
 import re
 
 import pytest
 from pydantic import ValidationError
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api.browsers import for_browsers
+from services.api.cors import allow_origins
 from services.api.docs import content_policy
 from services.api.settings import Settings
 from tests.unit.api_app import UNKNOWN, app
@@ -19,58 +17,7 @@ PAGE = "https://shop.example"
 async def asked(path: str, *origins: str, method: str = "GET", **headers: str) -> Answer:
     """Return the answer of the whole application to a browser."""
     sent = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return await call(for_browsers(app(), origins), http_scope(method, path, sent))
-
-
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("/v1/orders", 200),
-        (f"/v1/orders/{UNKNOWN}", 404),
-        ("/v1/orders?", 404),
-        ("/openapi.json", 200),
-        ("/no", 404),
-    ],
-)
-async def test_no_answer_may_load_or_be_framed(path: str, status: int) -> None:
-    """Data is nothing to run, and an answer about orders nothing to keep; problems are answers, too."""
-    answer = await asked(path)
-    assert answer.status == status
-    assert answer.header("content-security-policy") == "default-src 'none'; frame-ancestors 'none'"
-    assert answer.header("cache-control") == ("no-store" if path.startswith("/v1") else None)
-
-
-async def test_an_unexpected_error_is_guarded_too() -> None:
-    """What the outermost error handler answers passes here as well."""
-
-    async def fail(_: str) -> None:
-        raise ZeroDivisionError
-
-    answer = await call(for_browsers(app(load=fail), ()), http_scope("GET", f"/v1/orders/{UNKNOWN}"))
-    assert (answer.status, answer.header("cache-control")) == (500, "no-store")
-    assert answer.header("content-security-policy")
-
-
-async def test_a_route_has_the_last_word() -> None:
-    """What an application sets itself is not set again."""
-    headers = {"Cache-Control": "max-age=60", "Content-Security-Policy": "sandbox"}
-    inner: ASGIApp = Response("", headers=headers)
-    answer = await call(for_browsers(inner, ()), http_scope("GET", "/v1/prices"))
-    assert (answer.header("cache-control"), answer.header("content-security-policy")) == (
-        "max-age=60",
-        "sandbox",
-    )
-
-
-async def test_other_protocols_pass() -> None:
-    """A lifespan is no answer."""
-    seen: list[str] = []
-
-    async def inner(scope: Scope, _: Receive, __: Send) -> None:
-        seen.append(scope["type"])
-
-    await call(for_browsers(inner, ()), {"type": "lifespan"})
-    assert seen == ["lifespan"]
+    return await call(allow_origins(app(), origins), http_scope(method, path, sent))
 
 
 async def test_the_documentation_runs_swagger_ui_alone() -> None:
