@@ -51,11 +51,12 @@ bench: install ## Measure api and worker beside bare programs, and what telemetr
 fuzz: install ## Fuzz the api by its OpenAPI document, at length, from a random seed; FUZZ_EXAMPLES=300
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(BIN)/python -m pytest --capture=no tests/e2e/test_fuzz.py $(ARGS)
 
-check: install ## Lint, types, import rules
+check: install ## Lint, types, import rules, no private member of a dependency
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -W ignore -m tests.interfaces
 
 format: install ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
