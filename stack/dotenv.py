@@ -1,9 +1,9 @@
 """`python3 -m stack.dotenv` makes `.env` from `.env.example` and fills in random secrets.
 
-A variable that the example leaves empty is a secret; `X_SHA256` is the hash of the secret `X`, for whoever
-has to recognise it and need not know it: with a hash given, `X` may stay empty. Values that `.env` already
-has are never changed, so it can run before every start. It needs nothing but the standard library: `make up`
-works without the venv.
+A variable that the example leaves empty is a secret; `X_SHA256` is the hash of the secret `X`, for the
+service that recognises the secret without knowing it: with a hash given, `X` may stay empty. Values that
+`.env` already has are never changed, so it can run before every start. It needs nothing but the standard
+library: `make up` works without the venv.
 """
 
 import hashlib

@@ -30,7 +30,7 @@ class Layout:
 
     @property
     def endpoints(self) -> Path:
-        """The addresses, for those who use the stack."""
+        """The addresses, for programs that use the stack."""
         return self.run_dir / "endpoints.json"
 
     @property

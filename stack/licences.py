@@ -11,7 +11,7 @@ PARTS = {
     "What the native stack, checks and tests need besides": "requirements-dev.lock",
 }
 MAX_NAME = 60
-"""Longer ones are whole licence texts."""
+"""What is longer is the text of a licence, not its name."""
 
 
 def main() -> int:

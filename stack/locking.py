@@ -44,8 +44,8 @@ def interruptible() -> Iterator[None]:
 
     What is ignored (by `nohup`, or while cleaning up) stays ignored.
     """
-    heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _interrupt) for number in heeded}
+    caught = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _interrupt) for number in caught}
     try:
         yield
     finally:

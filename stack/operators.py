@@ -22,7 +22,7 @@ ERROR = 400
 
 
 def add_operator_arguments(parser: ArgumentParser) -> None:
-    """Add the arguments that every operator's command has: how it answers, and whom it asks."""
+    """Add the arguments that every operator's command has: its form of output and the api's address."""
     parser.add_argument("--json", action="store_true", help="what the api answers, as it is")
     default = f"the api's address (default: the native stack's, or {COMPOSE_API})"
     parser.add_argument("--api", metavar="URL", help=default)
@@ -59,20 +59,20 @@ class Operator:
 
 def complaint(problem: Any) -> str:  # noqa: ANN401 - JSON
     """Return a problem (RFC 9457) in one line."""
-    told = problem if isinstance(problem, dict) else {}
-    ids = [f"{name} {told[name]}" for name in ("correlation_id", "trace_id") if name in told]
-    return f"{told.get('status', '')} {told.get('detail', problem)} ({', '.join(ids)})".strip()
+    fields = problem if isinstance(problem, dict) else {}
+    ids = [f"{name} {fields[name]}" for name in ("correlation_id", "trace_id") if name in fields]
+    return f"{fields.get('status', '')} {fields.get('detail', problem)} ({', '.join(ids)})".strip()
 
 
 def operator(layout: Layout, api: str | None) -> Operator:
-    """Return whom to ask: the given api, or the native stack's, or Compose's with the token in `.env`."""
+    """Return an operator of the given api, the native stack's, or Compose's with the token in `.env`."""
     token = os.environ.get("OPERATOR_TOKEN")
     if api is None and layout.endpoints.exists():
         found = json.loads(layout.endpoints.read_text(encoding="utf-8"))["api"]
         return Operator(found, token or DEVELOPMENT_TOKEN)
-    return Operator((api or COMPOSE_API).rstrip("/"), token or _written_down(ROOT / ".env"))
+    return Operator((api or COMPOSE_API).rstrip("/"), token or _token_in(ROOT / ".env"))
 
 
-def _written_down(path: Path) -> str:
+def _token_in(path: Path) -> str:
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return variables(text).get("OPERATOR_TOKEN") or DEVELOPMENT_TOKEN

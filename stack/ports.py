@@ -87,7 +87,7 @@ def _is_free(port: int) -> bool:
 def _claimed(claims: ExitStack, port: int) -> bool:
     """Claim a port among all stacks of this machine, by a name in Linux's abstract namespace (`man 7 unix`).
 
-    The name goes when its owner does, so that nobody's crash blocks a port.
+    The kernel releases the name with the process, so that a crash blocks no port.
     """
     claim = claims.enter_context(socket.socket(socket.AF_UNIX))
     try:

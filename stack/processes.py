@@ -58,7 +58,7 @@ def start(spec: Spec, run_dir: Path) -> Process:
     except OSError as error:
         raise StackError(f"{spec.name}: cannot run {spec.command[0]}: {error}") from error
     popen.returncode = 0  # it is meant to outlive this object: no warning about that
-    started = psutil.Process(popen.pid).create_time()  # also of a zombie, which nobody has waited for
+    started = psutil.Process(popen.pid).create_time()  # also of a zombie
     return Process(spec.name, popen.pid, started, mark, spec.stop_timeout, dict(spec.ports))
 
 
@@ -120,26 +120,26 @@ def stop_all(processes: Iterable[Process], *, kill: bool = False) -> list[str]:
     Raises:
         StackError: A process survives SIGKILL (it hangs in the kernel).
     """
-    everyone = list(processes)
-    running = [process for process in everyone if alive(process)]
+    asked = list(processes)
+    running = [process for process in asked if alive(process)]
     for process in running:
         send(process, signal.SIGKILL if kill else signal.SIGTERM)
         send(process, signal.SIGCONT)  # one that is frozen could not end
-    stubborn = _wait_gone([(process, process.stop_timeout) for process in running])
-    for process in stubborn:
+    late = _wait_gone([(process, process.stop_timeout) for process in running])
+    for process in late:
         send(process, signal.SIGKILL)
-    left = _wait_gone([(process, KILL_SECONDS) for process in stubborn])
+    left = _wait_gone([(process, KILL_SECONDS) for process in late])
     if left:
         raise StackError(f"cannot end {', '.join(f'{p.name} (pid {p.pid})' for p in left)}")
     # Redis overwrites its environment, so its children have no mark; but they stay in its session.
-    sweep([process.mark for process in everyone], [process.pid for process in running])
-    return [process.name for process in stubborn]
+    sweep([process.mark for process in asked], [process.pid for process in running])
+    return [process.name for process in late]
 
 
 def sweep(marks: Iterable[str], sessions: Sequence[int] = ()) -> None:
     """End what is left of components that have ended: all whose mark begins like one of these.
 
-    `sessions` are pids of processes that ran a moment ago: later they may be somebody else's.
+    `sessions` are pids of processes that ran a moment ago: later these pids may be used again.
 
     Raises:
         StackError: A process survives SIGKILL.
@@ -172,7 +172,7 @@ def _wait_gone(deadlines: Sequence[tuple[Process, float]]) -> list[Process]:
     left = list(deadlines)
     while left:
         for process, _ in left:
-            exit_status(process)  # a child of ours stays a zombie until somebody asks
+            exit_status(process)  # a child of ours stays a zombie until it is waited for
         left = [(process, seconds) for process, seconds in left if alive(process)]
         if all(time.monotonic() > begun + seconds for _, seconds in left):
             break

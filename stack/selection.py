@@ -24,7 +24,7 @@ def select(only: Iterable[str] | None = None) -> list[str]:
 
 
 def everything() -> set[str]:
-    """Return what makes a whole stack on this machine; Jaeger, Loki and Grafana where they are installed."""
+    """Return the components of a complete stack here; Jaeger, Loki and Grafana where installed."""
     tracing = "jaeger" if programs.on_path("jaeger") else "traces"
     optional = {"grafana"} if grafana_program() else set[str]()
     optional |= {"loki"} if programs.on_path("loki") else set()
@@ -33,10 +33,10 @@ def everything() -> set[str]:
 
 def stop_order(processes: Iterable[Process]) -> list[list[Process]]:
     """Return what to stop together, and what after that: services, servers, what servers rest on."""
-    everyone = list(processes)
+    started = list(processes)
     needed = {need for needs in NEEDS.values() for need in needs}
     return [
-        [process for process in everyone if process.name in SERVICES],
-        [process for process in everyone if process.name not in {*SERVICES, *needed}],
-        [process for process in everyone if process.name in needed],
+        [process for process in started if process.name in SERVICES],
+        [process for process in started if process.name not in {*SERVICES, *needed}],
+        [process for process in started if process.name in needed],
     ]

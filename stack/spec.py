@@ -15,7 +15,7 @@ class Spec:
     command: tuple[str, ...]
     cwd: Path
     environment: Mapping[str, str]
-    """The whole environment of the process."""
+    """The complete environment of the process."""
     ready: Probe
     """Asks the component whether it does its work; quick, and false rather than an error."""
     ports: Mapping[str, int] = field(default_factory=dict)

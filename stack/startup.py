@@ -73,7 +73,7 @@ def start_all(
 ) -> None:
     """Start every component as soon as what it needs is ready, and wait until all are.
 
-    `started` is told of each process at once, so that none is forgotten when this fails or is interrupted.
+    `started` is called with each process at once, so that an interrupt or a failure loses none.
 
     Raises:
         StackError: A component does not start, has ended, or is not ready in time.

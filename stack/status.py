@@ -85,7 +85,7 @@ def _health(plan: Plan, process: Process) -> str:
         return "unknown"
     try:
         return "ready" if components.spec(plan, process.name).ready() else "not ready"
-    except StackError:  # its program has been removed under it: nobody can say
+    except StackError:  # its program has been removed meanwhile
         return "not ready"
 
 

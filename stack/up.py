@@ -56,11 +56,11 @@ def restart(layout: Layout, name: str, progress: Progress) -> Process:
 
 def _start(plan: Plan, names: Sequence[str], running: Sequence[Process], progress: Progress) -> list[Process]:
     """Start components beside those that run, write down what runs then, and return it."""
-    everyone = list(running)
+    processes_now = list(running)
 
     def started(process: Process) -> None:
-        everyone.append(process)
-        state.save(plan.layout, plan.ports, everyone)
+        processes_now.append(process)
+        state.save(plan.layout, plan.ports, processes_now)
 
     try:
         specs = [components.spec(plan, name) for name in names]
@@ -68,11 +68,11 @@ def _start(plan: Plan, names: Sequence[str], running: Sequence[Process], progres
         endpoints.write(plan.layout, plan.ports)
     except BaseException:  # Ctrl-C as well: nothing half-started stays
         with uninterrupted():
-            if len(everyone) > len(running):
+            if len(processes_now) > len(running):
                 progress.write("Stopping what was started")
-            _undo(plan, names, running, everyone[len(running) :])
+            _undo(plan, names, running, processes_now[len(running) :])
         raise
-    return everyone
+    return processes_now
 
 
 def _undo(plan: Plan, names: Sequence[str], running: Sequence[Process], started: Sequence[Process]) -> None:

@@ -1,4 +1,4 @@
-"""Erlang's port mapper, which tells one RabbitMQ node where another listens.
+"""Erlang's port mapper, by which RabbitMQ nodes find each other.
 
 A broker would start one by itself, as a daemon that outlives it; this one is a process like the others.
 """

@@ -38,7 +38,7 @@ def spec(program: Path, home: Path, ports: Ports, directory: Path, environ: Mapp
             "GF_PATHS_PLUGINS": str(directory / "plugins"),
             "GF_PATHS_PROVISIONING": str(ROOT / "grafana" / "provisioning"),
             "GF_AUTH_ANONYMOUS_ENABLED": "true",
-            # No administrator, rather than one whose password everybody knows.
+            # No administrator, rather than one with a well-known password.
             "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION": "false" if own_password else "true",
             "GRAFANA_DASHBOARDS_DIRECTORY": str(DASHBOARDS),
             "PROMETHEUS_URL": f"http://127.0.0.1:{ports.prometheus}",

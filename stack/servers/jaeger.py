@@ -27,7 +27,7 @@ def spec(program: Path, ports: Ports, directory: Path, environ: Mapping[str, str
             "JAEGER_METRICS_ENDPOINT": f"127.0.0.1:{ports.jaeger_metrics}",
             "JAEGER_STORAGE_DIRECTORY": str(directory),
             "JAEGER_PROMETHEUS_URL": f"http://127.0.0.1:{ports.prometheus}",
-            "OTEL_TRACES_SAMPLER": "always_off",  # its own queries are nobody's traces
+            "OTEL_TRACES_SAMPLER": "always_off",  # its own queries need no traces
         },
         ready=probes.http(ports.jaeger_health, "/status"),
         ports={"otlp": ports.otlp_http, "traces": ports.traces},

@@ -31,6 +31,6 @@ def spec(
 
 
 def url(port: int, user: str | None = None) -> str:
-    """Return the address for clients: as a user, or as the administrator, who needs no password here."""
+    """Return the address for clients: as a user, or as the administrator, which needs no password here."""
     login = f"{user}:{users.PASSWORD}@" if user else ""
     return f"redis://{login}127.0.0.1:{port}/0"

@@ -42,7 +42,7 @@ def spec(
 
 
 def addresses(ports: Ports, name: str) -> dict[str, str]:
-    """Return the settings that tell a service where its servers are, and as whom it enters them."""
+    """Return the addresses of the servers, with the user and password of a service."""
     return {
         "AMQP_URL": rabbitmq.url(ports.amqp, user=name),
         "REDIS_URL": redis.url(ports.redis, name),

@@ -128,7 +128,7 @@ def test_a_policy_that_forbids_already_is_kept(machine: Path, tmp_path: Path) ->
 
 
 def test_a_policy_that_lets_services_start_is_neither_changed_nor_used(machine: Path, tmp_path: Path) -> None:
-    """It is the administrator's: the user is told to install by hand."""
+    """It is the administrator's: the message says to install by hand."""
     policy = executable(tmp_path / "policy-rc.d", "exit 0\n")
     before = policy.read_text()
     with pytest.raises(StackError, match="lets services start"):

@@ -1,4 +1,4 @@
-"""Operators' commands: where they ask, and what they say when they cannot."""
+"""Operators' commands: which api they ask, and what they say when there is none."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from cli import dead_letters as letters
-from cli import scenarios
+from cli import dead_letters, scenarios
 from cli.command import main
 from stack import operators
 
 
-@pytest.mark.parametrize("add", [scenarios.add_arguments, letters.add_arguments])
-def test_every_command_is_told_alike_whom_to_ask(
+@pytest.mark.parametrize("add", [scenarios.add_arguments, dead_letters.add_arguments])
+def test_every_command_finds_its_api_alike(
     add: Callable[[ArgumentParser], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By one declaration: what it says of the default is where operators ask."""
+    """One declaration has the arguments, and names the default address."""
     monkeypatch.setattr(operators, "COMPOSE_API", "http://compose")
     monkeypatch.setenv("COLUMNS", "200")
     parser = ArgumentParser()
@@ -37,6 +36,6 @@ def test_an_address_that_is_none_is_an_error_in_one_line(
 ) -> None:
     """Rather than a traceback."""
     assert main([command, "--run-dir", str(tmp_path), "--api", address]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith(f"error: no answer from the api at {address.rstrip('/')}: ")
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: no answer from the api at {address.rstrip('/')}: ")
+    assert error.count("\n") == 1

@@ -35,23 +35,23 @@ def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_all_are_started_with_the_projects_configuration(
     run_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """They become ready, their addresses are shown, and what they were told is what was chosen."""
+    """They become ready, their addresses are shown, and they got what was chosen."""
     assert main(["up", "--run-dir", str(run_dir), "--only", "jaeger,loki,grafana"]) == 0
     current = state.load(Layout(run_dir))
     assert current
-    told = Layout(run_dir).log("jaeger").read_text().splitlines()
-    assert f"arguments --config {ROOT}/observability/config/jaeger/config.yaml" in told
-    assert f"JAEGER_OTLP_HTTP_ENDPOINT=127.0.0.1:{current.ports.otlp_http}" in told
-    assert f"JAEGER_STORAGE_DIRECTORY={run_dir}/data/jaeger" in told
-    told = Layout(run_dir).log("loki").read_text().splitlines()
+    log = Layout(run_dir).log("jaeger").read_text().splitlines()
+    assert f"arguments --config {ROOT}/observability/config/jaeger/config.yaml" in log
+    assert f"JAEGER_OTLP_HTTP_ENDPOINT=127.0.0.1:{current.ports.otlp_http}" in log
+    assert f"JAEGER_STORAGE_DIRECTORY={run_dir}/data/jaeger" in log
+    log = Layout(run_dir).log("loki").read_text().splitlines()
     config = ROOT / "observability/config/loki/config.yaml"
-    assert f"arguments -config.file={config} -config.expand-env=true" in told
-    assert f"LOKI_DIRECTORY={run_dir}/data/loki" in told
-    told = Layout(run_dir).log("grafana").read_text().splitlines()
+    assert f"arguments -config.file={config} -config.expand-env=true" in log
+    assert f"LOKI_DIRECTORY={run_dir}/data/loki" in log
+    log = Layout(run_dir).log("grafana").read_text().splitlines()
     home, config = run_dir.parent, ROOT / "grafana/grafana.ini"
-    assert f"arguments server --homepath {home} --config {config}" in told
-    assert f"JAEGER_URL=http://127.0.0.1:{current.ports.traces}" in told
-    assert f"LOKI_URL=http://127.0.0.1:{current.ports.loki}" in told
+    assert f"arguments server --homepath {home} --config {config}" in log
+    assert f"JAEGER_URL=http://127.0.0.1:{current.ports.traces}" in log
+    assert f"LOKI_URL=http://127.0.0.1:{current.ports.loki}" in log
     shown = capsys.readouterr().out
     assert f"Grafana  http://127.0.0.1:{current.ports.grafana}" in shown
     assert f"Loki     http://127.0.0.1:{current.ports.loki}" in shown
@@ -59,7 +59,7 @@ def test_all_are_started_with_the_projects_configuration(
 
 
 @pytest.mark.usefixtures("run_dir")
-def test_services_and_prometheus_are_told_of_what_is_installed(tmp_path: Path) -> None:
+def test_services_and_prometheus_know_what_is_installed(tmp_path: Path) -> None:
     """Log lines go to Loki, and what Jaeger counts is scraped."""
     plan = Plan(Layout(tmp_path / "run"), Ports(loki=1, jaeger_metrics=2), {})
     assert spec(plan, "api").environment[services.LOGS_ENDPOINT] == "http://127.0.0.1:1/otlp/v1/logs"
@@ -70,7 +70,7 @@ def test_services_and_prometheus_are_told_of_what_is_installed(tmp_path: Path) -
 def test_one_that_is_not_installed_is_an_error_when_it_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    """A whole stack does without it; a selection that names it does not."""
+    """A complete stack does without it; a selection that names it does not."""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["up", "--run-dir", str(tmp_path / "run"), "--only", name]) == 1
     assert f"there is no {name} on the PATH" in capsys.readouterr().err

@@ -118,7 +118,7 @@ def test_how_a_component_ended_can_be_asked(start: Start, tmp_path: Path) -> Non
 
 
 def test_stopping_asks_first(start: Start, tmp_path: Path) -> None:
-    """SIGTERM, so that a component can finish what it has in hand."""
+    """SIGTERM, so that a component can finish its work."""
     process = start(program(tmp_path, POLITE))
     until_it_says(tmp_path, "here")
     assert processes.stop_all([process]) == []
@@ -126,8 +126,8 @@ def test_stopping_asks_first(start: Start, tmp_path: Path) -> None:
     assert not processes.alive(process)
 
 
-def test_who_does_not_end_in_time_is_killed(start: Start, tmp_path: Path) -> None:
-    """The deadline holds, and the caller is told."""
+def test_what_does_not_end_in_time_is_killed(start: Start, tmp_path: Path) -> None:
+    """The deadline holds, and the caller learns of it."""
     process = start(replace(program(tmp_path, STUBBORN), stop_timeout=0.2))
     until_it_says(tmp_path, "here")
     assert processes.stop_all([process]) == ["fake"]
@@ -195,7 +195,7 @@ def test_stopping_an_earlier_start_leaves_the_later_one(start: Start, tmp_path: 
 
 
 def test_what_was_started_but_not_written_down_is_swept_up(start: Start, tmp_path: Path) -> None:
-    """An interrupt can come right after a start: the mark tells whose process it is."""
+    """An interrupt can come right after a start: the mark has the name of its component."""
     process = start(program(tmp_path, SLEEPER))
     processes.sweep([processes.mark_prefix(tmp_path, "other")])
     assert processes.alive(process)

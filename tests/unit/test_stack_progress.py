@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from stack.progress import GREEN, Progress, columns, progress_on
+from stack.progress import GREEN, columns, progress_on
 
 
 class Terminal(io.StringIO):
@@ -37,29 +37,23 @@ def test_a_terminal_gets_colours_and_a_line_that_changes(monkeypatch: pytest.Mon
     )
 
 
-def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever its value, unless it is empty (no-color.org)."""
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("NO_COLOR", "0")
-    assert progress_on(Terminal()).paint("ready", GREEN) == "ready"
-    monkeypatch.setenv("NO_COLOR", "")
-    assert progress_on(Terminal()).paint("ready", GREEN) != "ready"
-
-
-def test_a_dumb_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An editor's shell understands no control sequences."""
-    monkeypatch.setenv("TERM", "dumb")
+@pytest.mark.parametrize(
+    ("variables", "colour"),
+    [
+        ({"TERM": "xterm", "NO_COLOR": "0"}, False),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "dumb", "NO_COLOR": ""}, False),
+    ],
+)
+def test_colours_can_be_turned_off(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], *, colour: bool
+) -> None:
+    """Any NO_COLOR but an empty one does so (no-color.org); a dumb terminal understands none."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     progress = progress_on(Terminal())
-    assert not progress.terminal
-    assert not progress.colour
-
-
-def test_time_goes_on() -> None:
-    """Seconds are counted from the beginning."""
-    progress = Progress(io.StringIO(), started=Progress(io.StringIO()).started - 61)
-    progress.say("redis", "ready")
-    assert isinstance(progress.stream, io.StringIO)
-    assert progress.stream.getvalue().startswith("[ 61.0 s]")
+    assert (progress.paint("ready", GREEN) != "ready") is colour
+    assert progress.terminal is (variables["TERM"] == "xterm")
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:

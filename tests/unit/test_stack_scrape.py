@@ -38,24 +38,18 @@ def test_discovery_is_replaced_by_addresses(tmp_path: Path) -> None:
     ]
 
 
-def test_every_other_setting_of_a_job_stays(tmp_path: Path) -> None:
-    """Paths, parameters, intervals, relabelling, and labels of static targets."""
+def test_every_other_setting_stays(tmp_path: Path) -> None:
+    """Of a job: paths, intervals, relabelling, labels of static targets; and all that is outside the jobs."""
     kept = {
         "job_name": "api",
         "metrics_path": "/metrics/detailed",
-        "params": {"family": ["a", "b"]},
-        "scrape_interval": "1s",
         "metric_relabel_configs": [{"action": "drop"}],
     }
     job = {**kept, "static_configs": [{"targets": ["api:8000"], "labels": {"tier": "front"}}]}
-    (result,) = derived(tmp_path, {"scrape_configs": [job]}, api=["127.0.0.1:1"])["scrape_configs"]
-    assert result == {**kept, "static_configs": [{"targets": ["127.0.0.1:1"], "labels": {"tier": "front"}}]}
-
-
-def test_everything_outside_the_jobs_stays(tmp_path: Path) -> None:
-    """Intervals, external labels, and what is yet to come."""
-    source = {"global": {"scrape_interval": "5s"}, "remote_write": [{"url": "x"}], "scrape_configs": []}
-    assert derived(tmp_path, source) == source
+    source = {"global": {"scrape_interval": "5s"}, "remote_write": [{"url": "x"}], "scrape_configs": [job]}
+    targets = [{"targets": ["127.0.0.1:1"], "labels": {"tier": "front"}}]
+    expected = {**source, "scrape_configs": [{**kept, "static_configs": targets}]}
+    assert derived(tmp_path, source, api=["127.0.0.1:1"]) == expected
 
 
 def test_rule_files_are_found_where_the_source_looks_for_them(tmp_path: Path) -> None:

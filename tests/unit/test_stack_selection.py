@@ -22,7 +22,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_whole_stack_has_everything(path: Path) -> None:
+def test_a_complete_stack_has_everything(path: Path) -> None:
     """Servers before services, and our own backends where there are no others."""
     assert path
     assert select() == [
@@ -37,26 +37,15 @@ def test_a_whole_stack_has_everything(path: Path) -> None:
     ]
 
 
-def test_an_installed_jaeger_takes_the_place_of_the_trace_store(path: Path) -> None:
-    """One of them receives the traces, never both."""
-    executable(path / "jaeger", "")
-    assert "jaeger" in select()
-    assert "traces" not in select()
-
-
-def test_an_installed_loki_runs_too(path: Path) -> None:
-    """Without it log lines are in their files only."""
-    executable(path / "loki", "")
-    assert "loki" in select()
-
-
-def test_an_installed_grafana_runs_too(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If its defaults are found: without them it could not start."""
-    executable(path / "grafana", "")
-    assert "grafana" not in select()
-    (tmp_path / "home" / "conf").mkdir(parents=True)
-    (tmp_path / "home" / "conf" / "defaults.ini").write_text("")
-    monkeypatch.setenv("GF_PATHS_HOME", str(tmp_path / "home"))
+def test_what_is_installed_besides_runs_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jaeger takes the place of the trace store; Grafana needs its defaults to start."""
+    for name in ("jaeger", "loki", "grafana"):
+        executable(path / name, "")
+    assert {"jaeger", "loki"} <= set(select())
+    assert not {"traces", "grafana"} & set(select())
+    (path / "conf").mkdir()
+    (path / "conf" / "defaults.ini").write_text("")
+    monkeypatch.setenv("GF_PATHS_HOME", str(path))
     assert "grafana" in select()
 
 
@@ -67,13 +56,13 @@ def test_a_selection_brings_what_it_needs() -> None:
 
 
 def test_an_unknown_component_is_an_error_that_lists_the_known_ones() -> None:
-    """A typing mistake is told from a component."""
+    """A typing mistake is no component."""
     with pytest.raises(StackError, match="no component is called kafka; there are epmd, rabbitmq"):
         select(["redis", "kafka"])
 
 
 def test_services_stop_before_their_servers() -> None:
-    """They finish what they have in hand while the servers are still there; the port mapper goes last."""
+    """They finish their work while the servers are still there; the port mapper goes last."""
     everyone = [Process(name, 1, 1, "", 1) for name in ["epmd", "rabbitmq", "api", "redis", "worker"]]
     order = [[process.name for process in group] for group in stop_order(everyone)]
     assert order == [["api", "worker"], ["rabbitmq", "redis"], ["epmd"]]

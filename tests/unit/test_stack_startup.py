@@ -69,7 +69,7 @@ def test_what_runs_already_needs_no_waiting(
     assert [process.name for process in started] == ["fake"]
 
 
-def test_progress_says_who_is_ready_and_where(
+def test_progress_says_what_is_ready_and_where(
     started: list[Process], progress: Progress, tmp_path: Path
 ) -> None:
     """Each component gets a line with the seconds, its pid and its ports."""
@@ -79,7 +79,7 @@ def test_progress_says_who_is_ready_and_where(
     assert f"ready pid {started[0].pid}, http 8000" in written(progress)
 
 
-def test_who_is_waited_for_is_said_now_and_then(
+def test_what_is_waited_for_is_said_now_and_then(
     started: list[Process], progress: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long start is not a silent one."""
@@ -115,10 +115,10 @@ def test_the_log_of_an_earlier_start_is_not_shown(
     assert "yesterday" not in str(error.value)
 
 
-def test_who_is_never_ready_is_named_at_the_deadline(
+def test_what_is_never_ready_is_named_at_the_deadline(
     started: list[Process], progress: Progress, tmp_path: Path
 ) -> None:
-    """Every wait ends, and the message has the log; the others have been told of."""
+    """Every wait ends, and the message has the log; the others are known."""
     good = program(tmp_path, SLEEPER, name="good")
     spec = replace(program(tmp_path, SLEEPER, ready=lambda: False), start_timeout=0.3)
     with pytest.raises(StackError, match=r"(?s)fake was not ready within 0 s.*fake\.log.*here"):
@@ -127,7 +127,7 @@ def test_who_is_never_ready_is_named_at_the_deadline(
 
 
 def test_one_component_can_be_awaited_alone(started: list[Process], tmp_path: Path) -> None:
-    """For those who start a component by themselves."""
+    """For callers that start a component by themselves."""
     answers = iter([False, False, True])
     starting = startup.begin(program(tmp_path, SLEEPER, ready=lambda: next(answers)), tmp_path)
     started.append(starting.process)

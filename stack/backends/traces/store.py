@@ -94,5 +94,5 @@ def _spans(request: otlp.Request) -> Iterator[tuple[str, str, Span]]:
 
 
 def _packed(content: otlp.Holder) -> bytes:
-    # A copy, because orjson 3.13 leaves its whole buffer of several kB behind what it returns.
+    # A copy, because orjson 3.13 keeps its buffer of several kB behind what it returns.
     return memoryview(orjson.dumps(content)).tobytes()
