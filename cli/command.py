@@ -1,39 +1,105 @@
-"""The stack's command line."""
+"""`python -m cli`: every command of the project, each with its options and one function behind it."""
 
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from cli import dead_letters as letters
-from cli import scenarios
-from cli.demo.command import command as demo
-from cli.load import command as load
-from loadtests.bench.command import add_options as add_bench_options
-from loadtests.bench.command import command as bench
-from loadtests.options import add_options as add_load_options
-from loadtests.soak.command import add_options as add_soak_options
-from loadtests.soak.command import command as soak
-from resilience.chaos.command import command as chaos
-from resilience.chaos.options import add_options as add_chaos_options
+from cli import dead_letters, load, native, scenarios
+from cli.demo import command as demo
+from loadtests import options as load_options
+from loadtests.bench import command as bench
+from loadtests.soak import command as soak
+from resilience.chaos import command as chaos
+from resilience.chaos import options as chaos_options
 from resilience.drills import command as drills
-from stack import status
-from stack.components import BUILDERS
-from stack.down import down
 from stack.errors import StackError
 from stack.layout import DEFAULT_RUN_DIR, ROOT, Layout
 from stack.progress import RED, Progress, progress_on
-from stack.up import restart, up
 
 INTERRUPTED = 130
+
+
+class Command(NamedTuple):
+    """A command; `run` returns its exit status."""
+
+    name: str
+    run: Callable[[Layout, Namespace, Progress], int]
+    add_options: Callable[[ArgumentParser], None]
+    about: str
+    run_dir: Path = DEFAULT_RUN_DIR
+
+
+COMMANDS = (
+    Command("up", native.up, native.add_up_options, "Start what does not run, and wait until it is ready."),
+    Command("down", native.down, native.add_down_options, "Stop everything that was started."),
+    Command(
+        "status",
+        native.status,
+        native.add_status_options,
+        "Show what runs: exit status 0 all of it, 1 not all, 3 nothing.",
+    ),
+    Command(
+        "restart",
+        native.restart,
+        native.add_restart_options,
+        "Start one component again, on the same ports.",
+    ),
+    Command(
+        "demo",
+        demo.command,
+        demo.add_options,
+        "Start everything, place orders, show their traces, logs and metrics, and stop it again.",
+    ),
+    Command(
+        "dead-letters",
+        dead_letters.command,
+        dead_letters.add_options,
+        "List, show, replay or discard messages that could not be processed.",
+    ),
+    Command("scenario", scenarios.command, scenarios.add_options, "Switch named faults on and off."),
+    Command(
+        "drill",
+        drills.command,
+        drills.add_options,
+        "Inject faults, wait for their alerts, remove the faults, wait until the alerts end.",
+    ),
+    Command(
+        "chaos",
+        chaos.command,
+        chaos_options.add_options,
+        "Break what can break while orders come in, and account for every one.",
+        DEFAULT_RUN_DIR / "chaos",
+    ),
+    Command(
+        "load",
+        load.command,
+        load_options.add_options,
+        "Let simulated users place orders and follow them, and judge by thresholds.",
+    ),
+    Command(
+        "soak",
+        soak.command,
+        soak.add_options,
+        "Find the highest rate that is held, keep up 70 % of it, and see whether anything gets worse.",
+    ),
+    Command(
+        "bench",
+        bench.command,
+        bench.add_options,
+        "Measure api and worker beside bare programs, and what telemetry costs.",
+        DEFAULT_RUN_DIR / "bench",
+    ),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status; a wrong command line ends the process with status 2."""
     given = _parser().parse_args(arguments)
-    command: Callable[[Namespace, Progress], int] = given.command
+    command: Command = given.command
     try:
-        return command(given, progress_on())
+        return command.run(Layout(given.run_dir.resolve()), given, progress_on())
     except StackError as error:
         complaint = progress_on(sys.stderr)
         complaint.write(complaint.paint(f"error: {error}", RED))
@@ -44,106 +110,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser("python -m stack", description="The whole system natively, without Docker.")
+    parser = ArgumentParser("python -m cli", description="Orderscope natively, without Docker.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    def add(
-        name: str,
-        command: Callable[[Namespace, Progress], int],
-        help_text: str,
-        run_dir: Path = DEFAULT_RUN_DIR,
-    ) -> ArgumentParser:
-        subparser = commands.add_parser(name, help=help_text, description=help_text)
+    for command in COMMANDS:
+        text = command.about.replace("%", "%%")
+        subparser = commands.add_parser(command.name, help=text, description=command.about)
         subparser.set_defaults(command=command)
-        default = f"data, logs, state (default: {run_dir.relative_to(ROOT)})"
-        subparser.add_argument("--run-dir", type=Path, default=run_dir, help=default)
-        return subparser
-
-    starting = add("up", _up, "Start what does not run yet, and wait until it is ready.")
-    starting.add_argument("--only", type=_names, metavar="NAME,…", help=f"some of: {', '.join(BUILDERS)}")
-    stopping = add("down", _down, "Stop everything that was started.")
-    stopping.add_argument("--purge", action="store_true", help="delete data and logs too")
-    showing = add("status", _status, "Show what runs: exit status 0 all of it, 1 not all, 3 nothing.")
-    showing.add_argument("--json", action="store_true", help="as JSON")
-    proving = "Break what can break while orders come in, and account for every one."
-    add_chaos_options(add("chaos", _chaos, proving, DEFAULT_RUN_DIR / "chaos"))
-    add("demo", _demo, "Start everything, place orders, show what can be seen, and stop it again.")
-    letters.add_arguments(
-        add("dead-letters", _dead_letters, "Work through what the services have set aside.")
-    )
-    drills.add_arguments(
-        add("drill", _drill, "Inject faults, see their alerts arrive, repair, see them end.")
-    )
-    scenarios.add_arguments(add("scenario", _scenario, "Switch named faults on and off."))
-    loading = "Let simulated users place orders and follow them, and judge by thresholds."
-    add_load_options(add("load", _load, loading))
-    measuring = "Measure api and worker beside bare programs, and what telemetry costs."
-    add_bench_options(add("bench", _bench, measuring, DEFAULT_RUN_DIR / "bench"))
-    soaking = (
-        "Find the highest rate that is held, keep up seven tenths of it, and see whether anything tires."
-    )
-    add_soak_options(add("soak", _soak, soaking))
-    restarting = add("restart", _restart, "Start one component anew, on the same ports.")
-    restarting.add_argument("name", choices=BUILDERS, metavar="NAME")
+        default = f"data, logs, state (default: {command.run_dir.relative_to(ROOT)})"
+        subparser.add_argument("--run-dir", type=Path, default=command.run_dir, help=default)
+        command.add_options(subparser)
     return parser
-
-
-def _up(given: Namespace, progress: Progress) -> int:
-    up(_layout(given), progress, given.only)
-    return 0
-
-
-def _down(given: Namespace, progress: Progress) -> int:
-    down(_layout(given), progress, purge=given.purge)
-    return 0
-
-
-def _status(given: Namespace, progress: Progress) -> int:
-    found = status.rows(_layout(given))
-    status.show(found, progress, as_json=given.json)
-    return status.exit_code(found)
-
-
-def _restart(given: Namespace, progress: Progress) -> int:
-    restart(_layout(given), given.name, progress)
-    return 0
-
-
-def _demo(given: Namespace, progress: Progress) -> int:
-    return demo(_layout(given), progress)
-
-
-def _dead_letters(given: Namespace, progress: Progress) -> int:
-    return letters.command(given, _layout(given), progress)
-
-
-def _drill(given: Namespace, progress: Progress) -> int:
-    return drills.command(given, _layout(given), progress)
-
-
-def _scenario(given: Namespace, progress: Progress) -> int:
-    return scenarios.command(given, _layout(given), progress)
-
-
-def _chaos(given: Namespace, progress: Progress) -> int:
-    return chaos(_layout(given), given, progress)
-
-
-def _load(given: Namespace, progress: Progress) -> int:
-    return load(_layout(given), given, progress)
-
-
-def _bench(given: Namespace, progress: Progress) -> int:
-    return bench(_layout(given), given, progress)
-
-
-def _soak(given: Namespace, progress: Progress) -> int:
-    return soak(_layout(given), given, progress)
-
-
-def _layout(given: Namespace) -> Layout:
-    return Layout(given.run_dir.resolve())
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,4 +1,4 @@
-"""`dead-letters`: lists, shows, replays and discards what the services have set aside."""
+"""`dead-letters`: lists, shows, replays and discards messages that could not be processed."""
 
 import json
 from argparse import ArgumentParser, Namespace
@@ -7,112 +7,84 @@ from typing import Any
 from stack.errors import StackError
 from stack.layout import Layout
 from stack.operators import Operator, add_operator_arguments, operator
-from stack.progress import GREEN, YELLOW, Progress, columns
+from stack.progress import Progress, columns
 
-SHOWN_COLUMNS = ("id", "dead_lettered_at", "reason", "attempts", "replays", "correlation_id", "trace_id")
-LETTERS = "dead-letters"
+SHOWN = ("id", "dead_lettered_at", "reason", "attempts", "replays", "correlation_id", "trace_id")
+ROUTES = "dead-letters"
 """Where the routes are, under `/v1/`."""
-ACTIONS = ("list", "show", "replay", "discard")
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the command's arguments."""
+def add_options(parser: ArgumentParser) -> None:
+    """Add the options."""
     add = parser.add_argument
     add("action", nargs="?", choices=ACTIONS, default="list", help="what to do (default: list)")
     add("queue", nargs="?", help="a dead-letter queue, or how its name begins; without one all are listed")
-    add("letter", nargs="?", metavar="ID", help="a letter's id, as the list shows it")
-    add("--all", action="store_true", help="replay or discard every letter of the queue")
-    add("--limit", type=int, default=20, help="letters to list (1 to 100, default: 20)")
-    add("--offset", type=int, default=0, help="letters to pass over")
+    add("dead_letter", nargs="?", metavar="ID", help="a dead letter's id, as the list shows it")
+    add("--all", action="store_true", help="replay or discard every dead letter of the queue")
+    add("--limit", type=int, default=20, help="how many to list (1 to 100, default: 20)")
+    add("--offset", type=int, default=0, help="how many to skip")
     add_operator_arguments(parser)
 
 
-def command(given: Namespace, layout: Layout, progress: Progress) -> int:
+def command(layout: Layout, given: Namespace, progress: Progress) -> int:
     """Do what was asked for; the token comes from OPERATOR_TOKEN, `.env` or, natively, is the public one.
 
     Raises:
         StackError: The api refuses or cannot be reached, or the command line lacks something.
     """
     asked = operator(layout, given.api)
-    queue = _queue(asked, given.queue) if given.queue else None
-    if given.action == "list" and queue is None:
-        _list_queues(asked, given, progress)
-    elif queue is None:
-        raise StackError(f"{given.action} needs a queue: {', '.join(_names(asked))}")
+    queues = asked.ask("GET", ROUTES)
+    names = [entry["queue"] for entry in queues["items"]]
+    if given.queue:
+        fitting = [name for name in names if name.startswith(given.queue)]
+        if len(fitting) != 1:
+            raise StackError(f"{given.queue} is not one of {', '.join(names)}")
+        answer, lines = ACTIONS[given.action](asked, fitting[0], given)
     elif given.action == "list":
-        _list(asked, queue, given, progress)
-    elif given.action == "show":
-        _show(asked, queue, given, progress)
+        rows = [(entry["queue"], str(entry["count"])) for entry in queues["items"]]
+        answer, lines = queues, columns([("QUEUE", "DEAD LETTERS"), *rows])
     else:
-        _handle(asked, queue, given, progress)
+        raise StackError(f"{given.action} needs a queue: {', '.join(names)}")
+    for line in [json.dumps(answer, indent=1)] if given.json else map(printable, lines):
+        progress.write(line)
     return 0
 
 
-def _names(asked: Operator) -> list[str]:
-    return [entry["queue"] for entry in asked.ask("GET", LETTERS)["items"]]
+def _list(asked: Operator, queue: str, given: Namespace) -> tuple[Any, list[str]]:
+    answer = asked.ask("GET", ROUTES, queue, limit=given.limit, offset=given.offset)
+    rows = [tuple(str(one[name]) for name in SHOWN) for one in answer["items"]]
+    total = f"{len(rows)} of {answer['count']} dead letters in {queue}"
+    return answer, [*columns([tuple(name.upper() for name in SHOWN), *rows]), total]
 
 
-def _queue(asked: Operator, beginning: str) -> str:
-    names = _names(asked)
-    fitting = [name for name in names if name.startswith(beginning)]
-    if len(fitting) != 1:
-        raise StackError(f"{beginning} is not one of {', '.join(names)}")
-    return fitting[0]
+def _show(asked: Operator, queue: str, given: Namespace) -> tuple[Any, list[str]]:
+    if given.dead_letter is None:
+        raise StackError("show needs a dead letter's id")
+    answer = asked.ask("GET", ROUTES, queue, given.dead_letter)
+    facts = [(name, str(value)) for name, value in answer.items() if name not in {"headers", "body"}]
+    headers = [(f"header {name}", str(value)) for name, value in answer["headers"].items()]
+    return answer, [*columns([*facts, *headers]), "", *str(answer["body"]).split("\n")]
 
 
-def _list_queues(asked: Operator, given: Namespace, progress: Progress) -> None:
-    answer = asked.ask("GET", LETTERS)
-    if given.json:
-        progress.write(json.dumps(answer, indent=1))
-        return
-    rows = [(entry["queue"], str(entry["count"])) for entry in answer["items"]]
-    for line in columns([("QUEUE", "LETTERS"), *rows]):
-        progress.write(line)
+def _replay(asked: Operator, queue: str, given: Namespace) -> tuple[Any, list[str]]:
+    answer = asked.ask("POST", ROUTES, *_chosen(queue, given), "replay")
+    return answer, [f"{answer['handled']} replayed, {answer['left']} left in {queue}"]
 
 
-def _list(asked: Operator, queue: str, given: Namespace, progress: Progress) -> None:
-    answer = asked.ask("GET", LETTERS, queue, limit=given.limit, offset=given.offset)
-    if given.json:
-        progress.write(json.dumps(answer, indent=1))
-        return
-    rows = [tuple(printable(str(letter[name])) for name in SHOWN_COLUMNS) for letter in answer["items"]]
-    for line in columns([tuple(name.upper() for name in SHOWN_COLUMNS), *rows]):
-        progress.write(line)
-    progress.write(f"{len(rows)} of {answer['count']} letters in {queue}")
+def _discard(asked: Operator, queue: str, given: Namespace) -> tuple[Any, list[str]]:
+    answer = asked.ask("DELETE", ROUTES, *_chosen(queue, given))
+    return answer, [f"{answer['handled']} discarded, {answer['left']} left in {queue}"]
 
 
-def _show(asked: Operator, queue: str, given: Namespace, progress: Progress) -> None:
-    if given.letter is None:
-        raise StackError("show needs a letter's id")
-    letter = asked.ask("GET", LETTERS, queue, given.letter)
-    if given.json:
-        progress.write(json.dumps(letter, indent=1))
-        return
-    facts = {name: value for name, value in letter.items() if name not in {"headers", "body"}}
-    rows = [*facts.items(), *((f"header {name}", value) for name, value in letter["headers"].items())]
-    for line in columns([(name, printable(str(value))) for name, value in rows]):
-        progress.write(line)
-    progress.write()
-    for line in str(letter["body"]).split("\n"):
-        progress.write(printable(line))
+def _chosen(queue: str, given: Namespace) -> list[str]:
+    if given.all == (given.dead_letter is not None):
+        raise StackError(f"{given.action} needs either a dead letter's id or --all")
+    return [queue] if given.all else [queue, given.dead_letter]
 
 
 def printable(text: str) -> str:
-    """Return a text without what a terminal would obey: it may be a stranger's."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
+    """Return a text without what a terminal would obey: a stranger may have written it."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
-def _handle(asked: Operator, queue: str, given: Namespace, progress: Progress) -> None:
-    if given.all == (given.letter is not None):
-        raise StackError(f"{given.action} needs either a letter's id or --all")
-    path = [queue, *([given.letter] if given.letter else [])]
-    method, path = ("POST", [*path, "replay"]) if given.action == "replay" else ("DELETE", path)
-    answer: dict[str, Any] = asked.ask(method, LETTERS, *path)
-    if given.json:
-        progress.write(json.dumps(answer))
-        return
-    done = "replayed" if given.action == "replay" else "discarded"
-    text = f"{answer['handled']} {done}, {answer['left']} left in {queue}"
-    progress.write(progress.paint(text, YELLOW if given.all and answer["left"] else GREEN))
+ACTIONS = {"list": _list, "show": _show, "replay": _replay, "discard": _discard}

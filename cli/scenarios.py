@@ -13,8 +13,8 @@ SCENARIOS = "scenarios"
 """The path of the routes under `/v1/`."""
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the command's arguments."""
+def add_options(parser: ArgumentParser) -> None:
+    """Add the options."""
     add = parser.add_argument
     add("action", nargs="?", choices=("list", "on", "off"), default="list", help="what to do (default: list)")
     add("name", nargs="?", help="which; `off` without a name switches all off")
@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_operator_arguments(parser)
 
 
-def command(given: Namespace, layout: Layout, progress: Progress) -> int:
+def command(layout: Layout, given: Namespace, progress: Progress) -> int:
     """Run the command; the token comes from OPERATOR_TOKEN, `.env` or, natively, is the public one.
 
     Raises:

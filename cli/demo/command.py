@@ -1,22 +1,27 @@
-"""`python -m stack demo`: starts what does not run, demonstrates, and leaves things as they were."""
+"""`demo`: starts what does not run, demonstrates, and leaves things as they were."""
 
 import json
 import os
 import sys
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
-from cli.demo.run import demo
+import httpx2
+from rich.console import Console
+
+from cli.demo.show import show
 from stack import state
 from stack.down import down
 from stack.endpoints import table
 from stack.errors import StackError
 from stack.layout import Layout
 from stack.locking import interruptible, uninterrupted
+from stack.operators import operator
 from stack.progress import Progress
 from stack.up import up
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 SILENT = {
     "TELEMETRY": {"off"},
     "OTEL_SDK_DISABLED": {"true"},
@@ -26,23 +31,26 @@ SILENT = {
 """Settings with which there is nothing to show."""
 
 
-def command(layout: Layout, progress: Progress) -> int:
+def add_options(_parser: ArgumentParser) -> None:
+    """Add no options."""
+
+
+def command(layout: Layout, _given: Namespace, progress: Progress) -> int:
     """Return 0 when everything was shown as it should be, 1 otherwise.
 
     At a terminal the stack goes on serving until Ctrl-C. A stack that ran before is left running.
 
     Raises:
-        StackError: The environment has the services keep to themselves what is to be shown.
+        StackError: The environment turns off what is to be shown.
     """
     refuse_silence(os.environ)
-    started = time.monotonic()
     before = state.load(layout)
     was_running = bool(before and before.running())
     failure = None
     try:
         with interruptible():
             up(layout, progress)
-            failure = demo(json.loads(layout.endpoints.read_text()), layout.logs, started)
+            failure = _demonstrate(layout, progress)
             if failure is None:
                 _addresses(layout, progress)
             if failure is None and sys.stdout.isatty():
@@ -58,14 +66,25 @@ def command(layout: Layout, progress: Progress) -> int:
 
 
 def refuse_silence(environ: Mapping[str, str]) -> None:
-    """See that the services will tell what is to be shown.
+    """Make sure that the services emit what is to be shown.
 
     Raises:
-        StackError: They would not, the environment says.
+        StackError: The environment turns it off.
     """
     for name, values in SILENT.items():
         if (value := environ.get(name, "")) in values:
             raise StackError(f"the demo shows traces and log lines, which {name}={value} turns off")
+
+
+def _demonstrate(layout: Layout, progress: Progress) -> str | None:
+    """Show everything; return what was not as it should be, if anything."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    endpoints = json.loads(layout.endpoints.read_text(encoding="utf-8"))
+    try:
+        show(endpoints, layout.logs, operator(layout, None), console, progress.elapsed)
+    except (RuntimeError, TimeoutError, httpx2.HTTPError, OSError) as error:
+        return f"{error or type(error).__name__}; the logs are in {layout.logs}"
+    return None
 
 
 def _addresses(layout: Layout, progress: Progress) -> None:
@@ -79,7 +98,7 @@ def _serve(layout: Layout, progress: Progress) -> None:
     progress.write("Serving; Ctrl-C stops everything")
     try:
         while state.load(layout):
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         progress.write("The stack was stopped by another command")
     except KeyboardInterrupt:
         progress.write()

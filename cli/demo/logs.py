@@ -11,18 +11,8 @@ from cli.demo.waiting import wait_for
 
 LAST = {"api": "request", "worker": "message processed", "notifier": "message processed"}
 """Each service's last event about an order."""
-SHOWN_ELSEWHERE = {
-    "timestamp",
-    "level",
-    "service",
-    "event",
-    "version",
-    "environment",
-    "correlation_id",
-    "trace_id",
-    "span_id",
-    "logger",
-}
+IN_COLUMNS = {"timestamp", "level", "service", "event"}
+THE_SAME = {"version", "environment", "correlation_id", "trace_id", "span_id", "logger"}
 
 
 def lines_of(logs: Path, correlation_id: str) -> list[dict[str, Any]]:
@@ -42,12 +32,11 @@ def _lines(path: Path, correlation_id: str) -> list[dict[str, Any]]:
 
 
 def table(lines: list[dict[str, Any]]) -> Table:
-    """Return the lines as a table, with what each says beside its event."""
-    view = Table("time", "service", "level", "event", "what it says", box=None, pad_edge=False)
+    """Return the lines as a table, with their other fields beside the event."""
+    view = Table("time", "service", "level", "event", "fields", box=None, pad_edge=False)
     for line in lines:
-        fields = " ".join(f"{k}={v}" for k, v in line.items() if k not in SHOWN_ELSEWHERE and v is not None)
-        colour = COLOURS.get(line["service"], "")
-        view.add_row(
-            line["timestamp"][11:23], line["service"], line["level"], line["event"], fields, style=colour
-        )
+        others = ((k, v) for k, v in line.items() if k not in IN_COLUMNS | THE_SAME and v is not None)
+        fields = " ".join(f"{key}={value}" for key, value in others)
+        cells = (line["timestamp"][11:23], line["service"], line["level"], line["event"], fields)
+        view.add_row(*cells, style=COLOURS.get(line["service"], ""))
     return view

@@ -1,30 +1,19 @@
-"""The email that arrived, from whatever answers Mailpit's API."""
+"""The email that arrived, from Mailpit's API, which the inbox answers as well."""
 
 from typing import Any
 
-import httpx2
 from rich.panel import Panel
 from rich.text import Text
 
-from cli.demo.waiting import wait_for
+from cli.demo.waiting import get, wait_for
 
 
 def email_about(mail: str, order_id: str) -> dict[str, Any]:
     """Return the email about an order, with its text."""
-
-    def look() -> dict[str, Any] | None:
-        found = httpx2.get(
-            f"{mail}/api/v1/search", params={"query": f'"{order_id}"'}, timeout=5, trust_env=False
-        ).json()
-        if not found["messages"]:
-            return None
-        identifier = found["messages"][0]["ID"]
-        message: dict[str, Any] = httpx2.get(
-            f"{mail}/api/v1/message/{identifier}", timeout=5, trust_env=False
-        ).json()
-        return message
-
-    return wait_for(f"the email about order {order_id}", look)
+    address, query = f"{mail}/api/v1/search", f'"{order_id}"'
+    found = wait_for(f"the email about order {order_id}", lambda: get(address, query=query)["messages"])
+    message: dict[str, Any] = get(f"{mail}/api/v1/message/{found[0]['ID']}")
+    return message
 
 
 def panel(email: dict[str, Any]) -> Panel:

@@ -29,15 +29,15 @@ from stack.up import up
 TIMEOUT_SECONDS = 10.0
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the command's arguments."""
+def add_options(parser: ArgumentParser) -> None:
+    """Add the options."""
     add, names = parser.add_argument, ", ".join(drill.name for drill in DRILLS)
     add("names", nargs="?", default="all", metavar="NAME,…", help=f"all (default), or some of {names}")
     add("--compose", action="store_true", help="against Docker Compose's stack, not the native one")
     add("--api", metavar="URL", help="where the api answers (with --compose; default: port 8000)")
 
 
-def command(given: Namespace, layout: Layout, progress: Progress) -> int:
+def command(layout: Layout, given: Namespace, progress: Progress) -> int:
     """Return 0 when every drill went as it should, 1 otherwise.
 
     A native stack that does not run yet is started, and stopped again.

@@ -181,4 +181,4 @@ async def test_the_command_does_what_the_routes_do(
     again = await letter_of(api, poison, replays=1)
     assert "1 discarded" in command("discard", "worker", again["id"]).stdout
     refused = command("discard", "worker")
-    assert (refused.returncode, "either a letter's id or --all" in refused.stderr) == (1, True)
+    assert (refused.returncode, "either a dead letter's id or --all" in refused.stderr) == (1, True)

@@ -11,7 +11,7 @@ from cli.command import main
 from stack import operators
 
 
-@pytest.mark.parametrize("add", [scenarios.add_arguments, dead_letters.add_arguments])
+@pytest.mark.parametrize("add", [scenarios.add_options, dead_letters.add_options])
 def test_every_command_finds_its_api_alike(
     add: Callable[[ArgumentParser], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
