@@ -24,7 +24,7 @@ class EmailAddress:
         return core_schema.no_info_after_validator_function(email_address, core_schema.str_schema())
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:  # noqa: ANN401 - JSON
-        """Return what is told of it."""
+        """Return its description in JSON Schema."""
         return {**handler(schema), "type": "string", "format": "email"}
 
 

@@ -53,7 +53,7 @@ PREDECLARED = [("POST", "/v1/orders", (202, 500, 503))]
 
 
 async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None:
-    """Serve until SIGTERM, then finish what is in hand and send what is in the outbox."""
+    """Serve until SIGTERM, then finish open requests and send what is in the outbox."""
     lifetime = until_signalled()
     telemetry = setup("api", telemetry_settings, settings.service_version, settings.environment)
     async with AsyncExitStack() as stack:
@@ -173,7 +173,7 @@ def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
     )
     counted = count_decisions(instruments)
     decide = counted(spike(limiter.decide, spike_limiter.decide, scenarios.on))
-    # Who ends a spike must not be kept out by it.
+    # Operators must not be limited by the spike that they are about to end.
     token = settings.operator_token
     operators_only = [operator_limit(counted(limiter.decide), token), operator(token)]
     return http_api(

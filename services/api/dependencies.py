@@ -33,8 +33,8 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(OPERATOR_TO
 class RateLimit:
     """The dependency that counts a request against its client's limit and returns the client's name.
 
-    Whoever has no name, or a key that is nobody's, counts as its address. It is compared by identity: FastAPI
-    keeps dependencies in sets.
+    A request without a key, or with an unknown one, counts for its address. The dependency is compared by
+    identity, because FastAPI keeps dependencies in sets.
     """
 
     decide: Decide
@@ -43,13 +43,13 @@ class RateLimit:
     async def __call__(
         self, request: Request, response: Response, key: Annotated[str | None, Security(API_KEY)]
     ) -> str | None:
-        """Count a request; the answer tells what is left."""
+        """Count a request; the response gets the headers of the limit."""
         client, headers = await self.count(request, key)
         response.headers.update(headers)
         return client
 
     async def count(self, request: Request, key: str | None) -> tuple[str | None, dict[str, str]]:
-        """Count a request and return its client's name, and the headers that tell what is left.
+        """Count a request and return its client's name and the headers of the limit.
 
         Raises:
             ProblemError: 429 past the limit, 401 without a key where one is needed.
@@ -63,7 +63,7 @@ class RateLimit:
 
 
 def _client(keys: ApiKeys, key: str | None) -> tuple[str | None, bool]:
-    """Return whose key it is, and whether the request may be served."""
+    """Return the client of a key, and whether the request may be served."""
     try:
         return keys.client(key), True
     except UnknownKeyError:
@@ -73,8 +73,8 @@ def _client(keys: ApiKeys, key: str | None) -> tuple[str | None, bool]:
 def operator_limit(decide: Decide, expected: str) -> Callable[..., Awaitable[None]]:
     """Return the dependency that counts a request of the operators' routes, where API keys have no say.
 
-    The holder of the operator token is a client of its own, everyone else an address: strangers, who may
-    share it (a proxy's), must not lock operators out.
+    A request with the operator token has a limit of its own, all others count for their address: who shares
+    that address (of a proxy) must not lock operators out.
     """
 
     async def limited(request: Request, response: Response, credentials: Credentials) -> None:
@@ -85,7 +85,7 @@ def operator_limit(decide: Decide, expected: str) -> Callable[..., Awaitable[Non
 
 
 async def _passed(decide: Decide, counted: str) -> dict[str, str]:
-    """Count a request and return the headers that tell what is left."""
+    """Count a request and return the headers of the limit; raise a 429 problem past it."""
     decision = await decide(counted)
     headers = decision.headers()
     if not decision.allowed:

@@ -33,7 +33,7 @@ class TooManyFollowersError(Exception):
 
 @dataclass(slots=True)
 class Followers:
-    """Wakes whoever waits for news of an order.
+    """Wakes the streams that wait for news of an order.
 
     What is published is only a hint to look; the order's status in Redis is the truth. So nothing is lost
     when the subscription breaks: followers look again at their next heartbeat.
@@ -60,7 +60,7 @@ class Followers:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self, pubsub: PubSub) -> None:
-        # Nobody else touches the connection: redis-py's subscriptions do not bear being used by two tasks.
+        # This task alone uses the connection: redis-py's subscriptions are not made for two tasks.
         subscribed: set[str] = set()
         while True:
             wanted = set(self._waiting)
@@ -122,7 +122,7 @@ async def changes(
                 await asyncio.sleep(HEARTBEAT_SECONDS)
                 continue
             except DamagedOrderError:
-                return  # whoever asks again is told
+                return  # a client that connects again gets a problem
             history = status.history if status else []
             for number, change in enumerate(history[seen:], seen + 1):
                 yield number, change

@@ -1,4 +1,4 @@
-"""The FastAPI application: routes, errors, OpenAPI; everything it needs is handed in."""
+"""The FastAPI application: routes, errors, OpenAPI; everything that it needs is passed to it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

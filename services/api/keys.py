@@ -20,7 +20,7 @@ only its hash; add it to the JSON object in API_KEYS and start the api again.
 
 
 class UnknownKeyError(Exception):
-    """A key is needed and there is none, or it is nobody's."""
+    """A key is needed and there is none, or it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ApiKeys:
     """The keys that are known, as the SHA-256 of each in hex by its client's name.
 
     A plain hash is right here, where it would be wrong for a password: a key is made of 256 random bits (192
-    in `.env`), which nobody guesses, however fast a hash can be tried.
+    in `.env`), which cannot be guessed, however fast hashes can be tried.
     """
 
     hashes: Mapping[str, str]
@@ -38,13 +38,13 @@ class ApiKeys:
         """Return the name of a key's client; None where none is needed and none was sent or known.
 
         Raises:
-            UnknownKeyError: The request is nobody's, and must not be served.
+            UnknownKeyError: The request must not be served.
         """
         if not self.required and (key is None or not self.hashes):
             return None
         # Headers are read as Latin-1; encoded so, they are the bytes that were sent.
         digest = key_hash((key or "").encode("latin-1"))
-        # All are compared, so that the time tells nothing of which one is near.
+        # All are compared, so that the time does not depend on which one is near.
         names = [name for name, known in self.hashes.items() if hmac.compare_digest(digest, known)]
         if key is None or not names:
             raise UnknownKeyError

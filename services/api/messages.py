@@ -1,4 +1,4 @@
-"""What the api tells the others: `order.created.v1`, made of what was validated already."""
+"""The event that the api publishes, `order.created.v1`, made of what was validated already."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -43,7 +43,7 @@ def count_decisions(instruments: Instruments) -> Callable[[Decide], Decide]:
 
 
 def dead_letters_handled(instruments: Instruments) -> Count:
-    """Return the counter of dead letters that operators worked through."""
+    """Return the counter of dead letters that operators replayed or discarded."""
     return instruments.counter(
         "dead_letters_handled",
         "Dead letters by what an operator did with them.",

@@ -36,16 +36,16 @@ class IdempotencyConflictError(Exception):
 
 
 class OutboxFullError(Exception):
-    """Too many events wait for the broker: no order can be promised now."""
+    """Too many events wait for the broker: no order can be accepted now."""
 
 
 class DamagedOrderError(Exception):
-    """What is stored of an order is no order, whoever overwrote it."""
+    """What is stored of an order is not an order (any more)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """A client's key, and what tells its order from others."""
+    """A client's key, and a fingerprint of its order."""
 
     key: str
     fingerprint: str
@@ -104,7 +104,7 @@ def _line(position: int, sku: str, quantity: int, catalogue: Mapping[str, Produc
 
 
 def created(order: OrderDocument, new: NewOrder, event_id: str) -> OrderCreated:
-    """Return the event that tells the others of an order."""
+    """Return the event of an accepted order."""
     return OrderCreated(
         id=event_id,
         type=ORDER_CREATED,

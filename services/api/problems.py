@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 Ids = Callable[[], Mapping[str, str]]
-"""Returns `correlation_id` and, when there is one, `trace_id` of the request at hand."""
+"""Returns `correlation_id` and, when there is one, `trace_id` of the current request."""
 
 
 RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}

@@ -13,7 +13,7 @@ Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/?#@\s]+)$")
 
 
 class Settings(ServiceSettings):
-    """What the api is told by its environment, beside what every service is told."""
+    """The settings of the api, beside those of every service."""
 
     http_port: int = Field(default=8000, ge=1, le=65535)
     operator_token: str = DEVELOPMENT_SECRET

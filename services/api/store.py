@@ -152,15 +152,12 @@ class OrderStore:
 
 def _order(order_id: str, document: Any, state: Any) -> Order | DamagedOrderError | None:  # noqa: ANN401 - replies
     try:
-        return _parsed(_told(document), _told(state))
+        for reply in (document, state):
+            if isinstance(reply, Exception):
+                raise reply
+        return _parsed(document, state)
     except DAMAGED as error:
         return _damage(order_id, error)
-
-
-def _told(reply: Any) -> Any:  # noqa: ANN401 - any reply but an error
-    if isinstance(reply, Exception):
-        raise reply
-    return reply
 
 
 def _parsed(document: str | None, state: Sequence[str | None]) -> Order | None:
@@ -183,7 +180,7 @@ def _status(order_id: str, fields: Mapping[str, str]) -> OrderStatus:
 
 
 def _damage(order_id: str, error: Exception) -> DamagedOrderError:
-    """Log that an order is damaged; raise what is no damage of an order, but Redis' own trouble."""
+    """Log that an order is damaged; raise an error that is not this order's, but of Redis itself."""
     if isinstance(error, ResponseError) and not is_wrong_type(error):
         raise error
     log.error("order damaged", order_id=order_id, error=type(error).__name__)

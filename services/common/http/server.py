@@ -29,8 +29,8 @@ HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
-"""On every answer that does not set them itself: answers are data, for whoever asked and nobody else."""
-# Granian's logging is left to whoever configured it for the process; it would install handlers of its own.
+"""On every answer that does not set them itself: data for its client, not to be run, embedded or stored."""
+# Granian would install log handlers of its own.
 LOGGING = {"version": 1, "incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
 
 
@@ -77,7 +77,7 @@ async def http_server(app: ASGIApp, *, host: str, port: int, shutdown_timeout: f
 async def free_address(host: str, port: int) -> str:
     """Return the IP address of a host, after a look whether its port is free.
 
-    Granian takes addresses only, and shares a port with whoever else does: two services could answer there.
+    Granian takes addresses only, and sets SO_REUSEPORT: two services could share a port without an error.
 
     Raises:
         OSError: The host has no address here, or its port is taken.
