@@ -1,8 +1,8 @@
 """The composition root: builds the api from its parts, and takes it down in the reverse order."""
 
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,8 +30,8 @@ from services.api.http import http_api
 from services.api.limits import RateLimiter
 from services.api.metrics import cache_reads, count_accepted, count_decisions, dead_letters_handled
 from services.api.orders import place
-from services.api.routes import Orders, orders_router
-from services.api.scenarios import scenarios_router
+from services.api.routes import Load, Orders, Place, orders_router
+from services.api.scenarios import Dependency, scenarios_router
 from services.api.settings import Settings
 from services.api.store import OrderStore
 from services.common.http.server import http_server
@@ -44,7 +44,7 @@ from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.probes import Ping, probe_routes, watch_dependencies
 from services.common.redis.client import blocking_client, pipeline_client, redis_client
 from services.common.redis.pipeline import AutoPipeline
-from services.common.redis.scripts import load_scripts
+from services.common.redis.scripts import RunScript, load_scripts
 from services.common.scenarios import Scenarios, Switches
 
 LUA = Path(__file__).parent / "lua"
@@ -59,130 +59,162 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         await enter(telemetry.running())
-        redis = await enter(redis_client(settings.redis_url))
-        pipeline = AutoPipeline(await enter(pipeline_client(settings.redis_url)))
-        blocking = await enter(blocking_client(settings.redis_url))
-        broker = BrokerConnection(settings.amqp_url, telemetry.instance)
-        outbox = Outbox(blocking, "api", context=context_headers)
-        publisher = telemetry.publisher()
+        connections = await enter(connect(settings, telemetry, lifetime))
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
-        relay = Relay(
-            outbox,
-            broker,
-            "api",
-            telemetry.instance,
-            lambda publish: disturbed(publisher(publish), scenarios.on),
-        )
-        # A connection of its own: a dead letter that cannot be decoded closes it, not the relay's.
-        operators = BrokerConnection(settings.amqp_url, f"{telemetry.instance} operators")
-        dead_letters = DeadLetters(
-            operators, settings.dead_letter_queues, publisher, dead_letters_handled(telemetry.instruments())
-        )
-        followers = Followers(blocking, settings.max_event_streams)
-        await enter(lifetime.background(broker.keep_connected(), "broker"))
-        await enter(lifetime.background(operators.keep_connected(), "operators' broker"))
-        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping, required=False)}
-        watch = watch_dependencies(pings, telemetry.dependency_gauge())
-        await enter(lifetime.background(watch, "dependency watch"))
-        await enter(relaying(lifetime, relay))
-        await enter(lifetime.background(watch_outbox(outbox, telemetry.outbox_gauges()), "outbox watch"))
-        await enter(lifetime.background(followers.run(), "followers"))
-        leak = Leak()
-        scenarios.applies(partial(_apply, scenarios, leak, broker, operators))
-        await enter(lifetime.background(scenarios.watch(redis), "scenarios"))
-        app = build(
-            settings,
-            telemetry,
-            redis,
-            pipeline,
-            outbox,
-            followers,
-            dead_letters,
-            pings,
-            lifetime,
-            scenarios,
-            leak,
-        )
-        telemetry.instrument(app)
+        parts = build(settings, telemetry, connections, scenarios, lifetime)
+        scenarios.applies(partial(_apply, scenarios, parts.leak, connections.broker, connections.operators))
+        for name, work in {
+            "dependency watch": watch_dependencies(connections.pings, telemetry.dependency_gauge()),
+            "outbox watch": watch_outbox(connections.outbox, telemetry.outbox_gauges()),
+            "followers": parts.followers.run(),
+            "scenarios": scenarios.watch(connections.redis),
+        }.items():
+            await enter(lifetime.background(work, name))
+        await enter(relaying(lifetime, parts.relay))
+        telemetry.instrument(parts.app)
+        app = telemetry.http(allow_origins(parts.app, settings.cors_origins), PREDECLARED)
+        timeout = settings.shutdown_timeout_seconds
         await enter(
-            http_server(
-                telemetry.http(allow_origins(app, settings.cors_origins), PREDECLARED),
-                host=settings.http_host,
-                port=settings.http_port,
-                shutdown_timeout=settings.shutdown_timeout_seconds,
-            )
+            http_server(app, host=settings.http_host, port=settings.http_port, shutdown_timeout=timeout)
         )
         freeze_startup_objects()
         await lifetime.wait()
 
 
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """What the api is connected to."""
+
+    redis: Redis
+    pipeline: AutoPipeline
+    blocking: Redis
+    outbox: Outbox
+    broker: BrokerConnection
+    operators: BrokerConnection
+    """A connection of its own: a dead letter that cannot be decoded closes it, not the relay's."""
+
+    @property
+    def pings(self) -> Mapping[str, Ping]:
+        """Return the checks of what the api depends on; without RabbitMQ orders wait in the outbox."""
+        return {"redis": Ping(self.redis.ping), "rabbitmq": Ping(self.broker.ping, required=False)}
+
+
+@asynccontextmanager
+async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) -> AsyncIterator[Connections]:
+    """Keep the api connected to Redis and RabbitMQ while the block runs."""
+    broker = BrokerConnection(settings.amqp_url, telemetry.instance)
+    operators = BrokerConnection(settings.amqp_url, f"{telemetry.instance} operators")
+    async with (
+        redis_client(settings.redis_url) as redis,
+        pipeline_client(settings.redis_url) as pipeline,
+        blocking_client(settings.redis_url) as blocking,
+        lifetime.background(broker.keep_connected(), "broker"),
+        lifetime.background(operators.keep_connected(), "operators' broker"),
+    ):
+        outbox = Outbox(blocking, "api", context=context_headers)
+        yield Connections(redis, AutoPipeline(pipeline), blocking, outbox, broker, operators)
+
+
 def _apply(scenarios: Scenarios, leak: Leak, *brokers: BrokerConnection) -> None:
-    """Do what a scenario does by itself, without a request that meets it."""
+    """Apply the scenarios that need no request to take effect."""
     leak.free(leaking=scenarios.everywhere(MEMORY_LEAK))
     for broker in brokers:
         broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN))
 
 
-def build(  # noqa: PLR0913, PLR0917 - a composition root joins everything
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the api does: answers requests, publishes events, wakes event streams; and its simulated leak."""
+
+    app: FastAPI
+    relay: Relay
+    followers: Followers
+    leak: Leak
+
+
+def build(
     settings: Settings,
     telemetry: Telemetry,
-    redis: Redis,
-    pipeline: AutoPipeline,
-    outbox: Outbox,
-    followers: Followers,
-    dead_letters: DeadLetters,
-    pings: Mapping[str, Ping],
-    lifetime: Lifetime,
+    connections: Connections,
     scenarios: Scenarios,
-    leak: Leak,
-) -> FastAPI:
-    """Return the application; opens no connection."""
-    scripts = telemetry.traced_scripts(
-        load_scripts(pipeline, LUA, once={"limit"}), {"accept": "redis: accept"}
+    lifetime: Lifetime,
+) -> Parts:
+    """Return the api's parts; opens no connection."""
+    redis, broker, outbox = connections.redis, connections.broker, connections.outbox
+    publisher = telemetry.publisher()
+    relay = Relay(
+        outbox, broker, "api", telemetry.instance, lambda publish: disturbed(publisher(publish), scenarios.on)
     )
-    instruments = telemetry.instruments()
-    store = OrderStore(
-        redis,
+    scripts = telemetry.traced_scripts(
+        load_scripts(connections.pipeline, LUA, once={"limit"}), {"accept": "redis: accept"}
+    )
+    store, leak = order_store(settings, connections, scripts), Leak()
+    orders = Orders(
+        place=placing(telemetry, store, scenarios, leak),
+        load=reading(settings, telemetry, store, scenarios),
+        load_status=store.status,
+        page=store.page,
+        followers=Followers(connections.blocking, settings.max_event_streams),
+        ending=lambda: lifetime.ending,
+    )
+    limit, operators_only = limits(settings, telemetry, scripts, scenarios)
+    handled = dead_letters_handled(telemetry.instruments())
+    dead_letters = DeadLetters(connections.operators, settings.dead_letter_queues, publisher, handled)
+    app = http_api(
+        [
+            orders_router(orders, limit),
+            dead_letters_router(dead_letters, operators_only),
+            scenarios_router(Switches(redis), operators_only),
+        ],
+        [*probe_routes(connections.pings, lambda: lifetime.ending), *telemetry.routes()],
+        version=settings.service_version,
+        ids=current_ids,
+    )
+    return Parts(app, relay, orders.followers, leak)
+
+
+def order_store(settings: Settings, connections: Connections, scripts: RunScript) -> OrderStore:
+    """Return where orders are."""
+    return OrderStore(
+        connections.redis,
         scripts,
-        outbox,
+        connections.outbox,
         outbox_max_entries=settings.outbox_max_entries,
         idempotency_ttl=settings.idempotency_ttl_seconds,
         retention=settings.retention_seconds,
         sweep_after=settings.stuck_after_seconds,
     )
+
+
+def placing(telemetry: Telemetry, store: OrderStore, scenarios: Scenarios, leak: Leak) -> Place:
+    """Return the use case of placing an order, counted, with the faults that scenarios ask for."""
+    use_case = partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
+    counted = count_accepted(telemetry.instruments(), use_case)
+    return blocking(leak.around(counted, scenarios.on), scenarios.on)
+
+
+def reading(settings: Settings, telemetry: Telemetry, store: OrderStore, scenarios: Scenarios) -> Load:
+    """Return reading an order through the cache."""
+    span = telemetry.traced("redis: read order", SpanKind.CLIENT, redis_command("PIPELINE"))
     cache = OrderCache(
-        telemetry.traced("redis: read order", SpanKind.CLIENT, redis_command("PIPELINE"))(store.order),
+        span(store.order),
         entries=settings.cache_entries,
         ttl=settings.cache_ttl_seconds,
-        on_read=cache_reads(instruments),
+        on_read=cache_reads(telemetry.instruments()),
     )
+    return stampede(cache, scenarios.on)
+
+
+def limits(
+    settings: Settings, telemetry: Telemetry, scripts: RunScript, scenarios: Scenarios
+) -> tuple[RateLimit, list[Dependency]]:
+    """Return the rate limit of the orders' routes, and what lets operators alone pass."""
     limiter = RateLimiter(scripts, settings.rate_limit_per_second, settings.rate_limit_burst)
     spike_limiter = replace(
         limiter, per_second=limiter.per_second / SPIKE, burst=max(1, limiter.burst // SPIKE)
     )
-    placing = count_accepted(
-        instruments, partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
-    )
-    orders = Orders(
-        place=blocking(leak.around(placing, scenarios.on), scenarios.on),
-        load=stampede(cache, scenarios.on),
-        load_status=store.status,
-        page=store.page,
-        followers=followers,
-        ending=lambda: lifetime.ending,
-    )
-    counted = count_decisions(instruments)
+    counted, token = count_decisions(telemetry.instruments()), settings.operator_token
     decide = counted(spike(limiter.decide, spike_limiter.decide, scenarios.on))
     # Operators must not be limited by the spike that they are about to end.
-    token = settings.operator_token
     operators_only = [operator_limit(counted(limiter.decide), token), operator(token)]
-    return http_api(
-        [
-            orders_router(orders, RateLimit(decide, settings.keys())),
-            dead_letters_router(dead_letters, operators_only),
-            scenarios_router(Switches(redis), operators_only),
-        ],
-        [*probe_routes(pings, lambda: lifetime.ending), *telemetry.routes()],
-        version=settings.service_version,
-        ids=current_ids,
-    )
+    return RateLimit(decide, settings.keys()), operators_only

@@ -13,6 +13,8 @@ from services.api.overload import ConcurrencyLimit
 from services.api.problems import Ids, Problem, documented_header
 from services.api.schemas import NewOrder
 
+MAX_REQUESTS = 2000
+"""That are served at the same time; event streams, which have a bound of their own, included."""
 DESCRIPTION = """
 Place orders, read them, and follow them until they are settled.
 
@@ -44,7 +46,7 @@ def http_api(
     for router in routers:
         app.router.routes.extend(router.routes)
     app.router.routes.extend([*operational, docs_route(app.title, "/openapi.json")])
-    app.add_middleware(ConcurrencyLimit, routes=app.router.routes, ids=ids)
+    app.add_middleware(ConcurrencyLimit, routes=app.router.routes, ids=ids, limit=MAX_REQUESTS)
     handle_errors(app, ids)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app

@@ -11,8 +11,6 @@ from services.api.problems import Ids, ProblemError, problem_response
 
 log = structlog.get_logger(__name__)
 
-MAX_REQUESTS = 2000
-"""Event streams, which have a bound of their own, included."""
 API = "/v1/"
 """Only requests below this path are refused: probes and scrapes are answered whatever else there is to do."""
 
@@ -20,16 +18,17 @@ API = "/v1/"
 class ConcurrencyLimit:
     """Answers 503 instead of the application when that serves as many requests as it may."""
 
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], ids: Ids) -> None:
-        """Stand in front of an application with these routes."""
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], ids: Ids, limit: int) -> None:
+        """Stand in front of an application with these routes; `limit` includes its event streams."""
         self._app = app
         self._routes = routes
         self._ids = ids
+        self._limit = limit
         self._serving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request or refuse it."""
-        if self._serving >= MAX_REQUESTS and scope["path"].startswith(API):
+        if self._serving >= self._limit and scope["path"].startswith(API):
             await self._refuse(scope, receive, send)
             return
         self._serving += 1

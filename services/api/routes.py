@@ -22,6 +22,7 @@ from services.api.schemas import IdempotencyKey, NewOrder, Order, OrderId, Order
 
 T = TypeVar("T")
 Place = Callable[[NewOrder, str | None], Awaitable[Placed]]
+Load = Callable[[str], Awaitable[Order | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Orders:
     """What the routes need, put together by `app.py`."""
 
     place: Place
-    load: Callable[[str], Awaitable[Order | None]]
+    load: Load
     load_status: Callable[[str], Awaitable[OrderStatus | None]]
     page: Callable[[int, str | None], Awaitable[OrderPage]]
     followers: Followers

@@ -12,15 +12,13 @@ from starlette.types import ASGIApp, Scope
 
 from observability import Telemetry
 from observability.metrics import new_registry
+from services.api.app import Connections as ApiConnections
 from services.api.app import build as build_api
-from services.api.faults import Leak
-from services.api.follow import Followers
 from services.api.schemas import EXAMPLE
 from services.api.settings import Settings as ApiSettings
 from services.common.ids import uuid7
 from services.common.lifecycle import Lifetime
 from services.common.messaging.connection import BrokerConnection
-from services.common.messaging.dead_letters import DeadLetters
 from services.common.messaging.messages import Delivery, Process
 from services.common.outbox.stream import Outbox
 from services.common.scenarios import Scenarios
@@ -77,25 +75,9 @@ def telemetry(service: str) -> Telemetry:
 def api(seen: Telemetry) -> ASGIApp:
     """Return the whole application, behind its telemetry."""
     redis: Any = Redis()
-    outbox = Outbox(redis, "api", context=dict)
-    dead_letters = DeadLetters(
-        BrokerConnection("amqp://nobody", "test"), [], lambda publish: publish, lambda _: None
-    )
-    followers = Followers(redis, limit=9)
-    whole = build_api(
-        ApiSettings(),
-        seen,
-        redis,
-        redis,
-        outbox,
-        followers,
-        dead_letters,
-        {},
-        Lifetime(),
-        no_scenarios(),
-        Leak(),
-    )
-    return seen.http(whole)
+    broker = BrokerConnection("amqp://nobody", "test")
+    connections = ApiConnections(redis, redis, redis, Outbox(redis, "api", context=dict), broker, broker)
+    return seen.http(build_api(ApiSettings(), seen, connections, no_scenarios(), Lifetime()).app)
 
 
 def worker(seen: Telemetry) -> Process:

@@ -24,6 +24,7 @@ from services.api.dead_letters import dead_letters_router
 from services.api.follow import Followers, changes
 from services.api.http import http_api
 from services.api.orders import OutboxFullError
+from services.api.overload import ConcurrencyLimit
 from services.api.store import OrderStore
 from services.common.ids import uuid7
 from services.common.lifecycle import Lifetime
@@ -77,6 +78,12 @@ async def broken_application() -> None:
     await call(
         HttpMiddleware(broken, recorder.tracer, recorder.registry, enabled=True), http_scope("GET", "/")
     )
+
+
+async def one_request_too_many() -> None:
+    """Ask an application that serves as many requests as it may."""
+    refusing = ConcurrencyLimit(app(), routes=[], ids=lambda: IDS, limit=0)
+    await call(refusing, http_scope("GET", "/v1/orders"))
 
 
 async def operator_without_broker() -> None:
@@ -189,6 +196,7 @@ async def closing_while_the_backend_hangs() -> None:
 
 RARE: dict[str, Emit] = {
     "request failed": broken_application,
+    "request refused": one_request_too_many,
     "outbox full": lambda: asked(OutboxFullError()),
     "order damaged": reading_what_is_no_order,
     "unexpected error": lambda: asked(ZeroDivisionError()),

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from observability.http import HttpMiddleware
-from services.api import overload
+from services.api import http
 from services.api.schemas import Order
 from tests.unit.api_app import UNKNOWN, app
 from tests.unit.asgi import call, http_scope
@@ -15,7 +15,7 @@ from tests.unit.recorder import Recorder
 @pytest.mark.usefixtures("provider")
 async def test_a_request_past_the_bound_is_refused_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """503 as a problem, under its route, so that the objective sees it; what is being served goes on."""
-    monkeypatch.setattr(overload, "MAX_REQUESTS", 1)
+    monkeypatch.setattr(http, "MAX_REQUESTS", 1)
     loading, loaded = asyncio.Event(), asyncio.Event()
 
     async def load(_: str) -> Order | None:
