@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 import uvloop
+from redis.asyncio import Connection
 from redis.exceptions import ConnectionError as LostError
+from redis.exceptions import DataError
 
-from services.common.redis.client import pipeline_client, redis_client
+from services.common.redis.client import UvloopConnection, pipeline_client, redis_client
 from tests.unit.redis_server import FakeRedis
 
 
@@ -27,3 +29,12 @@ def test_a_connection_that_was_reset_is_replaced() -> None:
                     await unrepeating.echo("after")
 
     uvloop.run(echo_after_reset())
+
+
+def test_commands_are_encoded_as_redis_py_encodes_them() -> None:
+    """The same bytes for texts, bytes and numbers, and the same error for what Redis has no form for."""
+    commands = [("EVALSHA", "digest", 1, "key", "Zoë", b"\x00\xff", 1.5, -3), ("CONFIG GET", "maxmemory")]
+    ours, theirs = UvloopConnection(), Connection()
+    assert ours.pack_commands(commands) == theirs.pack_commands(commands)
+    with pytest.raises(DataError):
+        ours.pack_command("SET", "key", None)
