@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.common.ids import uuid7
 from services.common.messaging.messages import Settlement
 from services.common.messaging.properties import Properties, delivery_of, event_properties
-from services.common.messaging.republish import republish
+from services.common.messaging.publisher import republish
 from services.common.messaging.retries import UnusableMessageError, check_headers
 from services.common.outbox.stream import Outbox
 from services.worker.app import ORDERS
@@ -30,7 +30,7 @@ CONTEXTS = (
 async def test_the_outbox_sends_what_the_contract_says(context: dict[str, str]) -> None:
     """A relayed event has every property and header, in the contract's form."""
     stream = Stream()
-    outbox = Outbox(stream.as_redis(), "api", context=lambda: context)
+    outbox = Outbox(stream.as_redis(), "api", lambda: context)
     stream.add(outbox.fields("order.created.v1", uuid7(), "{}"))
     [event] = await outbox.read_new("relay-1", count=1, block_ms=1)
     sent = event_properties(event, "api")

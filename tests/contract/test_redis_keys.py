@@ -26,7 +26,7 @@ SCRIPTS = Path(services.__file__).parent
 
 async def test_api_and_worker_write_the_same_keys() -> None:
     """The status that the api begins is the one that the worker moves on; so is the order that expires."""
-    outbox = Outbox(Stream().as_redis(), "any", context=dict)
+    outbox = Outbox(Stream().as_redis(), "any", dict)
     accepted = Scripts({"accept": ("accepted", "")})
     store = OrderStore(
         Redis(), accepted, outbox, outbox_max_entries=1, idempotency_ttl=60, retention=60, sweep_after=1

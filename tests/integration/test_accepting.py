@@ -27,7 +27,7 @@ ORDER = NewOrder.model_validate(EXAMPLE, strict=False)
 
 def store(redis: Redis, *, outbox_max_entries: int = 1000) -> OrderStore:
     """Return a store on a real Redis."""
-    outbox = Outbox(redis, "api", context=lambda: {"correlation_id": "c-1"})
+    outbox = Outbox(redis, "api", lambda: {"correlation_id": "c-1"})
     return OrderStore(
         redis,
         load_scripts(AutoPipeline(redis), LUA),

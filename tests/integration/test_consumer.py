@@ -202,7 +202,7 @@ async def test_a_simulated_outage_looks_like_a_broker_that_is_away(
             await broker.ping()
         await publish(channel, "test.queue", message())
         await asyncio.sleep(0.5)
-        assert not broker.connected
+        assert not broker.up.is_set()
         broker.simulate_outage(active=False)
         await eventually(lambda: _seen(seen, 1), seconds=15)
 

@@ -38,7 +38,7 @@ class World:
         self.event = created(token, quantity)
         self.order_id = self.event.data.order_id
         scripts = load_scripts(AutoPipeline(redis), LUA)
-        outbox = Outbox(redis, "worker", context=dict)
+        outbox = Outbox(redis, "worker", dict)
         self.store = FulfilmentStore(redis, scripts, outbox, retention=60)
         provider = SimulatedPayments(scripts, 0, 0, 0, 60)
         self.ports = Ports(self.store.reserve, provider.charge, provider.void, self.store.settle)

@@ -36,8 +36,8 @@ class World:
         """Compose the two services around a Redis; orders are due at once, by default again at once."""
         self.redis = redis
         headers = {"correlation_id": "c-1", "traceparent": "t-1"}
-        accepting = Outbox(redis, "api", context=lambda: headers)
-        outbox = Outbox(redis, "worker", context=lambda: {"correlation_id": "c-1", "traceparent": "t-2"})
+        accepting = Outbox(redis, "api", lambda: headers)
+        outbox = Outbox(redis, "worker", lambda: {"correlation_id": "c-1", "traceparent": "t-2"})
         bounds: dict[str, Any] = {"outbox_max_entries": 10, "idempotency_ttl": 60, "retention": 60}
         store = OrderStore(redis, load_scripts(AutoPipeline(redis), API), accepting, **bounds, sweep_after=-1)
         self.place = partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
@@ -155,7 +155,7 @@ async def test_two_sweepers_tell_an_order_once(redis: Redis) -> None:
     """Whoever comes second finds that it is not due any more."""
     world = World(redis)
     await world.place(NEW, None)
-    outbox = Outbox(redis, "worker", context=dict)
+    outbox = Outbox(redis, "worker", dict)
     later = OpenOrderStore(redis, load_scripts(AutoPipeline(redis), WORKER), outbox, stuck_after=9)
     [order] = await world.open.due(10)
     assert [await later.sweep(order), await later.sweep(order)] == ["republished", "not_due"]

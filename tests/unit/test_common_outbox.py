@@ -13,7 +13,7 @@ async def test_an_entry_comes_out_as_it_went_in(shape: str) -> None:
     """Type, id, body and context survive the stream, whatever protocol Redis speaks."""
     context = {"correlation_id": "checkout-42", "traceparent": TRACEPARENT, "b3": "x"}
     stream = Stream()
-    outbox = Outbox(stream.as_redis(), "api", context=lambda: context)
+    outbox = Outbox(stream.as_redis(), "api", lambda: context)
     stream.add(outbox.fields("order.created.v1", "event-1", b'{"name": "Zo\xc3\xab"}'))
     if shape == "RESP2":
 
@@ -31,5 +31,5 @@ async def test_an_entry_comes_out_as_it_went_in(shape: str) -> None:
 async def test_what_was_deleted_meanwhile_is_passed_over() -> None:
     """Redis returns such entries without fields."""
     stream = Stream([("1-1", cast("dict[str, str]", None))])
-    outbox = Outbox(stream.as_redis(), "api", context=dict)
+    outbox = Outbox(stream.as_redis(), "api", dict)
     assert await outbox.read_pending("relay-1", count=9) == []
