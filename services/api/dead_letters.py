@@ -55,7 +55,7 @@ def _reading(router: APIRouter, dead_letters: DeadLetters) -> None:
         return DeadLetterPage(queue=queue, count=count, items=[schemas.summary(one) for one in found])
 
     @router.get("/{queue}/{dead_letter_id:dead_letter}")
-    async def get_dead_letter(queue: QueueName, dead_letter_id: DeadLetterId) -> DeadLetterDetail:
+    async def get_dead_letter(dead_letter_id: DeadLetterId, queue: QueueName) -> DeadLetterDetail:
         """Return a dead letter with its headers and body."""
         with _broker_problems():
             found = await dead_letters.find(queue, dead_letter_id)
@@ -73,7 +73,7 @@ def _handling(router: APIRouter, dead_letters: DeadLetters) -> None:
         return Handled(handled=handled, left=left)
 
     @router.post("/{queue}/{dead_letter_id:dead_letter}/replay")
-    async def replay_dead_letter(queue: QueueName, dead_letter_id: DeadLetterId) -> Handled:
+    async def replay_dead_letter(dead_letter_id: DeadLetterId, queue: QueueName) -> Handled:
         """Send one dead letter back to the queue it comes from."""
         with _broker_problems():
             return _one(dead_letter_id, await dead_letters.replay(queue, dead_letter_id))
@@ -86,7 +86,7 @@ def _handling(router: APIRouter, dead_letters: DeadLetters) -> None:
         return Handled(handled=handled, left=left)
 
     @router.delete("/{queue}/{dead_letter_id:dead_letter}")
-    async def discard_dead_letter(queue: QueueName, dead_letter_id: DeadLetterId) -> Handled:
+    async def discard_dead_letter(dead_letter_id: DeadLetterId, queue: QueueName) -> Handled:
         """Drop one dead letter for good."""
         with _broker_problems():
             return _one(dead_letter_id, await dead_letters.discard(queue, dead_letter_id))

@@ -32,7 +32,7 @@ async def test_the_outbox_sends_what_the_contract_says(context: dict[str, str]) 
     stream = Stream()
     outbox = Outbox(stream.as_redis(), "api", lambda: context)
     stream.add(outbox.fields("order.created.v1", uuid7(), "{}"))
-    [event] = await outbox.read_new("relay-1", count=1, block_ms=1)
+    [event] = await outbox.read_new("relay-1", 1, block_ms=1)
     sent = event_properties(event, "api")
     assert problems("properties", named(sent)) == []
     assert problems("headers", headers_of(sent)) == []

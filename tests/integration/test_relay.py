@@ -142,7 +142,7 @@ async def test_entries_of_a_relay_that_died_are_taken_over(
     outbox = outbox_of(redis)
     await outbox.prepare()
     await add(redis, outbox, "m-1")
-    assert await outbox.read_new("relay-that-dies", count=10, block_ms=1)
+    assert await outbox.read_new("relay-that-dies", 10, block_ms=1)
     async with relaying(Relay(outbox, broker, "test", "relay-2")):
         assert (await message_in(channel, "test.queue")).message_id == "m-1"
         await eventually(lambda: gone(redis, outbox))

@@ -145,7 +145,7 @@ async def taking_what_is_no_event() -> None:
         return {"outbox:api": [("1-0", {"body": "{}", "correlation_id": "rare-1"})]}
 
     outbox = Outbox(cast("Any", SimpleNamespace(xreadgroup=xreadgroup)), "api", dict)
-    await outbox.read_new("relay", count=1, block_ms=1)
+    await outbox.read_new("relay", 1, block_ms=1)
 
 
 async def giving_up_in_vain() -> None:

@@ -28,7 +28,7 @@ then an event may be published twice, which all who read it expect."""
 FIRST = "0-0"
 """The id to claim from; Redis returns it, too, when there is nothing left to claim."""
 REQUIRED = frozenset({"type", "message_id", "body"})
-"""The fields that every entry has; except for them and `correlation_id`, fields are headers of the message."""
+"""The fields that every entry has; all others, but for `correlation_id`, are headers of the message."""
 
 Context = Callable[[], Mapping[str, str]]
 """Returns the `correlation_id` and the trace context headers of the current context."""
