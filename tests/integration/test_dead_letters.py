@@ -60,8 +60,7 @@ async def desk(broker: BrokerConnection, channel: AbstractChannel) -> Desk:
     await declare_subscription(channel, SUBSCRIPTION)
     for number in range(3):
         await publish(channel, QUEUE, dead(number))
-    async with asyncio.timeout(10), broker.channel():
-        return Desk(broker)
+    return Desk(broker)
 
 
 async def bodies(desk: Desk) -> list[bytes]:
@@ -160,7 +159,8 @@ async def test_one_operator_at_a_time(desk: Desk, amqp: str) -> None:
     """Another process is told to come again, rather than shown an empty queue; then all is there for it."""
     other = BrokerConnection(amqp, "another process")
     connected = Lifetime().background(other.keep_connected(), "another broker")
-    async with connected, asyncio.timeout(10), other.channel():
+    async with connected:
+        await asyncio.wait_for(other.up.wait(), 10)
         async with desk.dead_letters()._locked(QUEUE):  # noqa: SLF001 - as long as the test wants
             with pytest.raises(OperatorBusyError):
                 await Desk(other).dead_letters().page(QUEUE, offset=0, limit=1)
@@ -180,7 +180,6 @@ async def test_a_queue_that_nobody_declared_is_unknown(
     """It has no dead letters to count, and none to look at."""
     del channel  # it emptied the broker
     dead_letters = Desk(broker).dead_letters()
-    async with asyncio.timeout(10), broker.channel():
-        assert await dead_letters.counts() == {QUEUE: 0}
-        with pytest.raises(UnknownQueueError):
-            await dead_letters.page(QUEUE, offset=0, limit=1)
+    assert await dead_letters.counts() == {QUEUE: 0}
+    with pytest.raises(UnknownQueueError):
+        await dead_letters.page(QUEUE, offset=0, limit=1)
