@@ -5,10 +5,10 @@ import signal
 import pytest
 import structlog
 
-LONGEST_FIRST = ("chaos/", "e2e/", "integration/")
+LONGEST_FIRST = ("chaos", "e2e", "integration")
 """Folders whose files take long: what is left for the end is short, and keeps both processes busy."""
-LAST_OF_ITS_FOLDER = ("test_signals.py", "test_telemetry.py")
-"""They also look at what the tests before them set off."""
+LAST_OF_ITS_FOLDER = "test_telemetry.py"
+"""It also looks at what the tests before it set off."""
 
 # By default rich draws every frame with its variables: five seconds for one error of an application.
 structlog.configure(
@@ -31,6 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _place(item: pytest.Item) -> tuple[int, bool]:
-    folder = f"{item.path.parent.name}/"
+    folder = item.path.parent.name
     place = LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
-    return place, item.path.name in LAST_OF_ITS_FOLDER
+    return place, item.path.name == LAST_OF_ITS_FOLDER

@@ -40,21 +40,11 @@ def selectors(expression: str) -> list[str]:
 def names(expression: str) -> Named:
     """Return the metrics of an expression with the labels of their matchers, and its grouping labels."""
     found = Named()
-
-    def grouping(match: re.Match[str]) -> str:
-        found.grouped.update(part.strip() for part in match[1].split(",") if part.strip())
-        return " "
-
-    def selector(match: re.Match[str]) -> str:
-        found.selected.setdefault(match[1] or "", set()).update(_LABEL.findall(match[2]))
-        return " 0 "
-
-    rest = _STRING.sub('""', expression)
-    rest = _GROUPING.sub(grouping, rest)
-    rest = _RANGE.sub(" ", rest)
-    rest = _SELECTOR.sub(selector, rest)
-    for name in _NAME.findall(rest):
-        if name not in _WORDS:
-            found.selected.setdefault(name, set())
+    for one in selectors(expression):
+        metric, _, matchers = one.partition("{")
+        labels = _LABEL.findall(_STRING.sub('""', matchers))
+        found.selected.setdefault(metric.strip(), set()).update(labels)
+    for labels in _GROUPING.findall(_STRING.sub('""', expression)):
+        found.grouped.update(part.strip() for part in labels.split(",") if part.strip())
     found.grouped -= set(_MADE.findall(expression))
     return found

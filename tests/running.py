@@ -1,12 +1,18 @@
 """The native stack as the tests start it: in a folder of its own, on ports of its own."""
 
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+
+from stack import processes, state
+from stack.layout import Layout
+from stack.processes import Process
 
 Endpoints = dict[str, str]
 START_TIMEOUT_SECONDS = 240  # includes installing the servers on a machine that has none
@@ -27,9 +33,42 @@ def running_stack(
         _stack("down", "--purge", "--run-dir", str(run_dir), timeout=STOP_TIMEOUT_SECONDS)
 
 
-def restart(run_dir: Path, component: str) -> None:
-    """Start a component again that was killed, on the same ports."""
-    _stack("restart", component, "--run-dir", str(run_dir))
+def current(layout: Layout) -> state.State:
+    """Return what a running stack has written down about itself."""
+    found = state.load(layout)
+    assert found is not None
+    return found
+
+
+def address(layout: Layout, service: str) -> str:
+    """Return where a service of a running stack is asked by HTTP."""
+    return f"http://127.0.0.1:{getattr(current(layout).ports, service)}"
+
+
+def component(layout: Layout, name: str) -> Process:
+    """Return a running component."""
+    return next(process for process in current(layout).processes if process.name == name)
+
+
+@contextmanager
+def frozen(layout: Layout, name: str) -> Iterator[None]:
+    """Freeze a component while the block runs."""
+    process = component(layout, name)
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+
+
+@asynccontextmanager
+async def killed(layout: Layout, name: str) -> AsyncIterator[None]:
+    """Kill a component before the block runs, and start it again after, on the same ports."""
+    processes.stop(component(layout, name), kill=True)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(_stack, "restart", name, "--run-dir", str(layout.run_dir))
 
 
 def _stack(

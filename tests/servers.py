@@ -1,11 +1,12 @@
 """Looking into a broker, and putting things there, as tests need it."""
 
 import asyncio
+import inspect
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 from uuid import uuid4
 
 import aio_pika
@@ -55,7 +56,11 @@ async def entries(redis: Redis, stream: str) -> list[dict[str, str]]:
     return [fields for _, fields in found]
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], *, seconds: float = 10) -> T:
+@overload
+async def eventually(look: Callable[[], Awaitable[T | None]], *, seconds: float = ...) -> T: ...
+@overload
+async def eventually(look: Callable[[], T | None], *, seconds: float = ...) -> T: ...
+async def eventually(look: Callable[[], Any], *, seconds: float = 10) -> Any:
     """Look until there is something, at most for so many seconds.
 
     Raises:
@@ -63,7 +68,9 @@ async def eventually(look: Callable[[], Awaitable[T | None]], *, seconds: float 
     """
     async with asyncio.timeout(seconds):
         while True:
-            seen = await look()
-            if seen:
-                return seen
+            found = look()
+            if inspect.isawaitable(found):
+                found = await found
+            if found:
+                return found
             await asyncio.sleep(0.05)

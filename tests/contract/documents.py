@@ -18,14 +18,13 @@ FORMATS = FormatChecker(["email"])
 
 @FORMATS.checks("date-time", raises=ValueError)
 def is_date_time(value: object) -> bool:
-    """Tell whether a text is a time that exists; jsonschema leaves that to a library that we do without."""
+    """Return whether a text is a time that exists; jsonschema leaves that to a library that we do without."""
     return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
 
 
 def schema(name: str) -> dict[str, Any]:
     """Return a JSON Schema of the contract."""
-    document: dict[str, Any] = read(f"schemas/{name}.schema.json")
-    return document
+    return read(f"schemas/{name}.schema.json")  # type: ignore[no-any-return]
 
 
 def read(path: str) -> Any:  # noqa: ANN401 - as varied as JSON

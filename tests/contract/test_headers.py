@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from services.common.ids import uuid7
 from services.common.messaging.messages import Settlement
 from services.common.messaging.properties import Properties, delivery_of, event_properties
-from services.common.messaging.publisher import republish
+from services.common.messaging.republish import republish
 from services.common.messaging.retries import UnusableMessageError, check_headers
 from services.common.outbox.stream import Outbox
 from services.worker.app import ORDERS
-from tests.contract.documents import examples, problems, schema
+from tests.contract.documents import problems, schema
 from tests.unit.fake_broker import FakeBroker, FakeChannel, delivered
 from tests.unit.fakes import TRACEPARENT, Stream, delivery
 
@@ -30,9 +30,9 @@ CONTEXTS = (
 async def test_the_outbox_sends_what_the_contract_says(context: dict[str, str]) -> None:
     """A relayed event has every property and header, in the contract's form."""
     stream = Stream()
-    outbox = Outbox(stream.as_redis(), "api", lambda: context)
+    outbox = Outbox(stream.as_redis(), "api", context=lambda: context)
     stream.add(outbox.fields("order.created.v1", uuid7(), "{}"))
-    [event] = await outbox.read_new("relay-1", 1, block_ms=1)
+    [event] = await outbox.read_new("relay-1", count=1, block_ms=1)
     sent = event_properties(event, "api")
     assert problems("properties", named(sent)) == []
     assert problems("headers", headers_of(sent)) == []
@@ -40,7 +40,7 @@ async def test_the_outbox_sends_what_the_contract_says(context: dict[str, str]) 
 
 
 @pytest.mark.parametrize("attempt", [1, 3, 7])
-async def test_a_retry_is_the_same_message_once_more(attempt: int) -> None:
+async def test_a_retry_is_the_same_message_with_its_attempt_counted(attempt: int) -> None:
     """Properties stay, the attempt counts on, the reason and the trace are added."""
     original = {"x-attempt": attempt, "x-first-published-at": 5, "baggage": "b=2"}
     _, copy = await settled(original, Settlement("retry", "payment_unavailable"))
@@ -67,15 +67,9 @@ async def test_a_dead_letter_says_why_when_and_from_where() -> None:
 
 
 async def test_a_dead_letter_without_headers_gets_those_that_every_message_has() -> None:
-    """What a stranger published without a time gets one; it keeps the lack of an attempt."""
+    """What a stranger published without a time gets one."""
     _, copy = await settled({}, Settlement("dead_letter", "invalid_headers", ValueError()))
     assert headers_of(copy)["x-first-published-at"] == headers_of(copy)["x-dead-lettered-at"]
-
-
-@pytest.mark.parametrize("stem", examples("headers"))
-def test_golden_headers_pass_the_check(stem: str) -> None:
-    """Consumers accept every golden example of headers."""
-    check_headers(replace(delivery(), headers=examples("headers")[stem]))
 
 
 ODD = st.sampled_from([0, -1, 1, 4, 2**40, True, None, "1", "", 1.5, b"1", [1]])

@@ -44,31 +44,20 @@ def test_references_and_schemas_are_sound() -> None:
         Draft202012Validator.check_schema(schema)
 
 
-def test_operations_are_told_apart() -> None:
-    """Each operation of version 1 has an id of its own, which clients are generated from."""
+def test_each_operation_has_an_id() -> None:
+    """It is unique among those of version 1, and clients are generated from it."""
     ids = [operation["operationId"] for path, _, operation in operations() if path.startswith("/v1/")]
     assert len(ids) == len(set(ids)) == 16
 
 
-def test_path_parameters_are_declared() -> None:
-    """Each `{parameter}` of a path is one that its operations require."""
-    for path, _, operation in operations():
-        declared = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path" and p["required"]}
-        assert declared == {part[1:-1] for part in path.split("/") if part.startswith("{")}
-
-
 @pytest.mark.parametrize("operation", V1)
-def test_every_error_is_a_documented_problem(operation: dict[str, Any]) -> None:
-    """Each route tells of its errors, the rate limit's and the store's among them, as problem+json."""
+def test_every_answer_is_documented(operation: dict[str, Any]) -> None:
+    """Errors, the rate limit's and the store's among them, as problem+json, and what a success is."""
     errors = {status: r for status, r in operation["responses"].items() if int(status) >= 400}
     assert set(errors) >= {"422", "429", "500", "503"}
     for response in errors.values():
         assert response["content"] == {MEDIA_TYPE: {"schema": PROBLEM}}
 
-
-@pytest.mark.parametrize("operation", V1)
-def test_every_success_is_described(operation: dict[str, Any]) -> None:
-    """Each route tells what it answers when all is well."""
     [success] = [r for status, r in operation["responses"].items() if status in {"200", "202"}]
     [content] = success["content"].items()
     assert content[0] == "text/event-stream" or "$ref" in content[1]["schema"]

@@ -11,7 +11,7 @@ import services
 from services.api.catalogue import CATALOGUE
 from services.api.orders import created, price
 from services.api.schemas import EXAMPLE, NewOrder
-from services.api.store import OPEN, STATUSES, OrderStore, event_key, order_key, status_key
+from services.api.store import OPEN, OrderStore, event_key, order_key, status_key
 from services.common.outbox.stream import Outbox
 from services.worker.messages import OrderCreated
 from services.worker.store import FulfilmentStore
@@ -26,7 +26,7 @@ SCRIPTS = Path(services.__file__).parent
 
 async def test_api_and_worker_write_the_same_keys() -> None:
     """The status that the api begins is the one that the worker moves on; so is the order that expires."""
-    outbox = Outbox(Stream().as_redis(), "any", dict)
+    outbox = Outbox(Stream().as_redis(), "any", context=dict)
     accepted = Scripts({"accept": ("accepted", "")})
     store = OrderStore(
         Redis(), accepted, outbox, outbox_max_entries=1, idempotency_ttl=60, retention=60, sweep_after=1
@@ -42,34 +42,6 @@ async def test_api_and_worker_write_the_same_keys() -> None:
     assert reserving[0] == settling[0] == begun[1]
     assert settling[4] == begun[0]
     assert settling[5:] == begun[5:] == [OPEN, event_key(ORDER_ID)]
-
-
-def test_scripts_name_their_keys_in_the_order_in_which_they_get_them() -> None:
-    """Each script's first lines tell what KEYS are, and the status is where both services put it."""
-    assert keys_of("api/lua/accept.lua")[:2] == ["order", "status"]
-    assert keys_of("worker/lua/reserve.lua")[0] == keys_of("worker/lua/settle.lua")[0] == "status"
-    assert keys_of("worker/lua/settle.lua")[4] == "order"
-    assert keys_of("worker/lua/settle.lua")[5:] == keys_of("api/lua/accept.lua")[5:] == ["open", "event"]
-
-
-def test_statuses_are_those_that_scripts_write() -> None:
-    """Each status that the api can show is one that a script sets, and no script sets another."""
-    scripts = [SCRIPTS / path for path in ("api/lua/accept.lua", "worker/lua/reserve.lua")]
-    written = {s for path in scripts for s in re.findall(r"'status', '(\w+)'", path.read_text())}
-    settled = set(re.findall(r"status == '(\w+)'", (SCRIPTS / "worker/lua/settle.lua").read_text()))
-    assert written | settled == set(STATUSES)
-
-
-def test_every_move_is_published_on_the_channel_that_followers_hear() -> None:
-    """The channel's name is the status's key, which both scripts that move it publish to."""
-    for script in ("reserve", "settle"):
-        assert "redis.call('PUBLISH', KEYS[1]," in (SCRIPTS / f"worker/lua/{script}.lua").read_text()
-
-
-def keys_of(script: str) -> list[str]:
-    """Return what a script's comment calls its KEYS."""
-    [line] = re.findall(r"^-- KEYS: ([^.\n]*)", (SCRIPTS / script).read_text(), re.MULTILINE)
-    return [name.strip() for name in re.sub(r"\([^)]*\)", "", line).split(",")]
 
 
 @pytest.mark.parametrize("service", ["api", "worker", "notifier"])

@@ -16,18 +16,10 @@ from stack.layout import ROOT
 def test_the_bench_measures_and_leaves_nothing_behind(tmp_path: Path) -> None:
     """It compares telemetry on and off, the bare programs and a checkout, here this one, which is as fast."""
     run_dir = tmp_path / "bench"
-    options = ("--seconds", "0.2", "--rounds", "1", "--clients", "4", "--variants", "on,off,bare")
-    command = [
-        sys.executable,
-        "-m",
-        "cli",
-        "bench",
-        "--run-dir",
-        str(run_dir),
-        "--against",
-        str(ROOT),
-        *options,
-    ]
+    options = (
+        f"--seconds 0.2 --rounds 1 --clients 4 --variants on,off,bare --run-dir {run_dir} --against {ROOT}"
+    )
+    command = [sys.executable, "-m", "cli", "bench", *options.split()]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)  # noqa: S603 - ours
     assert ended.returncode == 0, ended.stdout + ended.stderr
     figures = json.loads((tmp_path / "bench.json").read_text())

@@ -1,21 +1,20 @@
 """What customers and strangers send stays out of logs, spans and metrics, and cannot forge any of them."""
 
-import asyncio
 import json
 import re
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx2
 import pytest
 
+from stack.layout import Layout
 from tests.e2e.seen import SERVICES, Seen
-from tests.running import Endpoints
-from tests.servers import eventually
+from tests.e2e.senders import OUTCOMES, WORK, Senders, created, order_of
+from tests.running import address
 
-MARK = "zoemarked"
+MARK = "qw7leak"
+"""Part of every name, address, token, key and header that must be seen in no log, span or metric."""
 CUSTOMER = {"name": f"Zoë {MARK}", "email": f"{MARK}@example.com"}
+SECRETS = {"Idempotency-Key": MARK, "X-API-Key": MARK, "Authorization": f"Bearer {MARK}", "Cookie": MARK}
 FORGED = '"level":"critical"'
 HOSTILE_IDS: dict[str, bytes] = {
     "a lookup": b"${jndi:ldap://zoemarked.example/a}",
@@ -29,93 +28,100 @@ HOSTILE_IDS: dict[str, bytes] = {
 }
 
 
-@pytest.fixture
-async def marked(api: httpx2.AsyncClient, seen: Seen, order: dict[str, Any]) -> str:
-    """Send everything with the mark, the good and the bad, and return the id of an order that was settled."""
-    secret = {"X-API-Key": MARK, "Authorization": f"Bearer {MARK}", "Cookie": f"session={MARK}"}
-    good = {**order, "customer": CUSTOMER, "payment": {"token": f"tok_{MARK}"}}
-    accepted = await api.post("/v1/orders", json=good, headers={**secret, "Idempotency-Key": MARK})
-    broken: list[Any] = [
-        {**good, "items": [{"sku": MARK, "quantity": 1}]},
-        {**good, "customer": {**CUSTOMER, "email": f"{MARK}@nowhere@example.com"}},
-        {**good, "customer": MARK},
-        {**good, "payment": {"token": f"{MARK}!"}},
-        [MARK],
-    ]
-    answers = [await api.post("/v1/orders", json=body, headers=secret) for body in broken]
-    answers.append(
-        await api.post("/v1/orders", content=f'{{"{MARK}', headers={"content-type": "application/json"})
-    )
-    answers.append(await api.get("/v1/orders", params={"cursor": MARK, "email": CUSTOMER["email"]}))
-    answers.append(await api.get("/v1/dead-letters", headers=secret))
+def marked(token: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a body may have
+    """Return an order of the marked customer."""
+    return {**order_of(token), "customer": CUSTOMER, **changes}
+
+
+async def everything(seen: Seen, layout: Layout) -> dict[str, str]:
+    """Return all logs, all spans and all metrics of the services by where they are."""
+    found = {file.name: file.read_text(errors="replace") for file in seen.logs.glob("*.log")}
+    found["spans"] = await seen.all_traces()
+    everything = {"query": '{__name__!=""}'}
+    scraped = await seen.client.get(f"{seen.endpoints['prometheus']}/api/v1/query", params=everything)
+    found["prometheus"] = scraped.text
+    for name in SERVICES:
+        url = f"{address(layout, name)}/metrics"
+        found[url] = (await seen.client.get(url, headers={"Accept": "application/openmetrics-text"})).text
+    return found
+
+
+async def assert_unseen(senders: Senders, *correlation_ids: str) -> None:
+    """Hold everything to be free of the mark, once what the ids set off is logged and stored."""
+    for identifier in correlation_ids:
+        lines = await senders.seen.log_lines(identifier, "email sent")
+        trace_id = lines[0]["trace_id"]
+        await senders.seen.trace(trace_id, lambda spans: any(span.name == "send email" for span in spans))
+    found = await everything(senders.seen, senders.layout)
+    assert [where for where, text in found.items() if MARK in text.lower()] == []
+    for identifier in correlation_ids:  # so we looked where the mark would have been
+        assert identifier in found["api.log"]
+        assert identifier in found["spans"]
+        assert not [where for where in found if "metrics" in where and identifier in found[where]]
+
+
+@pytest.mark.parametrize("token", [f"tok_{MARK}", "tok_declined", "tok_flaky"])
+async def test_nobody_sees_who_ordered(senders: Senders, token: str) -> None:
+    """Names, addresses, tokens and keys of orders that are paid, declined or retried."""
+    identifier = f"e2e-{token.replace(MARK, 'marked')}"
+    headers = {**SECRETS, "Idempotency-Key": token + MARK, "X-Correlation-ID": identifier}
+    answer = await senders.api.post("/v1/orders", json=marked(token), headers=headers)
+    assert answer.status_code == 202
+    assert (await senders.seen.emails(answer.json()["id"]))[0]["To"][0]["Address"] == CUSTOMER["email"]
+    await assert_unseen(senders, identifier)
+
+
+async def test_nobody_sees_what_was_refused(senders: Senders) -> None:
+    """Wrong bodies, fields, queries and credentials are quoted in no log, span or metric."""
+    item = {"sku": MARK, "quantity": 1}
+    bodies: list[Any] = [marked(f"{MARK}!"), marked("tok_visa", items=[item]), {"customer": MARK}, [MARK]]
+    bodies += [marked("tok_visa", customer={**CUSTOMER, "email": f"{MARK}@nowhere@example.com"})]
+    answers = [await senders.api.post("/v1/orders", json=body, headers=SECRETS) for body in bodies]
+    json_type = {"content-type": "application/json"}
+    answers.append(await senders.api.post("/v1/orders", content=f'{{"{MARK}', headers=json_type))
+    answers.append(await senders.api.get("/v1/orders", params={"cursor": MARK, "email": CUSTOMER["email"]}))
+    answers.append(await senders.api.get("/v1/dead-letters", headers=SECRETS))
     assert {answer.status_code for answer in answers} == {400, 401, 422}
-    order_id: str = accepted.json()["id"]
-    assert await seen.status(order_id, "done", "failed")
-    [email, *_] = await seen.emails(order_id)
-    assert MARK in json.dumps(email)  # so the mark would be found where it is
-    return order_id
+    await assert_unseen(senders)
 
 
-async def test_nothing_personal_is_seen(stack: Endpoints, seen: Seen, run_dir: Path, marked: str) -> None:
-    """No log line, span or metric holds name, address, token, key or query; logs and spans hold the order."""
-    logs = await eventually(lambda: _logs(run_dir, marked))
-    assert not [name for name, text in logs.items() if MARK in text.lower()]
-    spans = await eventually(lambda: _spans(stack, seen.client, marked))
-    assert MARK not in spans.lower()
-    accepts = {"Accept": "application/openmetrics-text"}
-    exposed = (await seen.client.get(f"{stack['api']}/metrics", headers=accepts)).text
-    scraped = await eventually(lambda: _scraped(stack, seen.client))
-    assert "orders_accepted" in exposed
-    assert not [text for text in (exposed, scraped) if MARK in text.lower() or marked in text]
-
-
-async def _scraped(stack: Endpoints, client: httpx2.AsyncClient) -> str | None:
-    """Return all that Prometheus knows, once it has scraped the api."""
-    query = {"query": '{__name__!=""}'}
-    text = (await client.get(f"{stack['prometheus']}/api/v1/query", params=query)).text
-    return text if "orders_accepted" in text else None
-
-
-async def _logs(run_dir: Path, order_id: str) -> dict[str, str] | None:
-    """Return what each service has logged, once all have told of the order: the notifier does so last."""
-    texts = {name: (run_dir / "logs" / f"{name}.log").read_text() for name in SERVICES}
-    return texts if all(order_id in text for text in texts.values()) else None
-
-
-async def _spans(stack: Endpoints, client: httpx2.AsyncClient, order_id: str) -> str | None:
-    """Return all that the trace store holds, once the order's email is in it."""
-    window = {"query.startTimeMin": "1970-01-01T00:00:00Z", "query.startTimeMax": "2600-01-01T00:00:00Z"}
-    everything = {**window, "query.searchDepth": "100000"}
-    text = (await client.get(f"{stack['traces']}/api/v3/traces", params=everything)).text
-    return text if order_id in text and "send email" in text else None
+async def test_nobody_sees_what_a_dead_letter_says(senders: Senders) -> None:
+    """Poison of every kind, and an address that no mail can reach, are dead-lettered without being quoted."""
+    event = created()
+    event["data"].update(marked(f"tok_{MARK}"))
+    unreachable = {**event["data"], "customer": {**CUSTOMER, "email": f"{MARK}\u00e9@example.com"}}
+    poison: list[tuple[str, bytes | dict[str, Any], dict[str, Any], str]] = [
+        (WORK, f'{{"{MARK}": {MARK}'.encode(), {}, "malformed_json"),
+        (WORK, {**event, "type": MARK}, {}, "unknown_type"),
+        (WORK, {**event, "data": {**event["data"], "total": MARK}}, {}, "schema_violation"),
+        (WORK, event, {"x-attempt": MARK}, "invalid_headers"),
+        (WORK, event, {"x-attempt": 1, "traceparent": f"00-{MARK}-b-01"}, "invalid_headers"),
+        (WORK, event, {"x-attempt": 1, "baggage": f"customer={MARK}"}, "unknown_order"),
+        (OUTCOMES, {**event, "type": "order.done.v1", "data": unreachable}, {}, "recipient_refused"),
+    ]
+    for queue, body, headers, reason in poison:
+        identifier = await senders.send(queue, body, {"x-attempt": 1, "x-first-published-at": 1, **headers})
+        dead_letter = await senders.dead_letter(queue, identifier)
+        added = {name: value for name, value in dead_letter.headers.items() if name not in headers}
+        assert added["x-dead-letter-reason"] == reason
+        assert MARK not in str(added)
+        await senders.seen.log_lines(identifier, "message dead-lettered")
+    await assert_unseen(senders)
 
 
 @pytest.mark.parametrize("name", HOSTILE_IDS)
-async def test_ids_cannot_forge_anything(stack: Endpoints, run_dir: Path, name: str) -> None:
+async def test_ids_cannot_forge_anything(senders: Senders, name: str) -> None:
     """A hostile X-Correlation-ID is replaced, or the request refused; each log line stays one JSON object."""
-    head, body = await _raw(stack["api"], b"X-Correlation-ID: " + HOSTILE_IDS[name])
-    status = int(head.split(" ")[1])
-    ids = re.findall(r"(?im)^x-correlation-id: (.*)$", head)
-    assert status in (200, 400)
-    assert len(ids) == 1
-    assert re.fullmatch("[0-9a-f]{32}|zoemarked-1", ids[0].strip())
-    if status == 400:
-        assert json.loads(body)["correlation_id"] == ids[0].strip()
+    request = b"GET /v1/orders?limit=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Correlation-ID: "
+    answer = await senders.raw(senders.seen.endpoints["api"], request + HOSTILE_IDS[name] + b"\r\n\r\n")
+    head, _, body = answer.partition("\r\n\r\n")
+    if head.startswith("HTTP/1.1 400 "):  # the server itself refuses what is no HTTP, and says nothing of it
+        assert body == ""
+    else:
+        assert head.startswith("HTTP/1.1 200 ")
+        [identifier] = re.findall(r"(?im)^x-correlation-id: (.*)$", head.replace("\r\n", "\n"))
+        assert re.fullmatch("[0-9a-f]{32}|zoemarked-1", identifier)
     for service in SERVICES:
-        for line in (run_dir / "logs" / f"{service}.log").read_text().splitlines():
+        for line in senders.layout.log(service).read_text().splitlines():
             assert isinstance(json.loads(line), dict)
             assert FORGED not in line.replace(" ", "")
-
-
-async def _raw(address: str, header: bytes) -> tuple[str, str]:
-    """Send a request with a header as it stands, and return the answer's head and body."""
-    url = urlsplit(address)
-    async with asyncio.timeout(10):
-        reader, writer = await asyncio.open_connection(url.hostname, url.port)
-        try:
-            request = b"GET /v1/orders?limit=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-            writer.write(request + header + b"\r\n\r\n")
-            head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
-        finally:
-            writer.close()
-    return head.replace("\r\n", "\n"), body

@@ -26,8 +26,8 @@ STATUS = [
 
 async def damaged(redis: Redis, commands: Commands) -> tuple[str, list[str]]:
     """Place three orders and overwrite the second; return its id and those of the others, newest first."""
-    ids = [(await placing(store(redis))(ORDER, None)).order.id for _ in range(3)]
-    first, second, third = sorted(ids)  # those of one millisecond are in any order
+    place = placing(store(redis))
+    first, second, third = sorted([(await place(ORDER, None)).order.id for _ in range(3)])
     for name, key, *rest in commands:
         await redis.execute_command(name, str(key).replace("order", f"order:{second}"), *rest)  # type: ignore[no-untyped-call]
     return second, [third, first]
@@ -42,10 +42,9 @@ async def asked(redis: Redis, path: str) -> tuple[Answer, list[Any]]:
 
 
 def named(logs: list[Any], order_id: str) -> bool:
-    """Tell whether the log says which order is damaged, once, and nothing else."""
-    return [(line["event"], line["log_level"], line["order_id"]) for line in logs] == [
-        ("order damaged", "error", order_id)
-    ]
+    """Return whether the log says which order is damaged, once, and nothing else."""
+    [line] = logs
+    return (line["event"], line["log_level"], line["order_id"]) == ("order damaged", "error", order_id)
 
 
 @pytest.mark.parametrize("commands", [*DOCUMENT, *STATUS])

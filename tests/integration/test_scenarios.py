@@ -1,6 +1,5 @@
 """Scenarios in a real Redis: what an operator switches, every service notices."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +8,8 @@ from redis.asyncio import Redis
 from services.common.lifecycle import Lifetime
 from services.common.scenarios import KEY, Scenarios, Switches
 from tests.servers import eventually
+
+NAME = "smtp-down"
 
 
 @pytest.fixture
@@ -20,41 +21,31 @@ async def scenarios(redis: Redis) -> AsyncIterator[Scenarios]:
 
 
 async def test_a_service_notices_what_is_switched(redis: Redis, scenarios: Scenarios) -> None:
-    """On and off, within a second; nobody restarts anything."""
+    """On and off, also when its time is over, within a second; nobody restarts anything."""
     switches = Switches(redis)
-    await switches.on("smtp-down", 60)
-
-    async def on() -> bool:
-        return scenarios.on("smtp-down")
-
-    async def off() -> bool:
-        return not scenarios.on("smtp-down")
-
-    await eventually(on, seconds=2)
-    assert list(await switches.ends()) == ["smtp-down"]
-    await switches.off("smtp-down")
-    await eventually(off, seconds=2)
-    assert await switches.ends() == {}
+    await switches.on(NAME, 60)
+    await eventually(lambda: scenarios.on(NAME), seconds=2)
+    assert list(await switches.ends()) == [NAME]
+    await switches.off(NAME)
+    await eventually(lambda: not scenarios.on(NAME), seconds=2)
+    await switches.on(NAME, 0.01)
+    await eventually(lambda: _none(switches), seconds=2)
+    assert not scenarios.on(NAME)
 
 
-async def test_what_has_ended_is_off(redis: Redis, scenarios: Scenarios) -> None:
-    """Nobody has to switch it off."""
-    await Switches(redis).on("smtp-down", 0.01)
-    await asyncio.sleep(0.1)
-    assert await Switches(redis).ends() == {}
-    assert not scenarios.on("smtp-down")
+async def _none(switches: Switches) -> bool:
+    return await switches.ends() == {}
 
 
 async def test_nonsense_in_redis_ends_no_service(redis: Redis, scenarios: Scenarios) -> None:
-    """It is logged, and looked at again."""
-    await redis.hset(KEY, "smtp-down", "soon")
-    await asyncio.sleep(0.7)
-    await redis.hset(KEY, mapping={"smtp-down": "1e30", b"\xff": b"\xff"})
-    await asyncio.sleep(0.7)
-    assert not scenarios.on("smtp-down")
-    await Switches(redis).on("smtp-down", 60)
-
-    async def on() -> bool:
-        return scenarios.on("smtp-down")
-
-    await eventually(on, seconds=2)
+    """No scenario is on by it, and the hash is read again."""
+    reads: list[None] = []
+    scenarios.applies(lambda: reads.append(None))
+    await redis.hset(KEY, b"\xff", b"\xff")
+    for nonsense in ("soon", "1e30"):
+        await redis.hset(KEY, NAME, nonsense)
+        reads.clear()
+        await eventually(lambda: len(reads) > 1)
+        assert not scenarios.on(NAME)
+    await Switches(redis).on(NAME, 60)
+    await eventually(lambda: scenarios.on(NAME), seconds=2)

@@ -1,20 +1,12 @@
 """Sweeping on a real Redis: whatever got lost, no order stays open for ever."""
 
-import json
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-import services.api
 import services.worker
-from services.api.catalogue import CATALOGUE
-from services.api.orders import place
-from services.api.schemas import EXAMPLE, NewOrder
-from services.api.store import OrderStore
-from services.common.ids import uuid7
 from services.common.outbox.stream import Outbox
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
@@ -23,10 +15,10 @@ from services.worker.messages import OrderReference
 from services.worker.open_orders import MAX_SWEEPS, OpenOrderStore
 from services.worker.store import OPEN, FulfilmentStore, key
 from services.worker.sweeper import OpenOrder, Swept
+from tests.integration.test_accepting import ORDER, placing, store
 from tests.servers import entries
 
-API, WORKER = (Path(str(package.__file__)).parent / "lua" for package in (services.api, services.worker))
-NEW = NewOrder.model_validate(EXAMPLE)
+LUA = Path(services.worker.__file__).parent / "lua"
 
 
 class World:
@@ -35,13 +27,9 @@ class World:
     def __init__(self, redis: Redis, *, stuck_after: float = 0) -> None:
         """Compose the two services around a Redis; orders are due at once, by default again at once."""
         self.redis = redis
-        headers = {"correlation_id": "c-1", "traceparent": "t-1"}
-        accepting = Outbox(redis, "api", lambda: headers)
-        outbox = Outbox(redis, "worker", lambda: {"correlation_id": "c-1", "traceparent": "t-2"})
-        bounds: dict[str, Any] = {"outbox_max_entries": 10, "idempotency_ttl": 60, "retention": 60}
-        store = OrderStore(redis, load_scripts(AutoPipeline(redis), API), accepting, **bounds, sweep_after=-1)
-        self.place = partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
-        scripts = load_scripts(AutoPipeline(redis), WORKER)
+        self.place = partial(placing(store(redis, sweep_after=-1)), ORDER, None)
+        outbox = Outbox(redis, "worker", context=lambda: {"correlation_id": "c-1", "traceparent": "t-2"})
+        scripts = load_scripts(AutoPipeline(redis), LUA)
         self.open = OpenOrderStore(redis, scripts, outbox, stuck_after=stuck_after)
         self.fulfilment = FulfilmentStore(redis, scripts, outbox, retention=60)
 
@@ -53,7 +41,7 @@ class World:
 async def test_a_lost_message_is_republished_as_it_was(redis: Redis) -> None:
     """The event has its own id and correlation id; only the trace context is that of the sweep."""
     world = World(redis)
-    await world.place(NEW, None)
+    await world.place()
     [lost] = await entries(redis, "outbox:api")
     assert await world.sweep() == ["republished"]
     [republished] = await entries(redis, "outbox:worker")
@@ -63,29 +51,29 @@ async def test_a_lost_message_is_republished_as_it_was(redis: Redis) -> None:
 async def test_an_order_that_republishing_does_not_help_is_exhausted(redis: Redis) -> None:
     """It is republished a few times only; then its customer is known to the code that fails it."""
     world = World(redis)
-    placed = await world.place(NEW, None)
+    placed = await world.place()
     found = [await world.sweep() for _ in range(MAX_SWEEPS + 1)]
     assert found == [["republished"]] * MAX_SWEEPS + [["exhausted"]]
     [order] = await world.open.due(10)
     reference = await world.open.reference(order)
     assert reference.order_id == placed.order.id
-    assert reference.customer == {"name": NEW.customer.name, "email": NEW.customer.email}
+    assert reference.customer == {"name": ORDER.customer.name, "email": ORDER.customer.email}
 
 
-async def test_an_order_without_its_event_is_given_up_at_once(redis: Redis) -> None:
+async def test_an_order_without_its_event_is_exhausted_at_once(redis: Redis) -> None:
     """There is nothing to republish; the customer is found in the order itself."""
     world = World(redis)
-    placed = await world.place(NEW, None)
+    placed = await world.place()
     await redis.delete(f"order:{placed.order.id}:event")
     assert await world.sweep() == ["exhausted"]
     [order] = await world.open.due(10)
-    assert (await world.open.reference(order)).customer["email"] == NEW.customer.email
+    assert (await world.open.reference(order)).customer["email"] == ORDER.customer.email
 
 
 async def test_an_order_without_a_status_is_named_and_forgotten(redis: Redis) -> None:
-    """What cannot be settled is reported once, and looked after no more."""
+    """What cannot be settled is reported once, and swept no more."""
     world = World(redis)
-    placed = await world.place(NEW, None)
+    placed = await world.place()
     await redis.delete(f"order:{placed.order.id}:status")
     assert await world.sweep() == ["unknown"]
     assert await redis.zcard(OPEN) == 0
@@ -94,7 +82,7 @@ async def test_an_order_without_a_status_is_named_and_forgotten(redis: Redis) ->
 async def test_settling_ends_the_watch(redis: Redis) -> None:
     """A settled order is no longer open, and no event is kept for republishing."""
     world = World(redis)
-    placed = await world.place(NEW, None)
+    placed = await world.place()
     [order] = await world.open.due(10)
     await world.fulfilment.settle(await world.open.reference(order), "failed", "retries_exhausted")
     assert await redis.zcard(OPEN) == 0
@@ -103,9 +91,9 @@ async def test_settling_ends_the_watch(redis: Redis) -> None:
 
 
 async def test_a_sweeper_that_dies_leaves_the_payment_to_the_next(redis: Redis) -> None:
-    """An order that a sweeper failed stays open until its payment was given back as well."""
+    """An order that a sweeper failed stays open until its payment was voided as well."""
     world = World(redis)
-    placed = await world.place(NEW, None)
+    placed = await world.place()
     [order] = await world.open.due(10)
     await world.fulfilment.settle(await world.open.reference(order), "failed", "stuck")
     assert await world.sweep() == ["failed"]
@@ -114,50 +102,38 @@ async def test_a_sweeper_that_dies_leaves_the_payment_to_the_next(redis: Redis) 
 
 
 async def test_a_damaged_event_holds_up_no_other(redis: Redis) -> None:
-    """Whatever lies under the key of an order's event, the orders behind it are looked after."""
+    """Whatever is under the key of an order's event, the orders behind it are swept."""
     world = World(redis)
-    first, _ = await world.place(NEW, None), await world.place(NEW, None)
+    first, _ = await world.place(), await world.place()
     await redis.delete(f"order:{first.order.id}:event")
     await redis.set(f"order:{first.order.id}:event", "no hash")
     assert sorted(await world.sweep()) == ["exhausted", "republished"]
 
 
 async def test_a_key_of_another_type_is_a_damaged_order(redis: Redis) -> None:
-    """Whoever overwrote it: its order cannot be swept, and is named as such."""
-    world = World(redis)
-    placed = await world.place(NEW, None)
-    await redis.set(key(placed.order.id, "status"), "what?")
-    [order] = await world.open.due(10)
-    with pytest.raises(DamagedOrderError):
-        await world.open.sweep(order)
-    await redis.delete(key(placed.order.id))
-    await redis.hset(key(placed.order.id), "what", "?")
-    with pytest.raises(DamagedOrderError):
-        await world.open.reference(OpenOrder(placed.order.id, {}))
-
-
-async def test_a_damaged_order_is_not_the_first_for_ever(redis: Redis) -> None:
-    """There may be as many as a sweep takes; those behind them have their turn, too."""
+    """Its order cannot be swept, and makes room for those behind it; it can neither be read nor settled."""
     world = World(redis, stuck_after=60)
-    placed = await world.place(NEW, None)
+    placed = await world.place()
     await redis.set(key(placed.order.id, "status"), "what?")
     [order] = await world.open.due(10)
     with pytest.raises(DamagedOrderError):
         await world.open.sweep(order)
     assert await world.open.due(10) == []
+    await redis.delete(key(placed.order.id))
+    await redis.hset(key(placed.order.id), "what", "?")
+    with pytest.raises(DamagedOrderError):
+        await world.open.reference(OpenOrder(placed.order.id, {}))
     with pytest.raises(DamagedOrderError):
         await world.fulfilment.settle(
             OrderReference(order_id=placed.order.id, customer={}), "failed", "stuck"
         )
 
 
-async def test_two_sweepers_tell_an_order_once(redis: Redis) -> None:
+async def test_two_sweepers_republish_an_order_once(redis: Redis) -> None:
     """Whoever comes second finds that it is not due any more."""
-    world = World(redis)
-    await world.place(NEW, None)
-    outbox = Outbox(redis, "worker", dict)
-    later = OpenOrderStore(redis, load_scripts(AutoPipeline(redis), WORKER), outbox, stuck_after=9)
+    world = World(redis, stuck_after=9)
+    await world.place()
     [order] = await world.open.due(10)
-    assert [await later.sweep(order), await later.sweep(order)] == ["republished", "not_due"]
-    body = json.loads((await entries(redis, "outbox:worker"))[0]["body"])
-    assert body["data"]["order_id"] == order.order_id
+    assert [await world.open.sweep(order) for _ in range(2)] == ["republished", "not_due"]
+    [republished] = await entries(redis, "outbox:worker")
+    assert order.order_id in republished["body"]

@@ -17,7 +17,7 @@ and field that is emitted is declared, and what is declared is emitted. A name i
 ## How signals join
 
 For each service, what leads from one signal to the other; each cell is a test
-(`tests/e2e/test_signals.py`).
+(`tests/e2e/test_telemetry.py`).
 """
 JOINED = """
 From a line to its span: `trace_id`, `span_id`. From a metric to a trace: the exemplar of a histogram's

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import cycle
 from urllib.parse import urlsplit
 
@@ -18,10 +17,10 @@ from services.common.settings import addresses
 
 log = structlog.get_logger(__name__)
 
-TIMEOUT_SECONDS = 5.0
-"""For connecting, and for opening or closing a channel."""
+CONNECT_TIMEOUT_SECONDS = 5.0
 HEARTBEAT_SECONDS = 5
 """A frozen broker counts as lost after three missed heartbeats."""
+CHANNEL_TIMEOUT_SECONDS = 5.0
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 0.2, 3.0
 
 BROKER_ERRORS = (AMQPError, OSError)
@@ -48,7 +47,6 @@ def broker_errors() -> Iterator[None]:
         raise ConnectionError("the connection to RabbitMQ was lost") from error
 
 
-@dataclass(slots=True)
 class BrokerConnection:
     """A connection that is opened again when it is lost; channels are not, whoever uses one opens the next.
 
@@ -56,15 +54,20 @@ class BrokerConnection:
     lost its channel starts over from a known state, topology included.
     """
 
-    urls: str
-    """The addresses of the nodes, separated by commas."""
-    name: str
-    """Under which a node lists the connection."""
-    up: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set while a connection is open."""
-    _connection: AbstractConnection | None = None
-    _lost: asyncio.Event = field(default_factory=asyncio.Event)
-    _outage: bool = False
+    def __init__(self, urls: str, name: str) -> None:
+        """Keep the addresses, separated by commas, and the name under which a node lists the connection."""
+        self._urls = addresses(urls)
+        self._name = name
+        self._connection: AbstractConnection | None = None
+        self.up = asyncio.Event()
+        """Set while a connection is open."""
+        self._lost = asyncio.Event()
+        self._outage = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection is open at this moment."""
+        return self.up.is_set()
 
     def simulate_outage(self, *, active: bool) -> None:
         """Close the connection and open no other, as if the broker were away; or go back to normal."""
@@ -74,28 +77,29 @@ class BrokerConnection:
 
     async def ping(self) -> None:
         """Raise `ConnectionError` when there is no connection."""
-        self._current()
-
-    def _current(self) -> AbstractConnection:
-        if self._connection is None:
+        if not self.connected:
             raise ConnectionError("not connected to RabbitMQ")
-        return self._connection
 
     @asynccontextmanager
     async def channel(self) -> AsyncIterator[AbstractChannel]:
-        """Open a channel with publisher confirms while the block runs.
+        """Wait for the connection and open a channel with publisher confirms on it.
 
         Raises:
-            AMQPError, ConnectionError, TimeoutError: There is no connection, or the broker does not answer.
+            AMQPError, ConnectionError, TimeoutError: The broker went away or does not answer.
         """
+        await self.up.wait()
+        if self._connection is None:
+            raise ConnectionError("not connected to RabbitMQ")
         with broker_errors():
-            channel = self._current().channel(publisher_confirms=True, on_return_raises=True)
-            async with asyncio.timeout(TIMEOUT_SECONDS):
+            channel = self._connection.channel(publisher_confirms=True, on_return_raises=True)
+            async with asyncio.timeout(CHANNEL_TIMEOUT_SECONDS):
                 await channel.initialize()
         try:
             yield channel
         finally:
-            await _close(channel)
+            with suppress(*BROKER_ERRORS), broker_errors():
+                async with asyncio.timeout(CHANNEL_TIMEOUT_SECONDS):
+                    await channel.close()
 
     async def keep_connected(self) -> None:
         """Connect, wait until the connection is lost, connect to the next node; until cancelled.
@@ -103,47 +107,50 @@ class BrokerConnection:
         Delays grow from 0.2 s to 3 s with jitter, so that many processes do not return at once. Of a cluster
         all nodes are tried before a delay: one that is down makes nobody slower.
         """
-        nodes = addresses(self.urls)
-        random.shuffle(nodes)  # connections spread over a cluster
         delay, failures = FIRST_DELAY_SECONDS, 0
-        for url in cycle(nodes):
-            node = urlsplit(url).netloc.rpartition("@")[2]
+        for url in self._nodes():
             try:
-                await self._connect_until_lost(url, node)
+                await self._connect_until_lost(url)
                 delay, failures = FIRST_DELAY_SECONDS, 0
-                log.warning("rabbitmq connection lost", node=node)
+                log.warning("rabbitmq connection lost", node=_node(url))
             except BROKER_ERRORS as error:
                 failures += 1
-                log.warning("rabbitmq connection failed", node=node, error=describe(error))
-                if failures % len(nodes):
+                log.warning("rabbitmq connection failed", node=_node(url), error=describe(error))
+                if failures % len(self._urls):
                     continue
             await asyncio.sleep(random.uniform(delay / 2, delay))  # noqa: S311 - jitter is no secret
             delay = min(delay * 2, LAST_DELAY_SECONDS)
 
-    async def _connect_until_lost(self, url: str, node: str) -> None:
+    def _nodes(self) -> Iterator[str]:
+        """Yield the addresses in turn, for ever, from a random one on: connections spread over a cluster."""
+        start = random.randrange(len(self._urls))  # noqa: S311 - no secret
+        return cycle([*self._urls[start:], *self._urls[:start]])
+
+    async def _connect_until_lost(self, url: str) -> None:
         if self._outage:
             raise ConnectionRefusedError("an outage is simulated")
         lost = self._lost = asyncio.Event()
         with broker_errors():
             connection = await aio_pika.connect(
                 url,
-                timeout=TIMEOUT_SECONDS,
+                timeout=CONNECT_TIMEOUT_SECONDS,
                 heartbeat=HEARTBEAT_SECONDS,
-                client_properties={"connection_name": self.name},
+                client_properties={"connection_name": self._name},
             )
         connection.close_callbacks.add(lambda *_: lost.set())
         self._connection = connection
         self.up.set()
-        log.info("rabbitmq connected", node=node)
+        log.info("rabbitmq connected", node=_node(url))
         try:
             await lost.wait()
         finally:
             self.up.clear()
             self._connection = None
-            await _close(connection)
+            with suppress(*BROKER_ERRORS), broker_errors():
+                async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+                    await connection.close()
 
 
-async def _close(closable: AbstractChannel | AbstractConnection) -> None:
-    with suppress(*BROKER_ERRORS), broker_errors():
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            await closable.close()
+def _node(url: str) -> str:
+    """Return the part of an address that may be logged."""
+    return urlsplit(url).netloc.rpartition("@")[2]
