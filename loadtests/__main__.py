@@ -5,39 +5,27 @@ import signal
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import NoReturn
 
-from loadtests.options import Options, add_options, parse
+from loadtests.options import add_options, parse
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
-STOP_SECONDS = 15
+STOP_SECONDS = "15"
 """How long users may take to finish their journeys."""
 
-
-def command(options: Options) -> list[str]:
-    """Return Locust's command line."""
-    arguments = ["-f", str(LOCUSTFILE), "--host", options.host, "--loglevel", "WARNING"]
-    arguments += ["--stop-timeout", str(STOP_SECONDS), "--html", str(options.results / "load.html")]
-    if not options.ui:
-        arguments += ["--headless", "--only-summary"]
-    else:
-        arguments += ["--web-host", options.ui_host, "--web-port", str(options.ui_port)]
-        if not options.shape:
-            arguments += ["--users", str(options.users), "--spawn-rate", str(options.spawn_rate)]
-    return [sys.executable, "-m", "locust", *arguments]
-
-
-def main() -> NoReturn:
-    """Become Locust; exit with status 2 when an option is wrong."""
-    about = "Put an api under load with simulated users."
-    parser = ArgumentParser("python -m loadtests", "%(prog)s [options]", about)
+if __name__ == "__main__":
+    parser = ArgumentParser("python -m loadtests", description="Put an api under load with simulated users.")
     add_options(parser)
     options = parse(parser.parse_args())
+    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--host", options.host]
+    command += ["--html", str(options.results / "load.html"), "--stop-timeout", STOP_SECONDS]
+    command += ["--loglevel", "WARNING"]
+    if not options.ui:
+        command += ["--headless", "--only-summary"]
+    else:
+        command += ["--web-host", options.ui_host, "--web-port", str(options.ui_port)]
+    if options.ui and not options.shape:
+        command += ["--users", str(options.users), "--spawn-rate", str(options.spawn_rate)]
     # Where SIGINT was ignored, as in a shell's background jobs, Locust could not be asked to end and report.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     environment = {**os.environ, **options.environment(), "PYTHONPATH": str(LOCUSTFILE.parents[1])}
-    os.execve(sys.executable, command(options), environment)  # noqa: S606 - our own command
-
-
-if __name__ == "__main__":
-    main()
+    os.execve(sys.executable, command, environment)  # noqa: S606 - our own command

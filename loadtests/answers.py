@@ -1,16 +1,16 @@
 """Whether an answer is right: an expected refusal is a success when it says all that it must."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from loadtests.journey import Journey
 
-OK, ACCEPTED, ERROR, UNAUTHORIZED, TOO_MANY = 200, 202, 400, 401, 429
 PROBLEM = "application/problem+json"
-NEED_RETRY_AFTER = {429, 503}
+NEED_RETRY_AFTER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 MAX_SHOWN = 200
 MAX_BURST = 200
 """How many requests one more user may send at once without slowing down the others."""
@@ -43,57 +43,48 @@ class Answer:
 
 
 def complaint(answer: Answer, expected: Collection[int], journey: Journey, replay_of: str = "") -> str | None:
-    """Return what is wrong with an answer; None when it is as it must be.
+    """Return what is wrong with the answer to a journey's request; None when it is as it must be.
 
-    Args:
-        answer: The answer.
-        expected: The statuses that are right.
-        journey: Whose request was answered.
-        replay_of: The id of the order that the answer must repeat, and say that it does so.
+    With the id of another order in `replay_of`, the answer must repeat that order, and say that it does so.
     """
-    headers = answer.headers
-    if answer.status not in expected:
-        problem = answer.document
+    return next(_complaints(answer, expected, journey, replay_of), None)
+
+
+def _complaints(answer: Answer, expected: Collection[int], journey: Journey, replay_of: str) -> Iterator[str]:
+    status, headers, found = answer.status, answer.headers, answer.document
+    if status not in expected:
         # Only the detail: with its ids, every failure would be an entry of its own.
-        text = str(problem.get("detail") or problem or answer.body.decode(errors="replace") or "nothing")
-        return f"answered {answer.status}: {text[:MAX_SHOWN]}"
+        text = str(found.get("detail") or found or answer.body.decode(errors="replace") or "nothing")
+        yield f"answered {status}: {text[:MAX_SHOWN]}"
     if headers.get("x-correlation-id") != journey.correlation_id:
-        return "the answer lacks the request's correlation id"
-    if replay_of and answer.document.get("id") != replay_of:
-        return "the same key is another order"
+        yield "the answer lacks the request's correlation id"
+    if replay_of and found.get("id") != replay_of:
+        yield "the same key is another order"
     if replay_of and headers.get("idempotency-replayed") != "true":
-        return "a replay that does not say so"
-    return _refusal_complaint(answer, journey) if answer.status >= ERROR else None
-
-
-def _refusal_complaint(answer: Answer, journey: Journey) -> str | None:
-    """Check problem details (RFC 9457), and that they name the ids of the request."""
-    if answer.headers.get("content-type", "").partition(";")[0] != PROBLEM:
-        return f"{answer.status} without problem details"
-    problem = answer.document
-    ids = {"correlation_id": journey.correlation_id, "trace_id": journey.trace_id}
-    expected = {"status": answer.status, **ids}
-    # Without telemetry there is no trace to name.
-    wrong = {name for name, value in expected.items() if problem.get(name, value) != value}
-    wrong |= {"type", "title", "status", "correlation_id"} - problem.keys()
+        yield "a replay that does not say so"
+    if status < HTTPStatus.BAD_REQUEST:
+        return
+    # A refusal has problem details (RFC 9457), which name the ids of the request.
+    if headers.get("content-type", "").partition(";")[0] != PROBLEM:
+        yield f"{status} without problem details"
+    right = {"status": status, "correlation_id": journey.correlation_id, "trace_id": journey.trace_id}
+    wrong = {"type", "title", "status", "correlation_id"} - found.keys()  # no telemetry, no trace to name
+    wrong |= {name for name in right.keys() & found.keys() if found[name] != right[name]}
     if wrong:
-        return f"{answer.status} whose problem details are wrong: {', '.join(sorted(wrong))}"
-    wait = answer.headers.get("retry-after", "")
-    if answer.status in NEED_RETRY_AFTER and not (wait.isdigit() and int(wait)):
-        return f"{answer.status} without Retry-After"
-    return None
+        yield f"{status} whose problem details are wrong: {', '.join(sorted(wrong))}"
+    wait = headers.get("retry-after", "")
+    if status in NEED_RETRY_AFTER and not (wait.isdigit() and int(wait)):
+        yield f"{status} without Retry-After"
 
 
 def why_not_over_limit(answer: Answer, *, alone: bool) -> str | None:
-    """Return why a user must not exceed the rate limit on purpose; None when it may.
+    """Return why a user who got this answer must not exceed the rate limit on purpose; None when it may.
 
-    Args:
-        answer: The answer to a request of that user.
-        alone: Whether its requests are counted apart from all others'.
+    It is `alone` when its requests are counted apart from all others'.
     """
     if not alone:
         return "not tried: every user comes from the same address, and would be limited with it"
-    if answer.status == UNAUTHORIZED:
+    if answer.status == HTTPStatus.UNAUTHORIZED:
         return "not tried: an API key is needed, and the one there is belongs to the others"
     if not answer.burst:
         return "not tried: the api named no limit"

@@ -4,6 +4,7 @@ import itertools
 import json
 import time
 from collections.abc import Collection, Mapping
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -12,14 +13,10 @@ import gevent
 from locust import User
 from locust.env import Environment
 
-from loadtests import answers
-from loadtests.answers import Answer
-from loadtests.journey import Journey, source_address
-from loadtests.ledger import settled_after
-from loadtests.orders import JSON_HEADERS, Order
-from loadtests.run import Run
-from loadtests.schedule import Pace
-from loadtests.verdict import ORDER
+from loadtests.answers import Answer, complaint
+from loadtests.journey import Journey, settled_after, source_address
+from loadtests.orders import JSON_HEADERS, Kind
+from loadtests.run import ORDER, Run
 
 TIMEOUT_SECONDS = 20.0
 """Longer than the pause between two comments in an event stream."""
@@ -29,14 +26,9 @@ FOLLOW_SECONDS = 60.0
 
 def connect(url: str, source: str | None) -> HTTPConnection:
     """Return a connection to an api, which opens when it is first used."""
-    parts = urlsplit(url)
+    parts, address = urlsplit(url), (source, 0) if source else None
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    return kind(
-        parts.hostname or "",
-        parts.port,
-        timeout=TIMEOUT_SECONDS,
-        source_address=(source, 0) if source else None,
-    )
+    return kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS, source_address=address)
 
 
 class Customer(User):
@@ -49,28 +41,33 @@ class Customer(User):
     current: ClassVar[Run]
     """The run that all users share."""
     sends_api_key: ClassVar[bool] = True
+    interval_seconds: ClassVar[float] = 0.0
+    """Between two journeys; 0 for the interval of the options."""
     _numbers: ClassVar["itertools.count[int]"] = itertools.count()
 
     def __init__(self, environment: Environment) -> None:
-        """Choose an address and a pace."""
+        """Choose an address and an interval."""
         super().__init__(environment)
         options = self.current.options
         self.source = source_address(options.host, next(self._numbers))
         self.connection = connect(options.host, self.source)
-        self.pace = Pace(self.interval(), self.current.rng, time.monotonic())
-
-    def interval(self) -> float:
-        """Return the seconds between two journeys."""
-        return self.current.options.interval
-
-    def wait_time(self) -> float:
-        """Return how long to wait after a journey."""
-        self.connection.close()  # servers close idle connections; the next journey opens a new one
-        return self.pace.wait(time.monotonic())
+        self.interval, self.planned = self.interval_seconds or options.interval, 0.0
 
     def on_start(self) -> None:
-        """Wait for the first start, so that not all users begin at once."""
-        gevent.sleep(self.wait_time())
+        """Begin somewhere within the first interval, so that users who come together do not act together."""
+        gevent.sleep(self.current.rng.uniform(0, self.interval))
+        self.planned = time.monotonic()
+
+    def wait_time(self) -> float:
+        """Return how long to wait after a journey.
+
+        Counted from one planned start to the next: a slow answer costs no orders, unless it takes longer than
+        the interval. What is missed then is not made up for.
+        """
+        self.connection.close()  # servers close idle connections; the next journey opens a new one
+        now = time.monotonic()
+        self.planned = max(now, self.planned + self.interval)
+        return self.planned - now
 
     def ask(  # noqa: PLR0913 - a request, and what is right as its answer
         self,
@@ -79,24 +76,24 @@ class Customer(User):
         journey: Journey,
         *,
         name: str = "",
-        expected: Collection[int] = (answers.OK,),
+        expected: Collection[int] = (HTTPStatus.OK,),
         replay_of: str = "",
         body: str | None = None,
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
     ) -> Answer:
         """Send a request and return its answer, which counts as failed unless it is right."""
-        sent = {**self.current.headers(journey, api_key=self.sends_api_key), **(headers or {})}
+        sent = self.current.headers(journey) if self.sends_api_key else journey.headers
         began = time.perf_counter()
         try:
-            self.connection.request(method, path, body, sent)
+            self.connection.request(method, path, body, {**sent, **(headers or {})})
             response = self.connection.getresponse()
             received = {name.lower(): value for name, value in response.getheaders()}
             if stream and response.status in expected:
                 answer = Answer(response.status, received, b"", response)
             else:
                 answer = Answer(response.status, received, response.read())
-            failure = answers.complaint(answer, expected, journey, replay_of)
+            failure = complaint(answer, expected, journey, replay_of)
         except (OSError, HTTPException) as error:
             self.connection.close()
             answer, failure = Answer(0, {}, b""), f"no answer: {type(error).__name__}"
@@ -112,19 +109,19 @@ class Customer(User):
     def send(self, body: Mapping[str, Any], journey: Journey, **request: Any) -> Answer:  # noqa: ANN401
         """Send an order; the journey's correlation id is its Idempotency-Key."""
         headers = {**JSON_HEADERS, "Idempotency-Key": journey.correlation_id}
-        request = {"expected": (answers.ACCEPTED,), **request}
+        request = {"expected": (HTTPStatus.ACCEPTED,), **request}
         return self.ask("POST", "/v1/orders", journey, body=json.dumps(body), headers=headers, **request)
 
-    def place(self, order: Order, journey: Journey) -> str | None:
+    def place(self, body: Mapping[str, Any], journey: Journey) -> str | None:
         """Place an order; return its id when the api promised to settle it."""
-        answer = self.send(order.body, journey)
-        if answer.status != answers.ACCEPTED:
+        answer = self.send(body, journey)
+        if answer.status != HTTPStatus.ACCEPTED:
             return None
         order_id = str(answer.document["id"])
         self.current.ledger.promise(order_id, journey)
         return order_id
 
-    def follow(self, order_id: str, order: Order, journey: Journey) -> None:
+    def follow(self, order_id: str, kind: Kind, journey: Journey) -> None:
         """Read an order's events to their end, and count how long it took since it was accepted."""
         began, changes, reason = time.perf_counter(), list[dict[str, str]](), "the stream ended"
         path, name = f"/v1/orders/{order_id}/events", "/v1/orders/{id}/events"
@@ -137,10 +134,10 @@ class Customer(User):
         except (OSError, HTTPException, ValueError) as error:
             reason = type(error).__name__
         status, ms = changes[-1]["status"] if changes else "", settled_after(changes)
-        failure = None if status == order.kind.status else f"ended as {status} instead of {order.kind.status}"
+        failure = None if status == kind.status else f"ended as {status} instead of {kind.status}"
         if ms is None:
             self.connection.close()  # the rest of the stream must not become another answer's beginning
             ms = (time.perf_counter() - began) * 1000
             failure = f"not followed to its end: {reason}"
         self.current.ledger.settle(order_id, status)
-        self._count(ORDER, order.kind.entry, ms, journey, failure)
+        self._count(ORDER, kind.entry, ms, journey, failure)

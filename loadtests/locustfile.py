@@ -3,6 +3,7 @@
 import json
 import time
 from argparse import ArgumentParser
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
 
@@ -10,15 +11,13 @@ import gevent
 from locust import LoadTestShape, events, stats
 from locust.env import Environment
 
-from loadtests import answers, report
+from loadtests import report
 from loadtests.answers import Answer
 from loadtests.customer import FOLLOW_SECONDS, Customer, connect
 from loadtests.journey import source_address
 from loadtests.options import add_options, parse
-from loadtests.run import Run
-from loadtests.schedule import users_at
+from loadtests.run import ORDER, Run, title
 from loadtests.users import InvalidInputUser, RetryingUser, Shopper, UserOverLimit
-from loadtests.verdict import ORDER, title
 
 __all__ = ["InvalidInputUser", "RetryingUser", "Shopper", "UserOverLimit"]
 
@@ -30,6 +29,7 @@ add_options(parser)
 options = parse(parser.parse_args([]))  # Locust's command line is Locust's; ours is in the environment
 Customer.current = Run(options)
 verdict: list[str] = []
+stats.bucket_response_time = lambda response_time: int(response_time + 0.5)  # Locust itself rounds 147 to 150
 
 
 if options.shape:
@@ -39,8 +39,7 @@ if options.shape:
 
         def tick(self) -> tuple[int, float] | None:
             """Return the number of users and how many come or go in a second; None at the end."""
-            second = time.perf_counter() - self.start_time
-            users = users_at(options.shape, second, seconds=options.seconds, users=options.users)
+            users = options.users_at(time.perf_counter() - self.start_time)
             place_no_orders = InvalidInputUser.fixed_count + UserOverLimit.fixed_count
             return None if users is None else (users + place_no_orders, options.spawn_rate)
 
@@ -64,9 +63,8 @@ def conclude(environment: Environment, **_: object) -> None:
         {"entry": f"{error.method} {error.name}", "error": str(error.error), "count": error.occurrences}
         for error in environment.stats.errors.values()
     ]
-    document = report.document(run, entries(environment), lost, errors)
+    document, file = report.document(run, entries(environment), lost, errors), options.results / "load.json"
     options.results.mkdir(parents=True, exist_ok=True)
-    file = options.results / "load.json"
     file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     verdict[:] = [*report.lines(document), f"{file}, load.html beside it"]
     environment.process_exit_code = 0 if document["ok"] else 1
@@ -90,7 +88,7 @@ def settle_open(run: Run) -> list[str]:
             except (OSError, HTTPException):
                 connection.close()
                 continue
-            if answer.status == answers.OK:
+            if answer.status == HTTPStatus.OK:
                 run.ledger.settle(order_id, str(answer.document.get("status")))
         if run.ledger.open:
             gevent.sleep(POLL_SECONDS)
@@ -126,12 +124,6 @@ def entries(environment: Environment) -> list[dict[str, Any]]:
     return sorted(found, key=lambda entry: (entry["method"] == ORDER, entry["title"]))
 
 
-def whole(response_time: float) -> int:
-    """Return the nearest number of milliseconds: Locust itself rounds to two digits, 147 to 150."""
-    return round(response_time)
-
-
-stats.bucket_response_time = whole  # as Locust's documentation says
 events.test_start.add_listener(begin)
 events.test_stopping.add_listener(stop_clock)
 events.test_stop.add_listener(conclude)

@@ -1,20 +1,20 @@
 """One run: what users share, and what is counted beside Locust's own statistics."""
 
 import heapq
-import itertools
 import math
 import os
 import random
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
-from loadtests.journey import Journey
-from loadtests.ledger import Ledger
+from loadtests.journey import Journey, Ledger
 from loadtests.options import Options
 from loadtests.orders import SETTLED_ENTRY
-from loadtests.verdict import title
 
+ORDER = "ORDER"
+"""The method of entries that are no requests."""
 SLOWEST = 10
 WINDOWS, SHORTEST_WINDOW, LONGEST_WINDOW = 10, 5.0, 60.0
 """A window is a tenth of a run, at least 5 s, at most a minute."""
@@ -33,24 +33,23 @@ class Run:
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
     """When users were asked to stop: what they finish afterwards is no time of the run."""
-    _slowest: dict[str, list[tuple[float, int, Journey]]] = field(default_factory=lambda: defaultdict(list))
-    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    _slowest: dict[str, list[tuple[float, Journey]]] = field(default_factory=lambda: defaultdict(list))
     _windows: dict[int, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     """Whole ms from acceptance to settlement, by the number of the window in which they ended."""
 
     def note(self, method: str, name: str, milliseconds: float, journey: Journey) -> None:
         """Count a request, or the end of an order."""
         heap = self._slowest[title(method, name)]
-        heapq.heappush(heap, (milliseconds, next(self._numbers), journey))
+        heapq.heappush(heap, (milliseconds, journey))
         if len(heap) > SLOWEST:
             heapq.heappop(heap)
         if name == SETTLED_ENTRY:
             number = int((time.monotonic() - self.began) // self.window)
             self._windows[number][round(milliseconds)] += 1
 
-    def headers(self, journey: Journey, *, api_key: bool = True) -> dict[str, str]:
+    def headers(self, journey: Journey) -> dict[str, str]:
         """Return what each request of a journey carries."""
-        return {**journey.headers, **({"X-API-Key": self.api_key} if api_key and self.api_key else {})}
+        return {**journey.headers, **({"X-API-Key": self.api_key} if self.api_key else {})}
 
     @property
     def seconds(self) -> float:
@@ -73,13 +72,10 @@ class Run:
             for number, counts in sorted(self._windows.items())
         ]
 
-    def slowest(self) -> dict[str, list[dict[str, str | float]]]:
+    def slowest(self) -> dict[str, list[dict[str, Any]]]:
         """Return the slowest requests of each entry, the slowest first, each with its trace."""
         return {
-            entry: [
-                {"ms": round(milliseconds, 1), **self.references(journey)}
-                for milliseconds, _, journey in sorted(heap, reverse=True)
-            ]
+            entry: [{"ms": round(ms, 1), **self.references(one)} for ms, one in sorted(heap, reverse=True)]
             for entry, heap in sorted(self._slowest.items())
         }
 
@@ -92,11 +88,12 @@ class Run:
         }
 
 
+def title(method: str, name: str) -> str:
+    """Return the title of an entry."""
+    return name if method == ORDER else f"{method} {name}"
+
+
 def percentile(counts: Counter[int], percent: int) -> int:
     """Return the least value that so many percent of all values do not exceed; 0 when there are none."""
-    wanted, seen = math.ceil(counts.total() * percent / 100), 0
-    for value in sorted(counts):
-        seen += counts[value]
-        if seen >= wanted:
-            return value
-    return 0
+    values = sorted(counts.elements())
+    return values[math.ceil(len(values) * percent / 100) - 1] if values else 0

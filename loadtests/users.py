@@ -2,18 +2,17 @@
 
 import itertools
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import ClassVar
 
 import gevent
 from locust import task
 from locust.exception import StopUser
 
-from loadtests import answers, orders
+from loadtests import orders
+from loadtests.answers import Answer, why_not_over_limit
 from loadtests.customer import Customer
 from loadtests.journey import Journey
-
-INVALID_SECONDS = 1.0
-BURST_SECONDS = 10.0
 
 
 class Shopper(Customer):
@@ -24,13 +23,12 @@ class Shopper(Customer):
     @task
     def shop(self) -> None:
         """Make one journey."""
-        journey = Journey()
+        journey, (kind, body) = Journey(), orders.draw(self.current.rng)
         latest = self.ask("GET", "/v1/orders?limit=10", journey, name="/v1/orders")
         for listed in latest.document.get("items", [])[:1]:
             self.ask("GET", f"/v1/orders/{listed['id']}", journey, name="/v1/orders/{id}")
-        order = orders.draw(self.current.rng)
-        if order_id := self.place(order, journey):
-            self.follow(order_id, order, journey)
+        if order_id := self.place(body, journey):
+            self.follow(order_id, kind, journey)
             self.ask("GET", f"/v1/orders/{order_id}", journey, name="/v1/orders/{id}")
 
 
@@ -42,26 +40,20 @@ class RetryingUser(Customer):
     @task
     def retry(self) -> None:
         """Make one journey: one key is one order."""
-        journey, order = Journey(), orders.draw(self.current.rng)
-        order_id = self.place(order, journey)
-        if not order_id:
-            return
-        again = self.send(order.body, journey, name="/v1/orders (again)", replay_of=order_id)
-        if again.status == answers.ACCEPTED:
-            other = orders.changed(order)
-            self.send(other, journey, name="/v1/orders (key of another)", expected=(422,))
-        self.follow(order_id, order, journey)
+        journey, (kind, body) = Journey(), orders.draw(self.current.rng)
+        if order_id := self.place(body, journey):
+            again = self.send(body, journey, name="/v1/orders (again)", replay_of=order_id)
+            if again.status == HTTPStatus.ACCEPTED:
+                other = orders.changed(body)
+                self.send(other, journey, name="/v1/orders (key of another)", expected=(422,))
+            self.follow(order_id, kind, journey)
 
 
 class InvalidInputUser(Customer):
     """Sends what the api must refuse, and checks that the refusal says why."""
 
-    fixed_count = 1
+    fixed_count, interval_seconds = 1, 1.0
     invalid: ClassVar[Iterator[orders.Invalid]] = itertools.cycle(orders.INVALID)
-
-    def interval(self) -> float:
-        """Return the seconds between two requests."""
-        return INVALID_SECONDS
 
     @task
     def send_invalid(self) -> None:
@@ -85,30 +77,26 @@ class UserOverLimit(Customer):
     limit is so high that exceeding it would take what others need.
     """
 
-    fixed_count = 1
+    fixed_count, interval_seconds = 1, 10.0
     sends_api_key = False
-
-    def interval(self) -> float:
-        """Return the seconds between two bursts."""
-        return BURST_SECONDS
 
     @task
     def burst(self) -> None:
         """Send requests until one is answered 429."""
         seen = self.current.limits
         answer = self._list("over the limit, first", (200, 401))
-        if reason := answers.why_not_over_limit(answer, alone=bool(self.source or self.current.api_key)):
+        if reason := why_not_over_limit(answer, alone=bool(self.source or self.current.api_key)):
             seen[reason] = 1
             raise StopUser
         for _ in range(2 * answer.burst):
             answer = self._list("over the limit", (200, 429))
-            if answer.status == answers.TOO_MANY:
+            if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
                 seen["reached"] += 1
                 gevent.sleep(float(answer.headers.get("retry-after", "1")))
                 self._list("over the limit, having waited", (200,))
                 return
         seen["not reached"] += 1
 
-    def _list(self, name: str, expected: tuple[int, ...]) -> answers.Answer:
+    def _list(self, name: str, expected: tuple[int, ...]) -> Answer:
         path = "/v1/orders"
         return self.ask("GET", f"{path}?limit=1", Journey(), name=f"{path} ({name})", expected=expected)

@@ -16,8 +16,6 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field
 from redis.asyncio import Redis
 
-from loadtests.bench.stock import instrument
-
 
 class Customer(BaseModel):
     """Who ordered."""
@@ -67,12 +65,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(lifespan=lifespan, telemetry={"tracing": False, "metrics": False, "logs": False})
 
 
-@app.get("/ready")
-async def ready() -> dict[str, str]:
-    """Say that the connections are there."""
-    return {"status": "ready"}
-
-
 @app.post("/v1/orders", status_code=202)
 async def place_order(new: NewOrder, request: Request) -> Accepted:
     """Accept an order."""
@@ -88,7 +80,5 @@ async def place_order(new: NewOrder, request: Request) -> Accepted:
 
 
 if __name__ == "__main__":
-    if os.environ.get("BENCH_STOCK_INSTRUMENTATION"):
-        instrument(app)
     port = int(os.environ["HTTP_PORT"])
     uvicorn.run(app, port=port, loop="uvloop", http="httptools", access_log=False, log_level="warning")

@@ -13,10 +13,7 @@ import uvloop
 from aio_pika.abc import AbstractIncomingMessage
 from redis.asyncio import Redis
 
-from loadtests.bench.stock import instrument
-
 PREFETCH = 50
-READY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 async def main() -> None:
@@ -44,19 +41,11 @@ async def main() -> None:
                 )
 
         await queue.consume(on_message)
-        async with await asyncio.start_server(_ready, "127.0.0.1", int(os.environ["HTTP_PORT"])) as probe:
+        # Whoever started the worker waits until this port is open.
+        port = int(os.environ["HTTP_PORT"])
+        async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port) as probe:
             await probe.serve_forever()
 
 
-async def _ready(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer the probe that waits for the consumer."""
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(READY)
-    await writer.drain()
-    writer.close()
-
-
 if __name__ == "__main__":
-    if os.environ.get("BENCH_STOCK_INSTRUMENTATION"):
-        instrument()
     uvloop.run(main())

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -10,19 +11,16 @@ import httptools
 
 from stack.errors import StackError
 
-ORDER = (
-    '{"customer": {"name": "Ada Lovelace", "email": "ada@example.com"},'
-    ' "items": [{"sku": "espresso-beans", "quantity": 2}, {"sku": "moka-pot", "quantity": 1}],'
-    ' "payment": {"token": "tok_visa"}}'
+ORDER = json.dumps(
+    {
+        "customer": {"name": "Ada Lovelace", "email": "ada@example.com"},
+        "items": [{"sku": "espresso-beans", "quantity": 2}, {"sku": "moka-pot", "quantity": 1}],
+        "payment": {"token": "tok_visa"},
+    }
 )
-HEAD = "Host: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: */*\r\n"
+HEAD = " HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: */*\r\n"
 BODY_HEAD = f"{HEAD}Content-Type: application/json\r\nContent-Length: {len(ORDER)}\r\n"
-POST = f"POST /v1/orders HTTP/1.1\r\n{BODY_HEAD}\r\n{ORDER}".encode()
-
-
-def get(path: str) -> bytes:
-    """Return a GET request."""
-    return f"GET {path} HTTP/1.1\r\n{HEAD}\r\n".encode()
+POST = f"POST /v1/orders{BODY_HEAD}\r\n{ORDER}".encode()
 
 
 class Answer:
@@ -70,8 +68,8 @@ async def send(
 
     try:
         async with asyncio.timeout(seconds + 30), asyncio.TaskGroup() as group:
-            for number in range(clients):
-                group.create_task(client(ports[number % len(ports)]))
+            for _, port in zip(range(clients), itertools.cycle(ports), strict=False):
+                group.create_task(client(port))
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
     return answers

@@ -1,26 +1,25 @@
 """`bench`: has variants of api and worker take turns, shows a table, writes `bench.json`."""
 
-import asyncio
 import json
 import os
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import psutil
 import uvloop
-from rich.console import Console
 
+from loadtests import options
 from loadtests.bench import report
-from loadtests.bench.system import System, system
+from loadtests.bench.system import servers, started
 from loadtests.bench.variants import KINDS, NAMES, Variant
 from loadtests.options import number
 from stack.errors import StackError
 from stack.layout import Layout, write_atomically
+from stack.processes import resident_bytes
 from stack.progress import Progress
+from stack.state import State
 
 
 def variants(text: str) -> tuple[str, ...]:
@@ -38,7 +37,7 @@ def checkout(text: str) -> Path:
     return Path(text).resolve()
 
 
-OPTIONS = {
+OPTIONS: options.Table = {
     # No longer slice: the worker is frozen meanwhile, and the broker gives up on a silent client.
     "seconds": (number(0.1, 5), "2", "how long one slice takes"),
     "rounds": (number(1, 100, int), "7", "how often each variant takes its turn, after one that warms it up"),
@@ -51,10 +50,7 @@ OPTIONS = {
 
 def add_options(parser: ArgumentParser) -> None:
     """Add the options; the environment gives what is not on the command line."""
-    for name, (kind, default, text) in OPTIONS.items():
-        variable, shown = f"BENCH_{name.upper()}", f"{text} ({default})" if default else text
-        given = os.environ.get(variable) or default or None
-        parser.add_argument(f"--{name}", type=kind, default=given, metavar=variable, help=shown)
+    options.add_options(parser, "BENCH", OPTIONS)
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
@@ -63,9 +59,8 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
     Raises:
         StackError: Something is missing, does not start or broke.
     """
-    missing = [
-        name for name in ("aio_pika", "redis") if not find_spec(f"opentelemetry.instrumentation.{name}")
-    ]
+    packages = ("aio_pika", "redis")
+    missing = [name for name in packages if not find_spec(f"opentelemetry.instrumentation.{name}")]
     if missing and "bare_stock" in given.variants:
         what = f"no stock instrumentation of {', '.join(missing)}"
         raise StackError(f"{what}: `make bench` installs it, `--variants on,off,bare` does without")
@@ -74,39 +69,38 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
         raise StackError("the benchmark needs two cores: one for what is measured, another for the rest")
     if given.processes == 1:
         os.sched_setaffinity(0, others)
-    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    with system(layout, first, progress) as running, runner:
-        written = runner.run(measure(running, given))
+    variants = Layout(layout.run_dir / "variants")
+    with servers(layout, variants, progress) as running:
+        written = uvloop.run(measure(running, variants, first, given, progress))
     file = layout.run_dir.with_name(f"{layout.run_dir.name}.json")  # the next run empties the folder
     write_atomically(file, json.dumps(written, indent=1) + "\n")
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(report.table(written))
-    for line in report.lines(written):
-        progress.write(line)
     unseen = sum(written[kind]["unseen"] for kind in KINDS)
-    progress.write(f"bench: {unseen} orders without all of their spans and log lines; {file}")
+    end = f"bench: {unseen} orders without all of their spans and log lines; {file}"
+    for line in (*report.lines(written), end):
+        progress.write(line)
     return 1 if unseen else 0
 
 
-async def measure(running: System, given: Namespace) -> dict[str, Any]:
+async def measure(
+    servers: State, layout: Layout, core: int, given: Namespace, progress: Progress
+) -> dict[str, Any]:
     """Have each variant take its turn in every round, in the reverse order every other round."""
-    compared = [Variant(name, number) for number, name in enumerate(given.variants)]
+    compared = [Variant(name, number, servers) for number, name in enumerate(given.variants)]
     if given.against:
-        compared.insert(1, Variant("against", len(compared), given.against))
+        compared.insert(1, Variant("against", len(compared), servers, given.against))
     async with AsyncExitStack() as stack:
-        benches = [await stack.enter_async_context(running.started(one, given.processes)) for one in compared]
+        starting = [started(one, core, given.processes, layout, progress) for one in compared]
+        benches = [await stack.enter_async_context(one) for one in starting]
         for number in range(given.rounds + 1):
             for one in benches if number % 2 else reversed(benches):
                 await one.turn(given.seconds, given.clients)
             for kind in KINDS:
-                costs = ", ".join(f"{one.variant.name} {one.slices[kind][-1].cpu_us:.0f}" for one in benches)
-                running.progress.say(f"round {number}" if number else "warm-up", f"{kind}: CPU µs {costs}")
-        every = {
-            process.name: process.pid
-            for one in benches
-            for some in one.processes.values()
-            for process in some
-        }
-        memory = {name: round(psutil.Process(pid).memory_info().rss / 1e6, 1) for name, pid in every.items()}
+                costs = ", ".join(
+                    f"{one.variant.name} {one.slices[kind][-1].figures['cpu_us']:.0f}" for one in benches
+                )
+                progress.say(f"round {number}" if number else "warm-up", f"{kind}: CPU µs {costs}")
+        processes = [one for bench in benches for some in bench.processes.values() for one in some]
+        memory = {one.name: round(resident_bytes(one.pid) / 1e6, 1) for one in processes}
     # Caches were cold in the first round.
     slices = {one.variant.name: {step: found[1:] for step, found in one.slices.items()} for one in benches}
     return report.document(given, slices, memory)

@@ -20,23 +20,28 @@ SPANS = {
 }
 LINES = 2
 """An order has a line of its own, and one of the request or the delivery."""
+Exports = list[tuple[str, bytes]]
+"""Content types and bodies, as they come."""
 
 
 class Evidence:
-    """The exports of one variant and the lines of one of its services, since the last `forget`."""
+    """What a service exports and logs from now on; `read` takes in what has come."""
 
-    def __init__(self) -> None:
-        """Begin with nothing; `exports` are content types and bodies, as they come."""
-        self.exports: list[tuple[str, bytes]] = []
+    def __init__(self, exports: Exports, logs: Iterable[Path]) -> None:
+        """Pass over what is there already."""
+        self.exports, self.logs = exports, tuple(logs)
         self.lines: list[dict[str, Any]] = []
         self.bytes = self.spans = 0
         self.traces: dict[str, set[str]] = defaultdict(set)
-
-    def read(self, logs: Iterable[Path]) -> None:
-        """Decode what has come since the last time."""
-        for log in logs:
-            content = log.read_bytes()
+        exports.clear()
+        for log in self.logs:
             os.truncate(log, 0)  # its writer appends, so it goes on at the start
+
+    def read(self) -> None:
+        """Decode what has come since the last time."""
+        for log in self.logs:
+            content = log.read_bytes()
+            os.truncate(log, 0)
             self.bytes += len(content)
             self.lines += [json.loads(line) for line in content.splitlines() if line.startswith(b"{")]
         while self.exports:
@@ -45,13 +50,6 @@ class Evidence:
             for trace_id, name in _spans(content_type, body):
                 self.spans += 1
                 self.traces[trace_id].add(name)
-
-    def forget(self, logs: Iterable[Path]) -> None:
-        """Begin anew."""
-        self.read(logs)
-        self.lines.clear()
-        self.traces.clear()
-        self.bytes = self.spans = 0
 
     def unseen(self, kind: str, orders: Iterable[str]) -> int:
         """Return how many orders lack a span or a log line."""
@@ -74,9 +72,9 @@ def _spans(content_type: str, body: bytes) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def collecting() -> Iterator[tuple[Evidence, int]]:
+def collecting() -> Iterator[tuple[Exports, int]]:
     """Take exports over OTLP/HTTP while the block runs; yield what they are added to, and the port."""
-    found = Evidence()
+    exports: Exports = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"  # connections are kept
@@ -85,7 +83,7 @@ def collecting() -> Iterator[tuple[Evidence, int]]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             zipped = self.headers.get("Content-Encoding") == "gzip"
             content_type = self.headers["Content-Type"] if self.path == "/v1/traces" else ""
-            found.exports.append((content_type, gzip.decompress(body) if zipped else body))
+            exports.append((content_type, gzip.decompress(body) if zipped else body))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -96,5 +94,5 @@ def collecting() -> Iterator[tuple[Evidence, int]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         Thread(target=server.serve_forever, daemon=True).start()
-        yield found, server.server_port
+        yield exports, server.server_port
         server.shutdown()

@@ -15,8 +15,8 @@ import psutil
 from aio_pika.abc import AbstractQueue
 from redis.asyncio import Redis
 
-from loadtests.bench.client import POST, get, send
-from loadtests.bench.evidence import Evidence
+from loadtests.bench.client import HEAD, POST, send
+from loadtests.bench.evidence import Evidence, Exports
 from loadtests.bench.variants import Variant
 from stack.errors import StackError
 from stack.layout import Layout
@@ -31,10 +31,8 @@ READS = {
 READ_SHARE = 0.25
 """A slice of reads is shorter: it has no queue to fill."""
 POLL_SECONDS, WATCH_SECONDS = 0.01, 0.05
-DRAIN_SECONDS = 60.0
-"""How long an outbox, or a queue, may take to empty."""
-EXPORT_SECONDS = 10.0
-"""How long spans and lines may take to arrive after the last order."""
+DRAIN_SECONDS, EXPORT_SECONDS = 60.0, 10.0
+"""How long an outbox and a queue may take to empty, and how long spans and lines may take to arrive."""
 ALL_SAMPLED = "ratio" not in os.environ.get("OTEL_TRACES_SAMPLER", "").lower()
 
 
@@ -43,7 +41,7 @@ class Slice:
     """A step of a turn; times in seconds, those of CPU for all of its requests."""
 
     orders: Sequence[str] = ()
-    """The ids of the orders that were placed or settled."""
+    """The ids of the orders that were placed or settled; none of a slice of reads."""
     latencies: Sequence[float] = ()
     seconds: float = 0.0
     """From the first request or delivery until nothing waited in the outbox and all was published."""
@@ -64,14 +62,17 @@ class Slice:
         return len(self.orders) or len(self.latencies)
 
     @property
-    def cpu_us(self) -> float:
-        """CPU time an order or a read, in µs."""
-        return self.cpu / self.requests * 1e6
-
-    @property
-    def rate(self) -> float:
-        """Orders or reads a second."""
-        return self.requests / self.seconds
+    def figures(self) -> dict[str, float]:
+        """What is compared, by its name in `bench.json`: a second, an order or a read."""
+        return {
+            "rate": self.requests / self.seconds,
+            "cpu_us": self.cpu / self.requests * 1e6,
+            "busy": self.cpu / self.seconds,
+            "servers_cpu_us": self.servers_cpu / self.requests * 1e6,
+            "outbox_lag_s": self.lag,
+            "telemetry_bytes": self.telemetry / self.requests,
+            "spans_per_order": self.spans / self.requests,
+        }
 
 
 @dataclass(slots=True)
@@ -84,7 +85,7 @@ class Bench:
     """Those of `api`, of `worker`, and the `servers`."""
     outcomes: AbstractQueue
     redis: Redis
-    evidence: Evidence
+    exports: Exports
     slices: dict[str, list[Slice]] = field(default_factory=lambda: defaultdict(list))
     """Those of each round, by step: `api`, `worker`, and the reads."""
 
@@ -108,20 +109,18 @@ class Bench:
             await self._until_published("worker", len(placed.orders))
         for name, path in {} if self.variant.bare else READS.items():
             async with self._measured("api", name) as read:
-                requests = [get(path.format(order)) for order in placed.orders]
-                answers = await send(requests, ports, clients, seconds * READ_SHARE)
+                gets = [f"GET {path.format(order)}{HEAD}\r\n".encode() for order in placed.orders]
+                answers = await send(gets, ports, clients, seconds * READ_SHARE)
                 read.latencies = [latency for latency, _ in answers]
         await self.outcomes.purge(timeout=10)
         for pattern in ("order*", "payment:*"):  # no turn finds Redis fuller than the one before
-            keys = [key async for key in self.redis.scan_iter(pattern, 500)]
-            for some in range(0, len(keys), 500):
-                await self.redis.unlink(*keys[some : some + 500])
+            if keys := [key async for key in self.redis.scan_iter(pattern, 500)]:
+                await self.redis.unlink(*keys)
 
     @asynccontextmanager
     async def _measured(self, kind: str, name: str = "") -> AsyncIterator[Slice]:
         """Yield a slice to be filled in, and measure what the api or the worker does in the block."""
-        logs = [self.layout.log(one.name) for one in self.processes[kind]]
-        self.evidence.forget(logs)
+        evidence = Evidence(self.exports, [self.layout.log(one.name) for one in self.processes[kind]])
         found, cpu, servers_cpu = Slice(), self._cpu(kind), self._cpu("servers")
         watch, began = asyncio.create_task(self._watch(kind, found)), time.perf_counter()
         try:
@@ -131,20 +130,20 @@ class Bench:
             await watch
         found.servers_cpu = self._cpu("servers") - servers_cpu
         for _ in range(round(EXPORT_SECONDS / WATCH_SECONDS)):
-            self.evidence.read(logs)
-            if not (unseen := self._unseen(kind, found)):
+            evidence.read()
+            if not (unseen := self._unseen(kind, found, evidence)):
                 break
             await asyncio.sleep(WATCH_SECONDS)
-        found.cpu = self._cpu(kind) - cpu
-        found.unseen, found.telemetry, found.spans = unseen, self.evidence.bytes, self.evidence.spans
+        found.cpu, found.unseen = self._cpu(kind) - cpu, unseen
+        found.telemetry, found.spans = evidence.bytes, evidence.spans
         self.slices[name or kind].append(found)
 
-    def _unseen(self, kind: str, found: Slice) -> int:
+    def _unseen(self, kind: str, found: Slice, evidence: Evidence) -> int:
         if self.variant.name in {"off", "bare"} or not ALL_SAMPLED:
             return 0
         if self.variant.bare or not found.orders:
-            return max(0, found.requests - len(self.evidence.traces))
-        return self.evidence.unseen(kind, found.orders)
+            return max(0, found.requests - len(evidence.traces))
+        return evidence.unseen(kind, found.orders)
 
     async def _watch(self, kind: str, found: Slice) -> None:
         while not self.variant.bare and not found.seconds:

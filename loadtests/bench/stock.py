@@ -1,29 +1,30 @@
-"""The stock way to instrument the bare references: OpenTelemetry's SDK, exporter and instrumentations.
+"""`python -m loadtests.bench.stock MODULE`: a bare program with the stock instrumentation and its defaults.
 
-They are installed by `make bench` (`stock.lock`), without dependencies: the one of aio-pika demands siblings
-of another beta release than FastAPI's does.
+`make bench` installs the instrumentations (`stock.lock`), without dependencies: the one of aio-pika demands
+siblings of another beta release than FastAPI's does.
 """
 
+import runpy
+import sys
 from importlib import import_module
 from typing import Any
 
-from fastapi import FastAPI
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-INSTRUMENTATIONS = {"aio_pika": "AioPikaInstrumentor", "redis": "RedisInstrumentor"}
+INSTRUMENTATIONS = {
+    "fastapi": "FastAPIInstrumentor",
+    "aio_pika": "AioPikaInstrumentor",
+    "redis": "RedisInstrumentor",
+}
 
-
-def instrument(app: FastAPI | None = None) -> None:
-    """Have every request, message and command traced, with everybody's defaults."""
+if __name__ == "__main__":
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     for package, name in INSTRUMENTATIONS.items():
         module: Any = import_module(f"opentelemetry.instrumentation.{package}")
         getattr(module, name)().instrument()
-    if app is not None:
-        FastAPIInstrumentor.instrument_app(app)
+    runpy.run_module(sys.argv[1], run_name="__main__")

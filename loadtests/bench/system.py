@@ -1,8 +1,7 @@
 """The private system of a run: RabbitMQ and Redis, and beside them each variant."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import aio_pika
 from redis.asyncio import Redis
@@ -21,39 +20,9 @@ from stack.startup import start_all
 from stack.up import up
 
 
-@dataclass(frozen=True, slots=True)
-class System:
-    """The servers, which run, and where variants can be started."""
-
-    servers: state.State
-    layout: Layout
-    core: int
-    """The core of what is measured."""
-    progress: Progress
-
-    @asynccontextmanager
-    async def started(self, variant: Variant, processes: int) -> AsyncIterator[Bench]:
-        """Run a variant, and hold the connections by which it is watched, while the block runs."""
-        ports, found = self.servers.ports, list[Process]()
-
-        await variant.make_virtual_host(ports)
-        async with AsyncExitStack() as stack:
-            enter = stack.enter_async_context
-            connection = await enter(await aio_pika.connect(variant.amqp(ports), timeout=10))
-            outcomes = await variant.declare(await connection.channel())
-            redis = await enter(Redis.from_url(variant.redis(ports), decode_responses=True))
-            evidence, otlp = stack.enter_context(collecting())
-            specs = variant.specs(processes, self.core, ports, otlp)
-            start_all(specs, self.layout.run_dir, self.progress, found.append)
-            running = {kind: [one for one in found if one.name.startswith(kind)] for kind in KINDS}
-            every = {**running, "servers": self.servers.processes}
-            yield Bench(variant, self.layout, every, outcomes, redis, evidence)
-
-
 @contextmanager
-def system(layout: Layout, core: int, progress: Progress) -> Iterator[System]:
+def servers(layout: Layout, variants: Layout, progress: Progress) -> Iterator[state.State]:
     """Run RabbitMQ and Redis while the block runs; leave no process of this run, or of an earlier one."""
-    variants = Layout(layout.run_dir / "variants")
 
     def end() -> None:
         sweep([f"{variants.run_dir}|"])
@@ -64,9 +33,28 @@ def system(layout: Layout, core: int, progress: Progress) -> Iterator[System]:
         end()
         try:
             up(layout, progress, ("rabbitmq", "redis"))
-            if (servers := state.load(layout)) is None:
+            if (running := state.load(layout)) is None:
                 raise StackError("RabbitMQ and Redis do not run")
-            yield System(servers, variants, core, progress)
+            yield running
         finally:
             with uninterrupted():
                 end()
+
+
+@asynccontextmanager
+async def started(
+    variant: Variant, core: int, processes: int, layout: Layout, progress: Progress
+) -> AsyncIterator[Bench]:
+    """Run a variant, and hold the connections by which it is watched, while the block runs."""
+    found = list[Process]()
+    variant.make_virtual_host()
+    async with await aio_pika.connect(variant.amqp, timeout=10) as connection:
+        outcomes = await variant.declare(await connection.channel())
+        async with Redis.from_url(variant.redis, decode_responses=True) as redis:
+            with collecting() as (exports, otlp):
+                start_all(variant.specs(processes, core, otlp), layout.run_dir, progress, found.append)
+                running: dict[str, Sequence[Process]] = {
+                    kind: [one for one in found if one.name.startswith(kind)] for kind in KINDS
+                }
+                running["servers"] = variant.servers.processes
+                yield Bench(variant, layout, running, outcomes, redis, exports)

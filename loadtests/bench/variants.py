@@ -12,11 +12,12 @@ from aio_pika.abc import AbstractChannel, AbstractQueue, FieldValue
 
 from stack import probes
 from stack.layout import ROOT
-from stack.ports import Ports, free_port
+from stack.ports import free_port
 from stack.servers import rabbitmq, redis, users
 from stack.servers.backends import python_environment
 from stack.servers.services import OWN_ENDPOINTS
 from stack.spec import Spec
+from stack.state import State
 
 KINDS, NAMES = ("api", "worker"), ("on", "off", "bare", "bare_stock")
 SETTINGS = {
@@ -38,6 +39,7 @@ class Variant:
 
     name: str
     database: int
+    servers: State
     folder: Path = ROOT
 
     @property
@@ -45,15 +47,17 @@ class Variant:
         """Whether it consists of the bare programs."""
         return self.name.startswith("bare")
 
-    def amqp(self, ports: Ports) -> str:
-        """Return the address of its virtual host."""
-        return f"{rabbitmq.url(ports.amqp)}{self.name}"
+    @property
+    def amqp(self) -> str:
+        """The address of its virtual host."""
+        return f"{rabbitmq.url(self.servers.ports.amqp)}{self.name}"
 
-    def redis(self, ports: Ports) -> str:
-        """Return the address of its database."""
-        return f"{redis.url(ports.redis).removesuffix('/0')}/{self.database}"
+    @property
+    def redis(self) -> str:
+        """The address of its database."""
+        return f"{redis.url(self.servers.ports.redis).removesuffix('/0')}/{self.database}"
 
-    def specs(self, processes: int, core: int, ports: Ports, otlp: int) -> list[Spec]:
+    def specs(self, processes: int, core: int, otlp: int) -> list[Spec]:
         """Return how to run its processes of each kind; `otlp` is the port of its trace backend.
 
         A single process has a core to itself. Several are to show how a service scales, on every core.
@@ -61,49 +65,43 @@ class Variant:
         pinned = ("taskset", "--cpu-list", str(core)) if processes == 1 else ()
         own = self.folder / ".venv" / "bin" / "python"
         python = str(own) if self.name == "against" and own.exists() else sys.executable
-        environment = self._environment(ports, otlp)
+        stock = ("loadtests.bench.stock",) if self.name == "bare_stock" else ()
+        package = "loadtests.bench.bare_" if self.bare else "services."
         return [
             Spec(
                 name=f"{kind}-{self.name}" + (f"-{number}" if number else ""),
-                command=(*pinned, python, "-m", f"{self._package}{kind}"),
+                command=(*pinned, python, "-m", *stock, f"{package}{kind}"),
                 cwd=self.folder,
-                environment={**environment, "HTTP_PORT": str(port := free_port())},
-                ready=probes.http(port, "/ready"),
+                environment={**self._environment(otlp), "HTTP_PORT": str(port := free_port())},
+                ready=probes.tcp(port) if self.bare else probes.http(port, "/ready"),
                 ports={"http": port},
             )
             for kind in KINDS
             for number in range(processes)
         ]
 
-    @property
-    def _package(self) -> str:
-        return "loadtests.bench.bare_" if self.bare else "services."
-
-    def _environment(self, ports: Ports, otlp: int) -> dict[str, str]:
-        inherited = {key: value for key, value in os.environ.items() if key not in OWN_ENDPOINTS}
-        if self.name == "against":
-            inherited.pop("TELEMETRY", None)  # its modes may have other names; it is on by default
+    def _environment(self, otlp: int) -> dict[str, str]:
+        # Another checkout's modes may have other names; its telemetry is on by default.
+        ours = {*OWN_ENDPOINTS, *(("TELEMETRY",) if self.name == "against" else ())}
         return {
-            **python_environment(inherited),
+            **python_environment({key: value for key, value in os.environ.items() if key not in ours}),
             **SETTINGS,
             **({"TELEMETRY": "off"} if self.name == "off" else {}),
-            **({"BENCH_STOCK_INSTRUMENTATION": "1"} if self.name == "bare_stock" else {}),
             "PYTHONPATH": str(self.folder),
-            "AMQP_URL": self.amqp(ports),
-            "REDIS_URL": self.redis(ports),
+            "AMQP_URL": self.amqp,
+            "REDIS_URL": self.redis,
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{otlp}",
         }
 
-    async def make_virtual_host(self, ports: Ports) -> None:
+    def make_virtual_host(self) -> None:
         """Make its virtual host, by RabbitMQ's management API."""
-        url = f"http://127.0.0.1:{ports.rabbitmq_management}/api"
-        auth = (rabbitmq.ADMINISTRATOR, users.PASSWORD)
+        url = f"http://127.0.0.1:{self.servers.ports.rabbitmq_management}/api"
         everything = dict.fromkeys(("configure", "write", "read"), ".*")
-        # A proxy that the environment names cannot reach this machine's ports.
-        async with httpx2.AsyncClient(base_url=url, auth=auth, timeout=10, trust_env=False) as client:
-            (await client.put(f"/vhosts/{self.name}", json={})).raise_for_status()
-            path = f"/permissions/{self.name}/{rabbitmq.ADMINISTRATOR}"
-            (await client.put(path, json=everything)).raise_for_status()
+        permissions = f"/permissions/{self.name}/{rabbitmq.ADMINISTRATOR}"
+        for path, body in ((f"/vhosts/{self.name}", {}), (permissions, everything)):
+            auth = (rabbitmq.ADMINISTRATOR, users.PASSWORD)
+            # A proxy that the environment names cannot reach this machine's ports.
+            httpx2.put(f"{url}{path}", json=body, auth=auth, timeout=10, trust_env=False).raise_for_status()
 
     async def declare(self, channel: AbstractChannel) -> AbstractQueue:
         """Return the queue of its outcomes; declare the work queue that the bare worker expects to find."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from loadtests import options
 from loadtests.options import INTERVAL_SECONDS, MAX_RATE, MAX_SECONDS, number
 from loadtests.soak.judge import Row, judge
 from loadtests.soak.process import run_locust
@@ -21,22 +22,19 @@ from stack.progress import DIM, GREEN, RED, YELLOW, Progress, columns
 
 SHARE = 0.7
 """The part of the highest rate that is kept up."""
-LEAST_SECONDS = 30
 SEARCH_PAUSE, LEAST_PAUSE, MAX_SAMPLES = 1.0, 2.0, 240
 """Seconds between two samples in the search and in the soak, and how many a long soak takes."""
 COPIED = ("orders", "entries", "settled_windows", "errors", "error_rate", "broken", "lost", "slowest")
 """What is taken over from the load test's document."""
+OPTIONS: options.Table = {
+    "seconds": (number(30, MAX_SECONDS, int), "600", "how long"),
+    "rate": (number(1, MAX_RATE), "", "orders a second (70 %% of the highest rate, found first)"),
+}
 
 
 def add_options(parser: ArgumentParser) -> None:
     """Add the options; the environment gives what is not on the command line."""
-    seconds, rate = number(LEAST_SECONDS, MAX_SECONDS, int), number(1, MAX_RATE)
-    default = os.environ.get("SOAK_SECONDS") or "600"
-    parser.add_argument("--seconds", type=seconds, default=default, help="how long; SOAK_SECONDS (600)")
-    default, text = os.environ.get("SOAK_RATE") or "", "orders a second; SOAK_RATE"
-    parser.add_argument(
-        "--rate", type=rate, default=default or None, help=f"{text} (70 %% of the highest rate, found first)"
-    )
+    options.add_options(parser, "SOAK", OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +53,22 @@ class Soak:
         Raises:
             StackError: The load test wrote no document.
         """
-        results = self.layout.run_dir / "soak-load"
+        file = self.layout.run_dir / "soak-load" / "load.json"
+        file.unlink(missing_ok=True)
         # The other variables of a load test are not the soak's.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOAD_")}
-        options = {
+        environment = {
+            **inherited,
             "LOAD_HOST": self.target.host,
             "LOAD_TRACES": self.target.traces,
             "LOAD_RATE": f"{rate:g}",
             "LOAD_SECONDS": str(seconds),
             "LOAD_SHAPE": "soak",
-            "LOAD_RESULTS": str(results),
+            "LOAD_RESULTS": str(file.parent),
             "API_KEY": self.target.api_key,
         }
-        file = results / "load.json"
-        file.unlink(missing_ok=True)
         with sampling(self.watcher.look, pause) as samples:
-            run_locust(self.layout, {**inherited, **options}, quiet=quiet)
+            run_locust(self.layout, environment, quiet=quiet)
         if not file.exists():
             raise StackError(f"the load test broke off: there is no {file}")
         return json.loads(file.read_text(encoding="utf-8")), samples
@@ -109,12 +107,11 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
         progress.say("soak", f"{rate:g} orders/s for {given.seconds} s")
         pause = max(LEAST_PAUSE, given.seconds / MAX_SAMPLES)
         found, samples = soak.load(rate, given.seconds, pause, quiet=False)
-    rows = judge(found, samples, given.seconds, rate)
+    rows, file = judge(found, samples, given.seconds, rate), layout.run_dir / "soak.json"
     written = {"rate": rate, "seconds": given.seconds, **document(rows, steps, found, samples)}
-    file = layout.run_dir / "soak.json"
     write_atomically(file, json.dumps(written, indent=1) + "\n")
     show(rows, progress)
-    ok = bool(written["ok"])
+    ok = all(row.ok for row in rows)
     progress.write(progress.paint(f"soak: {'ok' if ok else 'failed'}; {file}", GREEN if ok else RED))
     return 0 if ok else 1
 
@@ -136,7 +133,6 @@ def document(
 def show(rows: Sequence[Row], progress: Progress) -> None:
     """Write the table."""
     head, *lines = columns([("soak", "seen", "may be"), *((row.name, row.seen, row.bound) for row in rows)])
-    progress.write()
-    progress.write(progress.paint(head, DIM))
+    progress.write(f"\n{progress.paint(head, DIM)}")
     for row, text in zip(rows, lines, strict=True):
         progress.write(progress.paint(text, GREEN if row.ok else RED))

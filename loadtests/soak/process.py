@@ -20,14 +20,13 @@ def mark(layout: Layout) -> str:
 
 def run_locust(layout: Layout, environment: Mapping[str, str], *, quiet: bool = False) -> int:
     """Run the load test and return its exit status; on an interrupt it ends early, and still reports."""
-    # A session of its own: Ctrl-C reaches it once, through us.
     process = subprocess.Popen(
         [sys.executable, "-m", "loadtests"],
         cwd=ROOT,
         env={**environment, MARK: mark(layout)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL if quiet else None,
-        start_new_session=True,
+        start_new_session=True,  # Ctrl-C reaches it once, through us
     )
     try:
         return process.wait()

@@ -8,8 +8,7 @@ from loadtests import report
 from loadtests.journey import Journey
 from loadtests.options import Options, add_options, parse
 from loadtests.orders import SETTLED_ENTRY
-from loadtests.run import Run
-from loadtests.verdict import ORDER, title
+from loadtests.run import ORDER, Run, title
 
 
 def options(*arguments: str) -> Options:

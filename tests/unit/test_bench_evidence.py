@@ -36,22 +36,24 @@ def test_an_order_needs_all_its_spans_and_lines(
     lines: list[dict[str, Any]], traces: dict[str, set[str]], missing: int
 ) -> None:
     """They must be in one trace, which the lines name."""
-    evidence = Evidence()
+    evidence = Evidence([], [])
     evidence.lines, evidence.traces = lines, traces
     assert evidence.unseen("api", ["a"]) == missing
 
 
 def test_lines_are_taken_once(tmp_path: Path) -> None:
     """Text that is no JSON is passed over; whoever appends goes on at the start of the file."""
-    log, evidence = tmp_path / "api.log", Evidence()
+    log = tmp_path / "api.log"
+    log.write_text('{"event":"earlier"}\n')
     with log.open("ab") as file:
+        evidence = Evidence([], [log])
         file.write(b'{"event":"request"}\nTraceback\n')
         file.flush()
-        evidence.read([log])
+        evidence.read()
         assert (evidence.lines, evidence.bytes) == ([{"event": "request"}], 30)
         file.write(b"{}\n")
         file.flush()
-        evidence.read([log])
+        evidence.read()
     assert (evidence.lines[1:], evidence.bytes) == ([{}], 33)
 
 
@@ -65,11 +67,11 @@ def exported() -> tuple[bytes, bytes]:
     return request.SerializeToString(), json.dumps({"resourceSpans": [group]}).encode()
 
 
-def test_spans_are_counted_by_trace_in_both_encodings(tmp_path: Path) -> None:
+def test_spans_are_counted_by_trace_in_both_encodings() -> None:
     """Both stock and our exporter are understood, with gzip and without, on one connection."""
     protobuf, text = exported()
-    (log := tmp_path / "log").touch()
-    with collecting() as (evidence, port):
+    with collecting() as (exports, port):
+        evidence = Evidence(exports, [])
         connection = HTTPConnection("127.0.0.1", port, timeout=5)
         zipped = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
         for body, headers in (
@@ -80,11 +82,9 @@ def test_spans_are_counted_by_trace_in_both_encodings(tmp_path: Path) -> None:
             response = connection.getresponse()
             assert (response.status, response.read()) == (200, b"")
         connection.close()
-    evidence.read([log])
+    evidence.read()
     assert (evidence.spans, evidence.bytes) == (4, len(protobuf) + len(text))
     assert dict(evidence.traces) == {"ab" * 16: {"one", "two"}}
-    evidence.forget([log])
-    assert (evidence.spans, evidence.bytes, evidence.traces) == (0, 0, {})
 
 
 async def answering(status: bytes, seconds: float = 0.05) -> list[tuple[float, bytes]]:

@@ -1,4 +1,4 @@
-"""Answers that a load test may count as right: also refusals, when they tell what they must."""
+"""Answers that a load test may count as right: also refusals, when they say what they must."""
 
 import json
 from typing import Any
@@ -37,23 +37,21 @@ def test_what_was_expected_is_right() -> None:
     assert complaint(answer(), (200,), US) is None
     assert complaint(answer(202, {"id": "a"}), (202,), US) is None
     assert complaint(refusal(422), (422,), US) is None
+    assert complaint(refusal(422, trace_id=None), (422,), US) is None  # telemetry is off: there is no trace
     assert complaint(refusal(429, {"Retry_After": "1"}), (200, 429), US) is None
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (
-            refusal(503, detail="the order store does not answer"),
-            "answered 503: the order store does not answer",
-        ),
+        (refusal(503, detail="full"), "answered 503: full"),
         (answer(200), "answered 200: null"),
         (Answer(500, {}, b"<html>"), "answered 500: <html>"),
         (Answer(502, {}, b""), "answered 502: nothing"),
         (Answer(404, {}, b"x" * 5000), f"answered 404: {'x' * 200}"),
     ],
 )
-def test_another_status_is_told_with_its_reason(given: Answer, expected: str) -> None:
+def test_another_status_is_reported_with_its_reason(given: Answer, expected: str) -> None:
     """Without the ids: each failure would be a kind of its own."""
     assert complaint(given, (202,), US) == expected
 
@@ -66,24 +64,15 @@ def test_another_status_is_told_with_its_reason(given: Answer, expected: str) ->
         (refusal(422, correlation_id="another"), "422 whose problem details are wrong: correlation_id"),
         (refusal(422, trace_id="0" * 32), "422 whose problem details are wrong: trace_id"),
         (refusal(422, title=None, type=None), "422 whose problem details are wrong: title, type"),
-        (
-            answer(422, "no object"),
-            "422 whose problem details are wrong: correlation_id, status, title, type",
-        ),
+        (answer(422, []), "422 whose problem details are wrong: correlation_id, status, title, type"),
         (answer(422, {**PROBLEM, "status": 400}), "422 whose problem details are wrong: status"),
         (refusal(429), "429 without Retry-After"),
         (refusal(429, {"Retry_After": "0"}), "429 without Retry-After"),
-        (refusal(429, {"Retry_After": "soon"}), "429 without Retry-After"),
     ],
 )
 def test_a_refusal_that_was_asked_for_fails_when_it_is_not_as_promised(given: Answer, expected: str) -> None:
     """Status, media type, members, both ids, when to come back."""
     assert complaint(given, (200, 422, 429), US) == expected
-
-
-def test_without_telemetry_there_is_no_trace_to_name() -> None:
-    """The correlation id is there all the same."""
-    assert complaint(refusal(422, trace_id=None), (422,), US) is None
 
 
 def test_the_same_key_is_the_same_order() -> None:
