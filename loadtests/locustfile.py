@@ -60,8 +60,8 @@ def conclude(environment: Environment, **_: object) -> None:
     run = Customer.current
     lost = settle_open(run)
     errors = [
-        {"entry": f"{error.method} {error.name}", "error": str(error.error), "count": error.occurrences}
-        for error in environment.stats.errors.values()
+        {"entry": f"{one.method} {one.name}", "error": str(one.error), "count": one.occurrences}
+        for one in environment.stats.errors.values()
     ]
     document, file = report.document(run, entries(environment), lost, errors), options.results / "load.json"
     options.results.mkdir(parents=True, exist_ok=True)

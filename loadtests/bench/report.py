@@ -134,7 +134,7 @@ def lines(written: Mapping[str, Any]) -> Iterator[str]:
         names = [name for name in ("telemetry_us", *RATIOS) if written[kind].get(name) is not None]
         yield f"{kind}: {', '.join(f'{name} {written[kind][name]}' for name in names)}"
     for read, costs in written["reads"].items():
-        yield f"read {read}: {', '.join(f'{name} {cost} µs' for name, cost in costs.items())}"
+        yield f"read {read}: {', '.join(f'{name} {cost:.0f} µs' for name, cost in costs.items())}"
     for step, one in written.get("against", {}).items():
         if step != "folder":
             between = f"{one['ratio_low']} to {one['ratio_high']}"

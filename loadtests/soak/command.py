@@ -44,6 +44,7 @@ class Soak:
     layout: Layout
     target: Target
     watcher: Watcher
+    progress: Progress
 
     def load(
         self, rate: float, seconds: int, pause: float, *, quiet: bool
@@ -73,22 +74,11 @@ class Soak:
             raise StackError(f"the load test broke off: there is no {file}")
         return json.loads(file.read_text(encoding="utf-8")), samples
 
-    def find(self, progress: Progress) -> list[Step]:
-        """Return the steps to the highest rate that is held.
-
-        Raises:
-            StackError: Not even the lowest rate is held.
-        """
-
-        def attempt(rate: float) -> Step:
-            tried = step(rate, *self.load(rate, step_seconds(rate), SEARCH_PAUSE, quiet=True))
-            progress.say("search", str(tried), GREEN if tried.held else YELLOW)
-            return tried
-
-        steps = search(attempt)
-        if not highest(steps):
-            raise StackError(f"no rate is held: {steps[0]}")
-        return steps
+    def attempt(self, rate: float) -> Step:
+        """Try a rate, and say whether it was held."""
+        tried = step(rate, *self.load(rate, step_seconds(rate), SEARCH_PAUSE, quiet=True))
+        self.progress.say("search", str(tried), GREEN if tried.held else YELLOW)
+        return tried
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
@@ -101,8 +91,10 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
         endpoints, current = json.loads(layout.endpoints.read_text(encoding="utf-8")), state.load(layout)
         if current is None:
             raise StackError(f"nothing runs in {layout.run_dir}")
-        soak = Soak(layout, target, Watcher(current, endpoints["prometheus"]))
-        steps = [] if given.rate else soak.find(progress)
+        soak = Soak(layout, target, Watcher(current, endpoints["prometheus"]), progress)
+        steps = [] if given.rate else search(soak.attempt)
+        if steps and not highest(steps):
+            raise StackError(f"no rate is held: {steps[0]}")
         rate = given.rate or round(SHARE * highest(steps), 1)
         progress.say("soak", f"{rate:g} orders/s for {given.seconds} s")
         pause = max(LEAST_PAUSE, given.seconds / MAX_SAMPLES)

@@ -43,7 +43,7 @@ def judge(found: dict[str, Any], samples: Sequence[Sample], seconds: float, rate
         return [Row("samples", str(len(warm)), f"at least {FEWEST}", ok=False)]
     orders = found["orders"]
     age = max(known(sample.outbox_age for sample in samples), default=0.0)
-    in_time = age <= MAX_OUTBOX_AGE
+    oldest = Row("oldest in an outbox", f"{age:.1f} s", f"{MAX_OUTBOX_AGE:g} s", age <= MAX_OUTBOX_AGE)
     drops = [sample.dropped for sample in warm]
     # A service that is not scraped yet at the start has just started, and has dropped nothing before.
     dropped = max(0.0, (known(drops) or [0.0])[-1] - (samples[0].dropped or 0.0))
@@ -51,10 +51,7 @@ def judge(found: dict[str, Any], samples: Sequence[Sample], seconds: float, rate
         *(memory(name, warm) for name in SERVICES),
         evident(Row("spans dropped", f"{dropped:.0f}", "0", dropped == 0), drops),
         p99(found["settled_windows"], seconds),
-        evident(
-            Row("oldest in an outbox", f"{age:.1f} s", f"{MAX_OUTBOX_AGE:g} s", in_time),
-            [sample.outbox_age for sample in warm],
-        ),
+        evident(oldest, [sample.outbox_age for sample in warm]),
         evident(queues(warm, rate), [sample.waiting for sample in warm]),
         Row("orders lost", str(orders["lost"]), f"0 of {orders['promised']}", orders["lost"] == 0),
         Row("load test", "; ".join(found["broken"]) or "ok", "ok", found["ok"]),
@@ -64,10 +61,10 @@ def judge(found: dict[str, Any], samples: Sequence[Sample], seconds: float, rate
 
 def evident(row: Row, values: Sequence[float | None]) -> Row:
     """Return a row; it fails when Prometheus too often did not know what it is judged by."""
-    there = len(known(values))
-    if len(values) - there <= MOST_UNKNOWN * len(values):
+    there, samples = len(known(values)), len(values)
+    if samples - there <= MOST_UNKNOWN * samples:
         return row
-    return replace(row, seen=f"no evidence: known in {there} of {len(values)} samples", ok=False)
+    return replace(row, seen=f"no evidence: known in {there} of {samples} samples", ok=False)
 
 
 def memory(name: str, samples: Sequence[Sample]) -> Row:

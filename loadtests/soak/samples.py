@@ -21,18 +21,17 @@ WORK_QUEUES = 'queue!~".*[.](dlq|retry[.].*)"'
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The state at one moment; what Prometheus does not know is None."""
+    """The state so many seconds after the start; what Prometheus does not know is None.
+
+    `memory` is resident bytes by component, `outbox_age` the seconds that the oldest entry of an outbox has
+    waited, `waiting` the ready messages in work queues, `dropped` the spans that were not exported.
+    """
 
     second: float
-    """Since the start."""
     memory: dict[str, int]
-    """Resident bytes, by component."""
     outbox_age: float | None
-    """Seconds that the oldest entry of all outboxes has waited."""
     waiting: float | None
-    """Ready messages in the work queues."""
     dropped: float | None
-    """Spans that were made and not exported, since the services started."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,8 @@ STEP_SECONDS = 12
 """How long a step keeps up its rate, once all users have started."""
 SETTLED_IN = 5.0
 """Seconds after which a step's samples count: Prometheus scrapes every five."""
-MAX_OUTBOX_AGE = 1.0
-MAX_WAITING_SECONDS = 1.0
-"""The queues may hold as many messages as orders are placed in this time."""
-SHOWN_REASONS = 3
+MAX_OUTBOX_AGE, MAX_WAITING_SECONDS = 1.0, 1.0
+"""How long an entry may wait; the queues may hold as many messages as orders are placed in this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +37,14 @@ class Step:
 
     def __str__(self) -> str:
         """Return the step in one line."""
-        more = ["…"] if len(self.reasons) > SHOWN_REASONS else []
-        how = "; ".join([*self.reasons[:SHOWN_REASONS], *more])
+        how = f"not held: {'; '.join(self.reasons)}" if self.reasons else "held"
         seen = f"outbox {self.outbox_age:.1f} s, {self.waiting:.0f} waiting, p99 {self.settled_p99_ms:.0f} ms"
-        return f"{self.rate:g} orders/s: {f'not held: {how}' if how else 'held'} ({seen})"
+        return f"{self.rate:g} orders/s: {how} ({seen})"
 
 
 def step_seconds(rate: float) -> int:
     """Return how long the load test of a step takes: at high rates users take seconds to start."""
-    users = math.ceil(rate * INTERVAL_SECONDS)
-    return STEP_SECONDS + max(0, math.ceil(users / SPAWNED_A_SECOND) - 1)
+    return STEP_SECONDS + max(0, math.ceil(rate * INTERVAL_SECONDS / SPAWNED_A_SECOND) - 1)
 
 
 def step(rate: float, found: dict[str, Any], samples: Sequence[Sample]) -> Step:

@@ -19,10 +19,8 @@ from stack.progress import Progress
 from stack.up import up
 
 TIMEOUT_SECONDS = 10.0
-REQUESTS = 20
+REQUESTS, LEAST_PER_SECOND, BURST_SECONDS = 20, 10, 6
 """Requests that a user may send for each order: it sends seven, and the next order may come sooner."""
-LEAST_PER_SECOND = 10
-BURST_SECONDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +36,7 @@ class Target:
 def under_load(layout: Layout, host: str, interval: float, progress: Progress) -> Iterator[Target]:
     """Yield the target of a load test; stop a stack that was started for it.
 
-    Args:
-        layout: Where the native stack runs.
-        host: The address of another api; with it, there is nothing to start.
-        interval: Seconds between two orders of one user.
-        progress: Where to say what happens.
+    Nothing is started when `host` is the address of another api. Each user orders every `interval` seconds.
 
     Raises:
         StackError: The stack does not start, or the api does not answer.
@@ -86,8 +80,6 @@ def _api_key(host: str) -> str:
         raise StackError(f"no answer from the api at {host}: {error!r}") from error
     if answer.status_code != httpx2.codes.UNAUTHORIZED:
         return ""
-    file = ROOT / ".env"
-    key = variables(file.read_text(encoding="utf-8")).get("API_KEY") if file.exists() else ""
-    if not key:
-        raise StackError(f"the api at {host} needs a key: set API_KEY")
-    return key
+    if (file := ROOT / ".env").exists() and (key := variables(file.read_text("utf-8")).get("API_KEY")):
+        return key
+    raise StackError(f"the api at {host} needs a key: set API_KEY")

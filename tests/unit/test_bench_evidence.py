@@ -29,7 +29,6 @@ ID = "019ab2f0-5c1f-7a01-8b2c-0123456789ab"
         (LINES[1:], {"t": SPANS["api"]}, 1),
         (LINES, {"t": {"POST /v1/orders"}}, 1),
         (LINES, {"other": SPANS["api"]}, 1),
-        ([], {}, 1),
     ],
 )
 def test_an_order_needs_all_its_spans_and_lines(

@@ -50,10 +50,6 @@ def test_a_summary_has_medians_and_sums() -> None:
 def test_ratios_are_taken_within_rounds() -> None:
     """A machine that becomes twice as fast in the middle changes no ratio."""
     assert ratio(slices(9, 100, 100, 400), slices(9, 50, 100, 200), "rate") == 2.0
-
-
-def test_percentiles_of_little_are_what_there_is() -> None:
-    """A slice without latencies is no error."""
     assert [percentile([], 99), percentile([3.0], 99), percentile([1.0, 2.0], 50)] == [0, 3, 1.5]
 
 

@@ -28,11 +28,13 @@ def test_the_document_has_what_programs_look_for(tmp_path: Path) -> None:
 
 
 def test_a_lost_order_comes_with_its_ids_and_its_trace(tmp_path: Path) -> None:
-    """A reader can open the trace and search the logs."""
-    this = run(tmp_path, "--traces", "http://127.0.0.1:16686/")
+    """A reader can open the trace and search the logs; no threshold makes a loss right."""
+    this = run(tmp_path, "--traces", "http://127.0.0.1:16686/", "--max-errors", "1")
     this.ledger.promise("an-order", journey(7))
-    (lost,) = document(this, lost=["an-order"])["lost"]
-    trace_id = "0" * 31 + "7"
+    found = document(this, lost=["an-order"])
+    assert found["broken"] == ["lost: 1 of 901 promised orders"]
+    assert document(run(tmp_path, promised=0), POST)["broken"] == ["no order was accepted"]
+    (lost,), trace_id = found["lost"], "0" * 31 + "7"
     assert lost == {
         "order": "an-order",
         "correlation_id": f"load-{trace_id}",
@@ -119,22 +121,13 @@ def test_what_exceeds_its_threshold_is_named(
     assert document(run(tmp_path, *arguments.split()), *entries)["broken"] == broken
 
 
-def test_one_lost_order_and_a_run_without_any_are_failures(tmp_path: Path) -> None:
-    """No threshold makes them right."""
-    this = run(tmp_path, "--max-errors", "1")
-    this.ledger.promise("a", journey(1))
-    assert document(this, lost=["a"])["broken"] == ["lost: 1 of 901 promised orders"]
-    idle = run(tmp_path, promised=0)
-    assert document(idle, POST)["broken"] == ["no order was accepted"]
-
-
 def placed(rate: float, seconds: int, share: float = 1.0) -> int:
     """Return the orders of a run whose users, a hundred more a second, place this share of their orders."""
     users = math.ceil(2 * rate)
     return round(share * rate * sum(min(users, 100 * (n + 1)) for n in range(seconds)) / users)
 
 
-@pytest.mark.parametrize("rate", [10, 50, 60, 190, 550, 2000])
+@pytest.mark.parametrize("rate", [10, 60, 550, 2000])
 @pytest.mark.parametrize("after", [2, 12, 60])
 def test_nobody_is_blamed_for_users_who_are_still_coming(rate: float, after: int) -> None:
     """A perfect api holds every rate, even when the run ends soon after; a slow one does not."""

@@ -1,11 +1,10 @@
 """What is put under load, and under whose name."""
 
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from loadtests.soak import target
@@ -18,53 +17,35 @@ from tests.unit.stack_commands import FakeStack, fake_stack
 LIMITS = {"RATE_LIMIT_PER_SECOND": "10", "RATE_LIMIT_BURST": "60"}
 
 
-class Api(BaseHTTPRequestHandler):
-    """Needs a key."""
-
-    def do_GET(self) -> None:
-        """Refuse whoever has none."""
-        self.send_response(200 if self.headers["X-API-Key"] else 401)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-
-@pytest.fixture
-def locked_api() -> Iterator[str]:
-    """Serve an api that needs a key; return its address."""
-    with HTTPServer(("127.0.0.1", 0), Api) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
 def target_of(host: str, tmp_path: Path) -> Target:
     """Return the target of a load test of an address."""
     with under_load(Layout(tmp_path / "stack"), host, 2.0, progress_on()) as found:
         return found
 
 
+@pytest.fixture
+def _api_needs_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpx2, "get", lambda *_, **__: httpx2.Response(401))
+    monkeypatch.setattr(target, "ROOT", tmp_path)
+    monkeypatch.delenv("API_KEY", raising=False)
+
+
+@pytest.mark.usefixtures("_api_needs_a_key")
 def test_a_key_is_taken_from_dotenv_when_the_api_needs_one(
-    locked_api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An address that is given is not started; a key in the environment is sent in any case."""
-    monkeypatch.setattr(target, "ROOT", tmp_path)
-    monkeypatch.delenv("API_KEY", raising=False)
     (tmp_path / ".env").write_text("API_KEY=composes-own\n")
-    assert target_of(locked_api, tmp_path) == Target(locked_api, "", "composes-own")
+    assert target_of("http://api", tmp_path) == Target("http://api", "", "composes-own")
     monkeypatch.setenv("API_KEY", "mine")
-    assert target_of(locked_api, tmp_path).api_key == "mine"
+    assert target_of("http://api", tmp_path).api_key == "mine"
 
 
-def test_without_the_key_that_it_needs_nothing_is_tried(
-    locked_api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("_api_needs_a_key")
+def test_without_the_key_that_it_needs_nothing_is_tried(tmp_path: Path) -> None:
     """Every request would fail, and say nothing about load."""
-    monkeypatch.setattr(target, "ROOT", tmp_path)
-    monkeypatch.delenv("API_KEY", raising=False)
     with pytest.raises(StackError, match="needs a key: set API_KEY"):
-        target_of(locked_api, tmp_path)
+        target_of("http://api", tmp_path)
 
 
 def test_an_api_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:

@@ -24,34 +24,23 @@ def found(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     """Return what a good load test of ten minutes wrote, but for these changes."""
     windows = [{"from_s": 60.0 * n, "p99_ms": 300 + 10 * (n % 3)} for n in range(10)]
     orders = {"promised": 18_000, "settled": 18_000, "lost": 0, "per_second": 30.0}
-    facts: dict[str, Any] = {"entries": [], "errors": [], "error_rate": 0.0, "lost": [], "slowest": {}}
-    return {
-        **facts,
-        "ok": True,
-        "broken": [],
-        "rate_held": True,
-        "orders": orders,
-        "settled_windows": windows,
-        **changes,
-    }
+    good = {"ok": True, "broken": [], "rate_held": True, "orders": orders, "settled_windows": windows}
+    return {"entries": [], "errors": [], "error_rate": 0.0, "lost": [], "slowest": {}, **good, **changes}
 
 
 def samples(
-    size: Sizes = lambda _: 80.0, *, waiting: Sizes = lambda _: 3.0, **changes: float | None
+    size: Sizes = lambda _: 80.0,
+    *,
+    waiting: Sizes = lambda _: 3.0,
+    **changes: Any,  # noqa: ANN401 - of Sample
 ) -> list[Sample]:
     """Return ten minutes of samples; sizes in MiB."""
-    seconds = [5.0 * n for n in range(1, 121)]
-    first = Sample(0, {}, 0.1, 0, 7)
-    return [
-        replace(
-            first,
-            second=second,
-            memory=dict.fromkeys(("api", "worker", "notifier"), round(size(second) * MIB)),
-            waiting=waiting(second),
-            **(changes if second > 500 else {}),
-        )
-        for second in seconds
+    services, late = ("api", "worker", "notifier"), changes
+    taken = [
+        Sample(5.0 * n, dict.fromkeys(services, round(size(5 * n) * MIB)), 0.1, waiting(5 * n), 7)
+        for n in range(1, 121)
     ]
+    return [replace(sample, **(late if sample.second > 500 else {})) for sample in taken]
 
 
 def bad(found: dict[str, Any], seen: list[Sample]) -> set[str]:
@@ -60,21 +49,19 @@ def bad(found: dict[str, Any], seen: list[Sample]) -> set[str]:
 
 
 def test_a_system_that_does_not_tire_is_well() -> None:
-    """Memory may sway; caches may fill at first; spans that were lost before are not this run's."""
+    """Memory may sway and caches may fill at first; too few samples prove nothing."""
     assert bad(found(), samples()) == set()
+    assert bad(found(), samples()[:20]) == {"samples"}
+    assert [warm_up(seconds) for seconds in (30, 120, 600, 3600)] == [15, 60, 120, 120]
     assert bad(found(), samples(lambda second: 80 + second % 10)) == set()
     assert bad(found(), samples(lambda second: 60 + min(second, 100.0) / 5)) == set()
 
 
 def test_a_slow_leak_is_seen() -> None:
-    """A mebibyte in 81 seconds: more than 4 MiB after warming up, and more than 5 % of what there was."""
+    """A mebibyte in 81 seconds is more than 4 MiB, and than 5 %; a service that is gone has no memory."""
     leaking = samples(lambda second: 60 + second / 81)
     assert bad(found(), leaking) == {"memory of api", "memory of worker", "memory of notifier"}
     assert memory("api", leaking).seen == "+7.3 MiB, at 67"
-
-
-def test_a_service_that_is_gone_has_no_memory() -> None:
-    """It did not hold out."""
     assert not memory("worker", samples(lambda second: 80 if second < 300 else 0)).ok
 
 
@@ -105,14 +92,8 @@ def test_a_second_half_that_is_slower_is_seen() -> None:
 def test_what_the_load_test_says_counts() -> None:
     """Losses, thresholds, and the rate."""
     orders = {**found()["orders"], "lost": 1}
-    told = {"orders": orders, "ok": False, "broken": ["lost: 1 of 18000"], "rate_held": False}
-    assert bad(found(**told), samples()) == {"orders lost", "load test", "orders/s"}
-
-
-def test_too_few_samples_prove_nothing() -> None:
-    """As when Prometheus did not answer."""
-    assert bad(found(), samples()[:20]) == {"samples"}
-    assert [warm_up(seconds) for seconds in (30, 120, 600, 3600)] == [15, 60, 120, 120]
+    failed = found(orders=orders, ok=False, broken=["lost: 1 of 18000"], rate_held=False)
+    assert bad(failed, samples()) == {"orders lost", "load test", "orders/s"}
 
 
 def unknown(field: str, when: Callable[[float], bool]) -> list[Sample]:
@@ -141,40 +122,26 @@ def test_spans_dropped_before_the_first_scrape_are_this_runs() -> None:
     assert bad(found(), [replace(first, dropped=None), *others]) == {"spans dropped"}
 
 
-def test_a_step_without_evidence_is_not_held() -> None:
-    """Whatever the load test says."""
-    blind = [Sample(float(n), {}, None, None, None) for n in range(12)]
-    assert step(30, found(), blind).reasons == ("Prometheus knows nothing of outboxes and queues",)
-    seen = [*blind, Sample(11.5, {}, 0.2, 3, 0)]
-    assert step(30, found(), seen).held
-
-
-def answering(told: list[object], asked: list[str]) -> Callable[..., httpx2.Response]:
-    """Return a Prometheus that finds these samples, whatever it is asked for, and notes that."""
-    body = {"status": "success", "data": {"resultType": "vector", "result": told}}
+def test_a_series_that_is_missing_is_not_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty result says that nobody knows; it is empty, too, when one of the services is not scraped."""
+    result, asked = list[object](), list[str]()
 
     def get(url: str, params: dict[str, str], **_: object) -> httpx2.Response:
         asked.append(params["query"])
-        return httpx2.Response(200, json=body, request=httpx2.Request("GET", url))
+        return httpx2.Response(200, json={"data": {"result": result}}, request=httpx2.Request("GET", url))
 
-    return get
-
-
-def test_a_series_that_is_missing_is_not_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty result says that nobody knows; it is empty, too, when one of the services is not scraped."""
-    looking, asked = Watcher(State(Ports(), ()), "http://prometheus"), list[str]()
-    monkeypatch.setattr(httpx2, "get", answering([], asked))
-    assert looking.look(5) == Sample(5, {}, None, None, None)
-    monkeypatch.setattr(httpx2, "get", answering([{"metric": {}, "value": [1, "0"]}], []))
-    assert looking.look(5) == Sample(5, {}, 0, 0, 0)
+    monkeypatch.setattr(httpx2, "get", get)
+    watcher = Watcher(State(Ports(), ()), "http://prometheus")
+    assert watcher.look(5) == Sample(5, {}, None, None, None)
     ages, waiting, dropped = asked
-    assert ages.endswith("== 2")
+    assert (ages[-4:], dropped[-4:]) == ("== 2", "== 3")
     assert "rabbitmq_detailed_queue_messages_ready" in waiting
-    assert dropped.endswith("== 3")
+    result.append({"metric": {}, "value": [1, "0"]})
+    assert watcher.look(5) == Sample(5, {}, 0, 0, 0)
 
 
 def test_a_rate_is_held_when_nothing_piles_up() -> None:
-    """Samples of the first seconds are of the step before."""
+    """Samples of the first seconds are of the step before; without evidence no rate is held."""
     quiet = [Sample(float(n), {}, 0.2, 3, 0) for n in range(12)]
     early = [Sample(2.0, {}, 30.0, 900, 0), *quiet]
     assert step(30, found(), early) == Step(30, 30.0, 0.2, 3, 320, ())
@@ -185,6 +152,8 @@ def test_a_rate_is_held_when_nothing_piles_up() -> None:
         "an entry waited 2.5 s in an outbox",
         "31 messages waited in queues",
     )
+    blind = [Sample(float(n), {}, None, None, None) for n in range(12)]
+    assert step(30, found(), blind).reasons == ("Prometheus knows nothing of outboxes and queues",)
     assert step(30, found(), early[:1]).reasons == ("Prometheus did not answer",)
 
 
