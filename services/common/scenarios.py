@@ -8,6 +8,7 @@ its hooks (telemetry) get every scenario that takes effect.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -126,21 +127,20 @@ def ends(found: Mapping[Any, Any]) -> dict[str, float]:
     return until
 
 
+@dataclass(frozen=True, slots=True)
 class Switches:
     """The operators' view: what is on, switching on for a while, switching off."""
 
-    def __init__(self, redis: Redis) -> None:
-        """Keep the client."""
-        self._redis = redis
+    redis: Redis
 
     async def ends(self) -> Mapping[str, float]:
         """Return the Unix time at which each scenario that is on ends."""
-        return ends(await self._redis.hgetall(KEY))
+        return ends(await self.redis.hgetall(KEY))
 
     async def on(self, name: str, seconds: float) -> None:
         """Switch a scenario on for so many seconds from now."""
-        await self._redis.hset(KEY, name, f"{time.time() + seconds:.3f}")
+        await self.redis.hset(KEY, name, f"{time.time() + seconds:.3f}")
 
     async def off(self, *names: str) -> None:
         """Switch scenarios off."""
-        await self._redis.hdel(KEY, *names)
+        await self.redis.hdel(KEY, *names)

@@ -66,7 +66,7 @@ def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scen
         load_scripts(pipeline, LUA),
         # A claim outlasts any one attempt, and lapses before the last retry of one that died holding it.
         claim_seconds=2 * settings.smtp_timeout_seconds,
-        retention=settings.retention_seconds,
+        retention_seconds=settings.retention_seconds,
     )
     ports = Ports(store.claim, store.mark_sent, store.release, sender(settings, telemetry, scenarios))
     process = with_retries(
@@ -87,18 +87,7 @@ def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scen
 
 def sender(settings: Settings, telemetry: Telemetry, scenarios: Scenarios) -> Send:
     """Return what sends an email, visible in the trace and in the metrics."""
-    server = MailServer(
-        settings.smtp_host,
-        settings.smtp_port,
-        settings.mail_from,
-        settings.smtp_timeout_seconds,
-        settings.smtp_security,
-        settings.smtp_username,
-        settings.smtp_password,
-    )
-    send = count_emails(telemetry.instruments(), without_mail_server(server.send, scenarios.on))
-    address: dict[str, str | int] = {
-        "server.address": settings.smtp_host,
-        "server.port": settings.smtp_port,
-    }
-    return telemetry.traced("send email", SpanKind.CLIENT, address)(send)
+    send = without_mail_server(MailServer(settings).send, scenarios.on)
+    address: dict[str, str | int] = {"server.address": settings.smtp_host, "server.port": settings.smtp_port}
+    traced = telemetry.traced("send email", SpanKind.CLIENT, address)
+    return traced(count_emails(telemetry.instruments(), send))

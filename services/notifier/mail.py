@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Literal
+from email.message import EmailMessage
 
 import aiosmtplib
 
 from services.notifier.emails import compose
 from services.notifier.handlers import RecipientRefusedError
 from services.notifier.messages import OrderOutcome
+from services.notifier.settings import Settings
 
 PERMANENT = 500
 """Replies from 500 on are final (https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1)."""
@@ -20,15 +21,9 @@ class MailServerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where emails are submitted, from whom they are, and how long that may take in seconds."""
+    """The server that emails are submitted to."""
 
-    host: str
-    port: int
-    sender: str
-    timeout: float
-    security: Literal["none", "starttls", "tls"] = "none"
-    username: str | None = None
-    password: str | None = None
+    settings: Settings
 
     async def send(self, event: OrderOutcome) -> None:
         """Submit the email about an order's outcome.
@@ -38,8 +33,9 @@ class MailServer:
             MailServerError, aiosmtplib.SMTPException, OSError: Anything that may pass.
         """
         try:
-            async with asyncio.timeout(self.timeout):  # aiosmtplib's own holds for each command anew
-                await self._submit(event)
+            # aiosmtplib's own timeout holds for each command anew.
+            async with asyncio.timeout(self.settings.smtp_timeout_seconds):
+                await self._submit(compose(event, self.settings.mail_from))
         except UnicodeEncodeError as error:
             raise RecipientRefusedError("the address has characters that SMTP does not take") from error
         # What a server replies often repeats the address, so only its code is passed on.
@@ -50,16 +46,17 @@ class MailServer:
         except aiosmtplib.SMTPResponseException as error:
             raise _refusal(error.code) from None
 
-    async def _submit(self, event: OrderOutcome) -> None:
+    async def _submit(self, email: EmailMessage) -> None:
+        settings = self.settings
         await aiosmtplib.send(
-            compose(event, self.sender),
-            hostname=self.host,
-            port=self.port,
-            timeout=self.timeout,
-            use_tls=self.security == "tls",
-            start_tls=self.security == "starttls",
-            username=self.username,
-            password=self.password,
+            email,
+            hostname=settings.smtp_host,
+            port=settings.smtp_port,
+            timeout=settings.smtp_timeout_seconds,
+            use_tls=settings.smtp_security == "tls",
+            start_tls=settings.smtp_security == "starttls",
+            username=settings.smtp_username,
+            password=settings.smtp_password,
         )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any, Literal
 
@@ -15,21 +16,22 @@ MARK_DELAYS_SECONDS = (0.2, 0.5, 1.0)
 """How long to wait before trying again to remember that an email went out: forgetting means a second one."""
 
 
+@dataclass(frozen=True, slots=True)
 class NotificationStore:
     """Remembers notifications: claimed for a moment, or sent."""
 
-    def __init__(self, call: AutoPipeline, run: RunScript, *, claim_seconds: float, retention: int) -> None:
-        """A claim lapses after `claim_seconds`, what was sent is forgotten after `retention` seconds."""
-        self._call = call
-        self._run = run
-        self._claim_ms = round(claim_seconds * 1000)
-        self._retention = retention
-        self._tokens: dict[str, str] = {}
+    call: AutoPipeline
+    run: RunScript
+    claim_seconds: float
+    """After which a claim lapses."""
+    retention_seconds: int
+    """After which it is forgotten that an email was sent."""
+    _tokens: dict[str, str] = field(default_factory=dict)
 
     async def claim(self, order_id: str) -> Literal["claimed", "sent", "being_sent"]:
         """Take an order's notification, unless it was sent or another process has it."""
         token = token_hex(16)
-        holder = await self._set(order_id, token, nx=True, get=True, px=self._claim_ms)
+        holder = await self._set(order_id, token, nx=True, get=True, px=round(self.claim_seconds * 1000))
         if holder in {None, token}:  # our own token: the command was sent twice, as its answer got lost
             self._tokens[order_id] = token
             return "claimed"
@@ -40,21 +42,22 @@ class NotificationStore:
         self._tokens.pop(order_id, None)
         for delay in MARK_DELAYS_SECONDS:
             with suppress(RedisError):
-                await self._set(order_id, SENT, ex=self._retention)
+                await self._set(order_id, SENT, ex=self.retention_seconds)
                 return
             await asyncio.sleep(delay)
-        await self._set(order_id, SENT, ex=self._retention)
+        await self._set(order_id, SENT, ex=self.retention_seconds)
 
     async def release(self, order_id: str) -> None:
-        """End this process's claim."""
-        await self._run("release", [_key(order_id)], [self._tokens.pop(order_id, "")])
+        """End this process's claim; without Redis the claim lapses by itself."""
+        with suppress(RedisError):
+            await self.run("release", [_key(order_id)], [self._tokens.pop(order_id, "")])
 
     async def ensure_available(self, *_: object) -> None:
         """Raise unless Redis answers: without it, whether an email is due is not known."""
-        await self._call(lambda redis: redis.ping())
+        await self.call(lambda redis: redis.ping())
 
     async def _set(self, order_id: str, value: str, **options: Any) -> Any:  # noqa: ANN401 - as redis-py has it
-        return await self._call(lambda redis: redis.set(_key(order_id), value, **options))
+        return await self.call(lambda redis: redis.set(_key(order_id), value, **options))
 
 
 def _key(order_id: str) -> str:

@@ -24,7 +24,7 @@ from services.common.periodic import periodically
 from services.common.probes import Ping, probe_server, watch_dependencies
 from services.common.redis.client import blocking_client, pipeline_client, redis_client, retry_until_done
 from services.common.redis.pipeline import AutoPipeline
-from services.common.redis.scripts import RunScript, load_scripts
+from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios
 from services.worker.faults import BROKER_DOWN, CONSUMER_STOPPED, outages, slow_or_hanging
 from services.worker.handlers import (
@@ -37,10 +37,9 @@ from services.worker.handlers import (
 )
 from services.worker.messages import ORDER_CREATED, OrderCreated
 from services.worker.metrics import count_swept, measure_charges, measure_settled
-from services.worker.open_orders import OpenOrderStore
 from services.worker.payments import SimulatedPayments
 from services.worker.settings import Settings
-from services.worker.store import FulfilmentStore
+from services.worker.store import OrderStore
 from services.worker.sweeper import Sweeper
 
 LUA = Path(__file__).parent / "lua"
@@ -59,8 +58,6 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         connections = await enter(connect(settings, telemetry, lifetime))
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
         parts = build(settings, telemetry, connections, scenarios)
-        outbox, publisher = connections.outbox, telemetry.publisher()
-        relay = Relay(outbox, connections.outgoing, "worker", telemetry.instance, publisher)
         consumer = Consumer(connections.broker, ORDERS, parts.process, settings.prefetch)
         scenarios.applies(partial(_apply, scenarios, consumer, connections.broker, connections.outgoing))
         pings = {"redis": Ping(connections.redis.ping), "rabbitmq": Ping(connections.broker.ping)}
@@ -68,11 +65,11 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
             "dependency watch": watch_dependencies(pings, telemetry.dependency_gauge()),
-            "outbox watch": watch_outbox(outbox, telemetry.outbox_gauges()),
+            "outbox watch": watch_outbox(connections.outbox, telemetry.outbox_gauges()),
             "scenarios": scenarios.watch(connections.redis),
         }.items():
             await enter(lifetime.background(work, name))
-        await enter(relaying(lifetime, relay))
+        await enter(relaying(lifetime, parts.relay))
         await retry_until_done(partial(parts.store.stock_up, settings.stock), lifetime)
         sweeping = periodically(parts.sweeper.sweep, settings.sweep_seconds, name="sweep", errors=TRANSIENT)
         await enter(lifetime.background(sweeping, "sweeper"))
@@ -125,52 +122,32 @@ async def _backlog(broker: BrokerConnection) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a worker does: stocks up, processes deliveries, sweeps."""
+    """What the worker does: stocks up, processes deliveries, sweeps, publishes events."""
 
-    store: FulfilmentStore
+    store: OrderStore
     process: Process
     sweeper: Sweeper
+    relay: Relay
 
 
 def build(settings: Settings, telemetry: Telemetry, connections: Connections, scenarios: Scenarios) -> Parts:
     """Return the worker's parts; opens no connection."""
+    instruments, outbox = telemetry.instruments(), connections.outbox
     scripts = telemetry.traced_scripts(load_scripts(connections.pipeline, LUA, once={"sweep"}), SPANS)
-    store = FulfilmentStore(
-        connections.redis, scripts, connections.outbox, retention=settings.retention_seconds
-    )
-    ports = fulfilment_ports(telemetry, store, payments(settings, scripts, scenarios), scenarios)
-    open_orders = OpenOrderStore(
-        connections.redis, scripts, connections.outbox, stuck_after=settings.stuck_after_seconds
-    )
-    count = count_swept(telemetry.instruments())
-    sweeper = Sweeper(open_orders, ports, partial(_backlog, connections.outgoing), telemetry.continued, count)
-    return Parts(store, processing(telemetry, ports), sweeper)
-
-
-def payments(settings: Settings, scripts: RunScript, scenarios: Scenarios) -> SimulatedPayments:
-    """Return the simulated provider."""
-    return SimulatedPayments(
-        scripts,
-        latency_seconds=settings.payment_latency_ms / 1000,
-        decline_rate=settings.payment_decline_rate,
-        outage_rate=settings.payment_outage_rate,
-        retention=settings.retention_seconds,
-        outages=outages(scenarios.on),
-    )
-
-
-def fulfilment_ports(
-    telemetry: Telemetry, store: FulfilmentStore, provider: PaymentProvider, scenarios: Scenarios
-) -> Ports:
-    """Return what fulfilling needs, each port visible in the trace and in the metrics."""
-    instruments, client = telemetry.instruments(), SpanKind.CLIENT
+    lifetimes = settings.retention_seconds, settings.stuck_after_seconds
+    store = OrderStore(connections.redis, scripts, outbox, *lifetimes)
+    provider: PaymentProvider = SimulatedPayments(scripts, settings, outages(scenarios.on))
     charge = measure_charges(instruments, slow_or_hanging(provider.charge, scenarios.on))
-    return Ports(
+    ports = Ports(
         reserve=store.reserve,
-        charge=telemetry.traced("charge payment", client)(charge),
-        void_payment=telemetry.traced("void payment", client)(provider.void),
+        charge=telemetry.traced("charge payment", SpanKind.CLIENT)(charge),
+        void_payment=telemetry.traced("void payment", SpanKind.CLIENT)(provider.void),
         settle=measure_settled(instruments, store.settle),
     )
+    backlog, count = partial(_backlog, connections.outgoing), count_swept(instruments)
+    sweeper = Sweeper(store, ports, backlog, telemetry.continued, count)
+    relay = Relay(outbox, connections.outgoing, "worker", telemetry.instance, telemetry.publisher())
+    return Parts(store, processing(telemetry, ports), sweeper, relay)
 
 
 def processing(telemetry: Telemetry, ports: Ports) -> Process:

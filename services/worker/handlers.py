@@ -88,34 +88,9 @@ async def fulfil(event: OrderCreated, *, ports: Ports) -> str:
         await ports.void_payment(order.order_id)
     if reservation in {"done", "failed"}:
         return DUPLICATE
-    if reservation == "out_of_stock":
-        return await _settle(order, "failed", "out_of_stock", ports)
-    try:
-        await ports.charge(order)
-    except PaymentDeclinedError:
-        return await _settle(order, "failed", "payment_declined", ports)
-    return await _settle(order, "done", None, ports)
-
-
-async def fail_order(order: OrderReference, reason: str, *, ports: Ports) -> None:
-    """Fail an order whose message cannot be processed: no payment is kept, no stock held."""
-    settled = await ports.settle(order, "failed", reason)
-    if settled.status == "failed":
-        await ports.void_payment(order.order_id)
+    status, reason = await _pay(order, ports) if reservation == "reserved" else ("failed", "out_of_stock")
+    settled = await _settle(order, status, reason, ports)
     if settled.now:
-        _log_settled(order, "failed", reason)
-
-
-async def fail_unusable(body: bytes, reason: str, *, ports: Ports) -> None:
-    """Fail the order of a message that is dead-lettered, unless none can be made out."""
-    with suppress(ValidationError, UnknownOrderError, DamagedOrderError):
-        await fail_order(Unusable.model_validate_json(body).data, reason, ports=ports)
-
-
-async def _settle(order: OrderCreatedData, status: Final, reason: str | None, ports: Ports) -> str:
-    settled = await ports.settle(order, status, reason)
-    if settled.now:
-        _log_settled(order, status, reason)
         return status
     if settled.status == "failed" and status == "done":
         # The order was failed while its payment was taken: nothing may be kept for it.
@@ -123,5 +98,29 @@ async def _settle(order: OrderCreatedData, status: Final, reason: str | None, po
     return DUPLICATE
 
 
-def _log_settled(order: OrderReference, status: Final, reason: str | None) -> None:
-    log.info("order settled", order_id=order.order_id, status=status, reason=reason)
+async def _pay(order: OrderCreatedData, ports: Ports) -> tuple[Final, str | None]:
+    try:
+        await ports.charge(order)
+    except PaymentDeclinedError:
+        return "failed", "payment_declined"
+    return "done", None
+
+
+async def _settle(order: OrderReference, status: Final, reason: str | None, ports: Ports) -> Settled:
+    settled = await ports.settle(order, status, reason)
+    if settled.now:
+        log.info("order settled", order_id=order.order_id, status=status, reason=reason)
+    return settled
+
+
+async def fail_order(order: OrderReference, reason: str, *, ports: Ports) -> None:
+    """Fail an order whose message cannot be processed: no payment is kept, no stock held."""
+    settled = await _settle(order, "failed", reason, ports)
+    if settled.status == "failed":
+        await ports.void_payment(order.order_id)
+
+
+async def fail_unusable(body: bytes, reason: str, *, ports: Ports) -> None:
+    """Fail the order of a message that is dead-lettered, unless none can be made out."""
+    with suppress(ValidationError, UnknownOrderError, DamagedOrderError):
+        await fail_order(Unusable.model_validate_json(body).data, reason, ports=ports)

@@ -67,6 +67,12 @@ class Unusable(BaseModel):
     data: OrderReference
 
 
+class Document(BaseModel):
+    """As much of an accepted order, as it is stored, as it takes to inform its customer."""
+
+    customer: dict[str, JsonValue] = {}
+
+
 class OutcomeData(BaseModel):
     """What became of an order."""
 

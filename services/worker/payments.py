@@ -10,6 +10,7 @@ from typing import Literal
 from services.common.redis.scripts import RunScript
 from services.worker.handlers import PaymentDeclinedError, PaymentUnavailableError
 from services.worker.messages import OrderCreatedData
+from services.worker.settings import Settings
 from services.worker.store import now
 
 SIGMA = 0.7
@@ -40,10 +41,7 @@ class SimulatedPayments:
     """Implements `PaymentProvider` like one across the network; the order's id is the idempotency key."""
 
     run: RunScript
-    latency_seconds: float
-    decline_rate: float
-    outage_rate: float
-    retention: int
+    settings: Settings
     outages: Callable[[], int] = lambda: 0
     """How often to be unavailable for an order, beyond the verdict on it."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -51,14 +49,12 @@ class SimulatedPayments:
     async def charge(self, order: OrderCreatedData) -> None:
         """Take the order's total; raises `PaymentDeclinedError` or `PaymentUnavailableError`."""
         await self._travel()
-        verdict = judge(order.payment.token, order.order_id, self.decline_rate, self.outage_rate)
+        settings, total = self.settings, order.total
+        rates = settings.payment_decline_rate, settings.payment_outage_rate
+        verdict = judge(order.payment.token, order.order_id, *rates)
         outages = verdict.outages + self.outages()
-        total = order.total
-        state = await self.run(
-            "charge",
-            [_payment(order.order_id)],
-            [verdict.state, outages, total.amount, total.currency, now(), self.retention],
-        )
+        arguments = [verdict.state, outages, total.amount, total.currency, now(), settings.retention_seconds]
+        state = await self.run("charge", [_payment(order.order_id)], arguments)
         if state == "unavailable":
             raise PaymentUnavailableError("the payment provider is unavailable")
         if state != "approved":
@@ -67,11 +63,11 @@ class SimulatedPayments:
     async def void(self, order_id: str) -> None:
         """Give back what was taken for an order, or see to it that nothing will be."""
         await self._travel()
-        await self.run("void", [_payment(order_id)], [now(), self.retention])
+        await self.run("void", [_payment(order_id)], [now(), self.settings.retention_seconds])
 
     async def _travel(self) -> None:
-        if self.latency_seconds:
-            latency = random.lognormvariate(math.log(self.latency_seconds), SIGMA)
+        if median := self.settings.payment_latency_ms / 1000:
+            latency = random.lognormvariate(math.log(median), SIGMA)
             await self.sleep(min(latency, MAX_LATENCY_SECONDS))
 
 

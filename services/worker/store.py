@@ -1,24 +1,36 @@
-"""Orders and stock in Redis, as fulfilment sees them."""
+"""Orders and stock in Redis, as fulfilling and sweeping see them."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
+from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from services.common.ids import uuid7
-from services.common.outbox.stream import Outbox
+from services.common.messaging.messages import now_ms
+from services.common.outbox.stream import REQUIRED, Outbox
 from services.common.redis.client import is_wrong_type
 from services.common.redis.scripts import RunScript
 from services.worker.handlers import STUCK, DamagedOrderError, Final, Reservation, Settled, UnknownOrderError
-from services.worker.messages import OrderCreatedData, OrderOutcome, OrderReference, OutcomeData
+from services.worker.messages import (
+    Document,
+    OrderCreatedData,
+    OrderOutcome,
+    OrderReference,
+    OutcomeData,
+    Unusable,
+)
+from services.worker.sweeper import OpenOrder, Swept
 
 T = TypeVar("T")
 
 STOCK = "stock"
 OPEN = "orders:open"
 """Orders that are not settled, by when (ms of Unix time) they are to be swept."""
+MAX_SWEEPS = 3
 
 
 def now() -> str:
@@ -36,19 +48,21 @@ async def checked(reply: Awaitable[T]) -> T:
         raise
 
 
-class FulfilmentStore:
-    """Moves orders on, and stock with them, each in one atomic step."""
+@dataclass(frozen=True, slots=True)
+class OrderStore:
+    """Moves orders on, and stock with them, each in one atomic step; implements `OpenOrders`."""
 
-    def __init__(self, redis: Redis, run: RunScript, outbox: Outbox, *, retention: int) -> None:
-        """Keep the clients; `retention` is how long a settled order is kept, in seconds."""
-        self._redis = redis
-        self._run = run
-        self._outbox = outbox
-        self._retention = retention
+    redis: Redis
+    run: RunScript
+    outbox: Outbox
+    retention_seconds: int
+    """How long a settled order is kept."""
+    stuck_after_seconds: float
+    """How long an order may take until it is swept; after each sweep twice as long."""
 
     async def stock_up(self, units: Mapping[str, int]) -> None:
         """Add products that were never in stock; others keep their count."""
-        async with self._redis.pipeline(transaction=True) as pipeline:
+        async with self.redis.pipeline(transaction=True) as pipeline:
             for sku, count in units.items():
                 pipeline.hsetnx(STOCK, sku, str(count))
             await pipeline.execute()
@@ -57,7 +71,7 @@ class FulfilmentStore:
         """See `Ports.reserve`; raises `UnknownOrderError` or `DamagedOrderError`."""
         items = [field for item in order.items for field in (item.sku, item.quantity)]
         keys = [key(order.order_id, "status"), key(order.order_id, "reservation"), STOCK]
-        state: Reservation | Literal["unknown"] = await checked(self._run("reserve", keys, [now(), *items]))
+        state: Reservation | Literal["unknown"] = await checked(self.run("reserve", keys, [now(), *items]))
         if state == "unknown":
             raise UnknownOrderError(f"order {order.order_id} was never accepted")
         return state
@@ -70,20 +84,64 @@ class FulfilmentStore:
             key(order_id, "status"),
             key(order_id, "reservation"),
             STOCK,
-            self._outbox.stream,
+            self.outbox.stream,
             key(order_id),
             OPEN,
             key(order_id, "event"),
         ]
         body = event.model_dump_json(exclude_none=True)
-        fields = self._outbox.fields(event.type, event.id, body)
+        fields = self.outbox.fields(event.type, event.id, body)
         # No message would come back to void the payment, so the sweeper has to, before it closes the order.
         closed = "" if reason == STUCK else order_id
-        arguments: list[Any] = [status, event.occurred_at, reason or "", self._retention, closed, *fields]
-        final, first, accepted_at = await checked(self._run("settle", keys, arguments))
+        arguments: list[Any] = [
+            status,
+            event.occurred_at,
+            reason or "",
+            self.retention_seconds,
+            closed,
+            *fields,
+        ]
+        final, first, accepted_at = await checked(self.run("settle", keys, arguments))
         if final == "unknown":
             raise UnknownOrderError(f"order {order_id} was never accepted")
         return Settled(final, first == 1, accepted_at)
+
+    async def due(self, limit: int) -> Sequence[OpenOrder]:
+        """See `OpenOrders.due`."""
+        ids: Any = await self.redis.zrange(OPEN, "-inf", str(now_ms()), byscore=True, offset=0, num=limit)
+        async with self.redis.pipeline(transaction=False) as pipeline:
+            for order_id in ids:
+                pipeline.hgetall(key(order_id, "event"))
+            events = await pipeline.execute(raise_on_error=False)
+        return [OpenOrder(order_id, _usable(event)) for order_id, event in zip(ids, events, strict=True)]
+
+    async def sweep(self, order: OpenOrder) -> Swept:
+        """See `OpenOrders.sweep`; raises `DamagedOrderError`."""
+        event = order.event
+        fields = self.outbox.fields(event["type"], event["message_id"], event["body"]) if event else []
+        keys = [key(order.order_id, "status"), key(order.order_id, "event"), OPEN, self.outbox.stream]
+        stuck_after_ms = round(self.stuck_after_seconds * 1000)
+        arguments = [order.order_id, now_ms(), stuck_after_ms, MAX_SWEEPS, *fields]
+        swept: Swept = await checked(self.run("sweep", keys, arguments))
+        return swept
+
+    async def close(self, order_id: str) -> None:
+        """See `OpenOrders.close`."""
+        await self.redis.zrem(OPEN, order_id)
+
+    async def reference(self, order: OpenOrder) -> OrderReference:
+        """See `OpenOrders.reference`; raises `DamagedOrderError` or `ValueError`."""
+        try:
+            return Unusable.model_validate_json(order.event.get("body", "")).data
+        except ValidationError:
+            document = await checked(self.redis.get(key(order.order_id)))
+            customer = Document.model_validate_json(document or "{}").customer
+            return OrderReference(order_id=order.order_id, customer=customer)
+
+
+def _usable(event: Any) -> Mapping[str, str]:  # noqa: ANN401 - whatever the key holds
+    """Return an event that can be published again, or nothing: a damaged one must not hold up the others."""
+    return event if isinstance(event, dict) and event.keys() >= REQUIRED else {}
 
 
 def outcome(order: OrderReference, status: Final, reason: str | None) -> OrderOutcome:

@@ -14,7 +14,7 @@ from services.api.schemas import EXAMPLE, NewOrder
 from services.api.store import OPEN, OrderStore, event_key, order_key, status_key
 from services.common.outbox.stream import Outbox
 from services.worker.messages import OrderCreated
-from services.worker.store import FulfilmentStore
+from services.worker.store import OrderStore as FulfilmentStore
 from tests.unit.fakes import Scripts, Stream
 
 ORDER_ID, EVENT_ID = "019ab2f0-5c1e-7d3a-9f00-6b1f2c3d4e5f", "019ab2f0-5c1f-7a01-8b2c-0123456789ab"
@@ -33,7 +33,7 @@ async def test_api_and_worker_write_the_same_keys() -> None:
     )
     await store.accept(ORDER, EVENT, None)
     moved = Scripts({"reserve": ("reserved", 1), "settle": ("done", 1, "")})
-    worker = FulfilmentStore(Redis(), moved, outbox, retention=60)
+    worker = FulfilmentStore(Redis(), moved, outbox, 60, 60)
     order = OrderCreated.model_validate_json(orjson.dumps(EVENT)).data
     await worker.reserve(order)
     await worker.settle(order, "done", None)

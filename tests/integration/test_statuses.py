@@ -18,13 +18,15 @@ from services.common.redis.scripts import load_scripts
 from services.worker.handlers import PaymentDeclinedError, PaymentUnavailableError, Ports, fail_order, fulfil
 from services.worker.messages import OrderCreated
 from services.worker.payments import SimulatedPayments
-from services.worker.store import FulfilmentStore, now
+from services.worker.settings import Settings
+from services.worker.store import OrderStore, now
 from tests.contract.documents import examples
 from tests.servers import entries
 
 LUA = Path(services.worker.__file__).parent / "lua"
 RANK = {"pending": 0, "processing": 1, "done": 2, "failed": 2}
 STOCK = 5
+SETTINGS = Settings(payment_latency_ms=0, payment_decline_rate=0, payment_outage_rate=0)
 
 
 class World:
@@ -36,9 +38,9 @@ class World:
         self.event = created(token, quantity)
         self.order_id = self.event.data.order_id
         scripts = load_scripts(AutoPipeline(redis), LUA)
-        outbox = Outbox(redis, "worker", context=dict)
-        self.store = FulfilmentStore(redis, scripts, outbox, retention=60)
-        provider = SimulatedPayments(scripts, 0, 0, 0, 60)
+        outbox = Outbox(redis, "worker", dict)
+        self.store = OrderStore(redis, scripts, outbox, 60, 60)
+        provider = SimulatedPayments(scripts, SETTINGS)
         self.ports = Ports(self.store.reserve, provider.charge, provider.void, self.store.settle)
         self.statuses = ["pending"]
 

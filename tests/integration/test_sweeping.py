@@ -12,8 +12,7 @@ from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.worker.handlers import DamagedOrderError
 from services.worker.messages import OrderReference
-from services.worker.open_orders import MAX_SWEEPS, OpenOrderStore
-from services.worker.store import OPEN, FulfilmentStore, key
+from services.worker.store import MAX_SWEEPS, OPEN, OrderStore, key
 from services.worker.sweeper import OpenOrder, Swept
 from tests.integration.test_accepting import ORDER, placing, store
 from tests.servers import entries
@@ -30,12 +29,11 @@ class World:
         self.place = partial(placing(store(redis, sweep_after=-1)), ORDER, None)
         outbox = Outbox(redis, "worker", context=lambda: {"correlation_id": "c-1", "traceparent": "t-2"})
         scripts = load_scripts(AutoPipeline(redis), LUA)
-        self.open = OpenOrderStore(redis, scripts, outbox, stuck_after=stuck_after)
-        self.fulfilment = FulfilmentStore(redis, scripts, outbox, retention=60)
+        self.store = OrderStore(redis, scripts, outbox, 60, stuck_after)
 
     async def sweep(self) -> list[Swept]:
         """Sweep all that is due once."""
-        return [await self.open.sweep(order) for order in await self.open.due(10)]
+        return [await self.store.sweep(order) for order in await self.store.due(10)]
 
 
 async def test_a_lost_message_is_republished_as_it_was(redis: Redis) -> None:
@@ -54,8 +52,8 @@ async def test_an_order_that_republishing_does_not_help_is_exhausted(redis: Redi
     placed = await world.place()
     found = [await world.sweep() for _ in range(MAX_SWEEPS + 1)]
     assert found == [["republished"]] * MAX_SWEEPS + [["exhausted"]]
-    [order] = await world.open.due(10)
-    reference = await world.open.reference(order)
+    [order] = await world.store.due(10)
+    reference = await world.store.reference(order)
     assert reference.order_id == placed.order.id
     assert reference.customer == {"name": ORDER.customer.name, "email": ORDER.customer.email}
 
@@ -66,8 +64,8 @@ async def test_an_order_without_its_event_is_exhausted_at_once(redis: Redis) -> 
     placed = await world.place()
     await redis.delete(f"order:{placed.order.id}:event")
     assert await world.sweep() == ["exhausted"]
-    [order] = await world.open.due(10)
-    assert (await world.open.reference(order)).customer["email"] == ORDER.customer.email
+    [order] = await world.store.due(10)
+    assert (await world.store.reference(order)).customer["email"] == ORDER.customer.email
 
 
 async def test_an_order_without_a_status_is_named_and_forgotten(redis: Redis) -> None:
@@ -83,21 +81,21 @@ async def test_settling_ends_the_watch(redis: Redis) -> None:
     """A settled order is no longer open, and no event is kept for republishing."""
     world = World(redis)
     placed = await world.place()
-    [order] = await world.open.due(10)
-    await world.fulfilment.settle(await world.open.reference(order), "failed", "retries_exhausted")
+    [order] = await world.store.due(10)
+    await world.store.settle(await world.store.reference(order), "failed", "retries_exhausted")
     assert await redis.zcard(OPEN) == 0
     assert not await redis.exists(f"order:{placed.order.id}:event")
-    assert await world.open.sweep(order) == "not_due"
+    assert await world.store.sweep(order) == "not_due"
 
 
 async def test_a_sweeper_that_dies_leaves_the_payment_to_the_next(redis: Redis) -> None:
     """An order that a sweeper failed stays open until its payment was voided as well."""
     world = World(redis)
     placed = await world.place()
-    [order] = await world.open.due(10)
-    await world.fulfilment.settle(await world.open.reference(order), "failed", "stuck")
+    [order] = await world.store.due(10)
+    await world.store.settle(await world.store.reference(order), "failed", "stuck")
     assert await world.sweep() == ["failed"]
-    await world.open.close(placed.order.id)
+    await world.store.close(placed.order.id)
     assert await world.sweep() == []
 
 
@@ -115,25 +113,23 @@ async def test_a_key_of_another_type_is_a_damaged_order(redis: Redis) -> None:
     world = World(redis, stuck_after=60)
     placed = await world.place()
     await redis.set(key(placed.order.id, "status"), "what?")
-    [order] = await world.open.due(10)
+    [order] = await world.store.due(10)
     with pytest.raises(DamagedOrderError):
-        await world.open.sweep(order)
-    assert await world.open.due(10) == []
+        await world.store.sweep(order)
+    assert await world.store.due(10) == []
     await redis.delete(key(placed.order.id))
     await redis.hset(key(placed.order.id), "what", "?")
     with pytest.raises(DamagedOrderError):
-        await world.open.reference(OpenOrder(placed.order.id, {}))
+        await world.store.reference(OpenOrder(placed.order.id, {}))
     with pytest.raises(DamagedOrderError):
-        await world.fulfilment.settle(
-            OrderReference(order_id=placed.order.id, customer={}), "failed", "stuck"
-        )
+        await world.store.settle(OrderReference(order_id=placed.order.id, customer={}), "failed", "stuck")
 
 
 async def test_two_sweepers_republish_an_order_once(redis: Redis) -> None:
     """Whoever comes second finds that it is not due any more."""
     world = World(redis, stuck_after=9)
     await world.place()
-    [order] = await world.open.due(10)
-    assert [await world.open.sweep(order) for _ in range(2)] == ["republished", "not_due"]
+    [order] = await world.store.due(10)
+    assert [await world.store.sweep(order) for _ in range(2)] == ["republished", "not_due"]
     [republished] = await entries(redis, "outbox:worker")
     assert order.order_id in republished["body"]

@@ -1,29 +1,23 @@
 """The simulated provider: verdicts that never change, rates that hold, latencies that end."""
 
 import statistics
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from services.worker.handlers import PaymentDeclinedError, PaymentUnavailableError
-from services.worker.payments import ALWAYS, MAX_LATENCY_SECONDS, SimulatedPayments, Verdict, judge
+from services.worker.payments import MAX_LATENCY_SECONDS, TEST_TOKENS, SimulatedPayments, Verdict, judge
+from services.worker.settings import Settings
 from tests.unit.fakes import Scripts
 from tests.unit.test_worker_fulfil import EVENT
 
 ORDER_IDS = [f"order-{number}" for number in range(5_000)]
 
 
-@pytest.mark.parametrize(
-    ("token", "verdict"),
-    [
-        ("tok_visa", Verdict("approved", 0)),
-        ("tok_declined", Verdict("declined", 0)),
-        ("tok_flaky", Verdict("approved", 1)),
-        ("tok_outage", Verdict("approved", ALWAYS)),
-    ],
-)
-def test_telling_tokens_decide(token: str, verdict: Verdict) -> None:
-    """Whatever the rates are, these tokens get what their names say."""
+@pytest.mark.parametrize(("token", "verdict"), TEST_TOKENS.items())
+def test_test_tokens_decide(token: str, verdict: Verdict) -> None:
+    """Whatever the rates are, these tokens get the verdict that their names say."""
     assert {judge(token, order_id, 0.5, 0.5) for order_id in ORDER_IDS[:100]} == {verdict}
 
 
@@ -44,22 +38,17 @@ def test_rates_are_honoured(rate: float) -> None:
     assert outages == pytest.approx(rate, abs=0.02)
 
 
-class Naps:
-    """Stands for time: remembers how long was slept."""
+def provider(
+    state: str, latency_ms: float = 60
+) -> tuple[SimulatedPayments, list[tuple[str, Sequence[str], Sequence[Any]]], list[float]]:
+    """Return a provider with a state of every payment, its calls of Redis, and how long it slept."""
+    book, slept = Scripts({"charge": state, "void": state}), list[float]()
 
-    def __init__(self) -> None:
-        """Start awake."""
-        self.taken: list[float] = []
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
 
-    async def __call__(self, seconds: float) -> None:
-        """Sleep in no time."""
-        self.taken.append(seconds)
-
-
-def provider(state: str, naps: Naps, latency: float = 0.06) -> tuple[SimulatedPayments, Scripts]:
-    """Return a provider whose book says something, and the book."""
-    book = Scripts({"charge": state, "void": state})
-    return SimulatedPayments(book, latency, 0.0, 0.0, retention=60, sleep=naps), book
+    settings = Settings(payment_latency_ms=latency_ms, payment_decline_rate=0, payment_outage_rate=0)
+    return SimulatedPayments(book, settings, sleep=sleep), book.calls, slept
 
 
 @pytest.mark.parametrize(
@@ -72,17 +61,17 @@ def provider(state: str, naps: Naps, latency: float = 0.06) -> tuple[SimulatedPa
 )
 async def test_what_is_not_approved_is_an_error(state: str, error: type[Exception]) -> None:
     """An outage may pass; a decline, or a payment that was voided before, is for good."""
-    payments, _ = provider(state, Naps())
+    payments, _, _ = provider(state)
     with pytest.raises(error, match=state):
         await payments.charge(EVENT.data)
 
 
 async def test_a_charge_is_booked_by_its_order() -> None:
     """The order's id is the idempotency key, of the charge and of its voiding."""
-    payments, book = provider("approved", Naps())
+    payments, calls, _ = provider("approved")
     await payments.charge(EVENT.data)
     await payments.void(EVENT.data.order_id)
-    (charge, charged, arguments), (void, voided, _) = book.calls
+    (charge, charged, arguments), (void, voided, _) = calls
     assert (charge, void) == ("charge", "void")
     assert charged == voided == [f"payment:{EVENT.data.order_id}"]
     assert arguments[:4] == ["approved", 0, 500, "EUR"]
@@ -90,17 +79,15 @@ async def test_a_charge_is_booked_by_its_order() -> None:
 
 async def test_latencies_are_those_of_a_network() -> None:
     """The median is the one asked for, some take several times as long, none takes for ever."""
-    naps = Naps()
-    payments, _ = provider("approved", naps, latency=1.0)
+    payments, _, slept = provider("approved", latency_ms=1000)
     for _ in range(2_000):
         await payments.charge(EVENT.data)
-    assert statistics.median(naps.taken) == pytest.approx(1.0, rel=0.15)
-    assert 3 < statistics.quantiles(naps.taken, n=100)[98] <= max(naps.taken) == MAX_LATENCY_SECONDS
+    assert statistics.median(slept) == pytest.approx(1.0, rel=0.15)
+    assert 3 < statistics.quantiles(slept, n=100)[98] <= max(slept) == MAX_LATENCY_SECONDS
 
 
 async def test_without_a_latency_nothing_waits() -> None:
     """A latency of 0 is none at all."""
-    naps = Naps()
-    payments, _ = provider("approved", naps)
-    await replace(payments, latency_seconds=0).charge(EVENT.data)
-    assert naps.taken == []
+    payments, _, slept = provider("approved", latency_ms=0)
+    await payments.charge(EVENT.data)
+    assert slept == []

@@ -111,8 +111,8 @@ async def retry_until_done(work: Callable[[], Awaitable[None]], lifetime: Lifeti
     """Do what a service needs before it can begin, as soon as Redis answers, or until the service ends."""
     while not lifetime.ending:
         try:
-            return await work()
+            await work()
+            break
         except exceptions.RedisError as error:
             log.warning("redis not ready", error=describe(error), retry_seconds=RETRY_SECONDS)
         await asyncio.sleep(RETRY_SECONDS)
-    return None

@@ -30,7 +30,7 @@ def load_scripts(pipeline: AutoPipeline, directory: Path, *, once: Collection[st
             again, as all others are.
     """
     sources = {path.stem: path.read_text() for path in directory.glob("*.lua")}
-    digests = {name: _digest(source) for name, source in sources.items()}
+    digests = {name: sha1(text.encode(), usedforsecurity=False).hexdigest() for name, text in sources.items()}
 
     async def run(name: str, keys: Sequence[str], args: Sequence[Argument]) -> Any:  # noqa: ANN401 - see RunScript
         def evalsha(commands: Pipeline) -> object:
@@ -43,8 +43,3 @@ def load_scripts(pipeline: AutoPipeline, directory: Path, *, once: Collection[st
             return await pipeline(evalsha, once=name in once)
 
     return run
-
-
-def _digest(source: str) -> str:
-    """Return what Redis knows a script by."""
-    return sha1(source.encode(), usedforsecurity=False).hexdigest()
