@@ -111,7 +111,7 @@ async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) 
         lifetime.background(broker.keep_connected(), "broker"),
         lifetime.background(operators.keep_connected(), "operators' broker"),
     ):
-        outbox = Outbox(blocking, "api", context=context_headers)
+        outbox = Outbox(blocking, "api", context_headers)
         yield Connections(redis, AutoPipeline(pipeline), blocking, outbox, broker, operators)
 
 

@@ -3,7 +3,7 @@
 import base64
 import codecs
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Path
 from pydantic import BaseModel, Field
@@ -83,40 +83,38 @@ class Handled(BaseModel):
 
 def summary(found: dead_letter.DeadLetter) -> DeadLetter:
     """Return a dead letter as a list shows it."""
-    return DeadLetter(**_fields(found))
+    delivery = found.delivery
+    return DeadLetter(
+        id=found.id,
+        reason=found.reason,
+        error=found.error,
+        attempts=delivery.attempt,
+        replays=found.replays,
+        dead_lettered_at=_time(found.dead_lettered_at),
+        message_id=delivery.message_id,
+        correlation_id=delivery.correlation_id,
+        trace_id=found.trace_id,
+        type=delivery.type,
+        size=len(delivery.body),
+    )
 
 
 def detail(found: dead_letter.DeadLetter) -> DeadLetterDetail:
     """Return a dead letter with headers and body; a body that is no text is shown in base64."""
-    whole = found.delivery.body
-    start = whole[:MAX_BODY_BYTES]
+    body = found.delivery.body
+    start = body[:MAX_BODY_BYTES]
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:  # the cut may go through the middle of a character
-        body, encoding = decoder.decode(start, final=len(whole) <= MAX_BODY_BYTES), "utf-8"
+        text, encoding = decoder.decode(start, final=len(body) <= MAX_BODY_BYTES), "utf-8"
     except UnicodeDecodeError:
-        body, encoding = base64.b64encode(start).decode(), "base64"
+        text, encoding = base64.b64encode(start).decode(), "base64"
     headers = {name: _text(value) for name, value in found.delivery.headers.items()}
-    return DeadLetterDetail(**_fields(found), headers=headers, body=body, body_encoding=encoding)
+    return DeadLetterDetail(**dict(summary(found)), headers=headers, body=text, body_encoding=encoding)
 
 
-def _fields(found: dead_letter.DeadLetter) -> dict[str, Any]:
-    at, delivery = found.dead_lettered_at, found.delivery
-    return {
-        "id": found.id,
-        "reason": found.reason,
-        "error": found.error,
-        "attempts": delivery.attempt,
-        "replays": found.replays,
-        "dead_lettered_at": None if at is None else _time(at),
-        "message_id": delivery.message_id,
-        "correlation_id": delivery.correlation_id,
-        "trace_id": found.trace_id,
-        "type": delivery.type,
-        "size": len(delivery.body),
-    }
-
-
-def _time(milliseconds: int) -> str | None:
+def _time(milliseconds: int | None) -> str | None:
+    if milliseconds is None:
+        return None
     try:
         moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (ValueError, OverflowError, OSError):  # a stranger's header

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Depends, Path, Query
@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_SOON = {"Retry-After": "1"}
 Dependency = Callable[..., Awaitable[None]]
+QueueName = Annotated[str, Path(examples=["worker.order-created.dlq"])]
 
 
 def dead_letters_router(dead_letters: DeadLetters, before: Sequence[Dependency]) -> APIRouter:
@@ -28,21 +29,12 @@ def dead_letters_router(dead_letters: DeadLetters, before: Sequence[Dependency])
         dependencies=[Depends(dependency) for dependency in before],
         responses=documented(401, 404, 409, 422, 429, 500, 503),
     )
-
-    def known(queue: Annotated[str, Path(examples=["worker.order-created.dlq"])]) -> str:
-        if queue not in dead_letters.queues:
-            names = ", ".join(dead_letters.queues)
-            raise ProblemError(404, "not-found", f"the dead-letter queues are {names}")
-        return queue
-
-    _reading(router, dead_letters, Depends(known))
-    _handling(router, dead_letters, Depends(known))
+    _reading(router, dead_letters)
+    _handling(router, dead_letters)
     return router
 
 
-def _reading(router: APIRouter, dead_letters: DeadLetters, known: Any) -> None:  # noqa: ANN401 - as FastAPI has it
-    queue_name = Annotated[str, known]
-
+def _reading(router: APIRouter, dead_letters: DeadLetters) -> None:
     @router.get("")
     async def list_dead_letter_queues() -> schemas.DeadLetterQueues:
         """Return the dead-letter queues, and how many dead letters lie in each."""
@@ -53,7 +45,7 @@ def _reading(router: APIRouter, dead_letters: DeadLetters, known: Any) -> None: 
 
     @router.get("/{queue}")
     async def list_dead_letters(
-        queue: queue_name,
+        queue: QueueName,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
         offset: Annotated[int, Query(ge=0, le=9_900)] = 0,
     ) -> DeadLetterPage:
@@ -63,7 +55,7 @@ def _reading(router: APIRouter, dead_letters: DeadLetters, known: Any) -> None: 
         return DeadLetterPage(queue=queue, count=count, items=[schemas.summary(one) for one in found])
 
     @router.get("/{queue}/{dead_letter_id:dead_letter}")
-    async def get_dead_letter(queue: queue_name, dead_letter_id: DeadLetterId) -> DeadLetterDetail:
+    async def get_dead_letter(dead_letter_id: DeadLetterId, queue: QueueName) -> DeadLetterDetail:
         """Return a dead letter with its headers and body."""
         with _broker_problems():
             found = await dead_letters.find(queue, dead_letter_id)
@@ -72,37 +64,39 @@ def _reading(router: APIRouter, dead_letters: DeadLetters, known: Any) -> None: 
         return schemas.detail(found)
 
 
-def _handling(router: APIRouter, dead_letters: DeadLetters, known: Any) -> None:  # noqa: ANN401 - as FastAPI has it
-    queue_name = Annotated[str, known]
-
-    async def handle(
-        act: Callable[[str, str | None], Awaitable[tuple[int, int]]], queue: str, dead_letter_id: str | None
-    ) -> Handled:
+def _handling(router: APIRouter, dead_letters: DeadLetters) -> None:
+    @router.post("/{queue}/replay")
+    async def replay_dead_letters(queue: QueueName) -> Handled:
+        """Send every dead letter back to the queue it comes from, with its ids and in its trace."""
         with _broker_problems():
-            handled, left = await act(queue, dead_letter_id)
-        if dead_letter_id is not None and not handled:
-            raise _not_found(dead_letter_id)
+            handled, left = await dead_letters.replay(queue)
         return Handled(handled=handled, left=left)
 
-    @router.post("/{queue}/replay")
-    async def replay_dead_letters(queue: queue_name) -> Handled:
-        """Send every dead letter back to the queue it comes from, with its ids and in its trace."""
-        return await handle(dead_letters.replay, queue, None)
-
     @router.post("/{queue}/{dead_letter_id:dead_letter}/replay")
-    async def replay_dead_letter(queue: queue_name, dead_letter_id: DeadLetterId) -> Handled:
+    async def replay_dead_letter(dead_letter_id: DeadLetterId, queue: QueueName) -> Handled:
         """Send one dead letter back to the queue it comes from."""
-        return await handle(dead_letters.replay, queue, dead_letter_id)
+        with _broker_problems():
+            return _one(dead_letter_id, await dead_letters.replay(queue, dead_letter_id))
 
     @router.delete("/{queue}")
-    async def discard_dead_letters(queue: queue_name) -> Handled:
+    async def discard_dead_letters(queue: QueueName) -> Handled:
         """Drop every dead letter of a queue for good."""
-        return await handle(dead_letters.discard, queue, None)
+        with _broker_problems():
+            handled, left = await dead_letters.discard(queue)
+        return Handled(handled=handled, left=left)
 
     @router.delete("/{queue}/{dead_letter_id:dead_letter}")
-    async def discard_dead_letter(queue: queue_name, dead_letter_id: DeadLetterId) -> Handled:
+    async def discard_dead_letter(dead_letter_id: DeadLetterId, queue: QueueName) -> Handled:
         """Drop one dead letter for good."""
-        return await handle(dead_letters.discard, queue, dead_letter_id)
+        with _broker_problems():
+            return _one(dead_letter_id, await dead_letters.discard(queue, dead_letter_id))
+
+
+def _one(dead_letter_id: str, numbers: tuple[int, int]) -> Handled:
+    handled, left = numbers
+    if not handled:
+        raise _not_found(dead_letter_id)
+    return Handled(handled=handled, left=left)
 
 
 def _not_found(dead_letter_id: str) -> ProblemError:

@@ -104,7 +104,7 @@ async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) 
         lifetime.background(broker.keep_connected(), "broker"),
         lifetime.background(outgoing.keep_connected(), "outgoing broker"),
     ):
-        outbox = Outbox(blocking, "worker", context=context_headers)
+        outbox = Outbox(blocking, "worker", context_headers)
         yield Connections(redis, AutoPipeline(pipeline), outbox, broker, outgoing)
 
 

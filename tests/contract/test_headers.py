@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.common.ids import uuid7
 from services.common.messaging.messages import Settlement
 from services.common.messaging.properties import Properties, delivery_of, event_properties
-from services.common.messaging.republish import republish
+from services.common.messaging.publisher import republish
 from services.common.messaging.retries import UnusableMessageError, check_headers
 from services.common.outbox.stream import Outbox
 from services.worker.app import ORDERS

@@ -1,5 +1,6 @@
 """Real RabbitMQ and Redis, private to the tests, empty for each of them."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 
@@ -57,4 +58,5 @@ async def broker(amqp: str) -> AsyncIterator[BrokerConnection]:
     """Return a connected broker, as services use it."""
     broker = BrokerConnection(amqp, "tests")
     async with Lifetime().background(broker.keep_connected(), "broker"):
+        await asyncio.wait_for(broker.up.wait(), 10)
         yield broker

@@ -114,7 +114,7 @@ async def test_a_simulated_outage_looks_like_a_broker_that_is_away(
     async with consuming(broker, process) as consumer:
         await eventually(lambda: ready(consumer))
         broker.simulate_outage(active=True)
-        await eventually(lambda: not broker.connected)
+        await eventually(lambda: not broker.up.is_set())
         for service in (broker, consumer):
             with pytest.raises(ConnectionError):
                 await service.ping()

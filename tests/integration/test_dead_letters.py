@@ -13,7 +13,7 @@ from services.common.messaging.dead_letter import DeadLetter
 from services.common.messaging.dead_letters import DeadLetters, OperatorBusyError, UnknownQueueError
 from services.common.messaging.messages import Outgoing, PublishBatch
 from services.common.messaging.topology import Subscription, declare_subscription
-from tests.servers import eventually, message_in, publish
+from tests.servers import message_in, publish
 
 SUBSCRIPTION = Subscription("test.queue", ["test.happened.v1"])
 QUEUE = SUBSCRIPTION.dead_letter_queue
@@ -66,7 +66,6 @@ async def operator(broker: BrokerConnection, channel: AbstractChannel, noted: li
     await declare_subscription(channel, SUBSCRIPTION)
     for number in range(3):
         await publish(channel, QUEUE, dead(number))
-    await eventually(lambda: broker.connected)
     return DeadLetters(broker, [QUEUE], traced, noted.append)
 
 
@@ -155,7 +154,7 @@ async def test_one_operator_at_a_time(operator: DeadLetters, amqp: str) -> None:
     """Another process is asked to come again, rather than shown an empty queue; then all is there for it."""
     connection = BrokerConnection(amqp, "another process")
     async with Lifetime().background(connection.keep_connected(), "another broker"):
-        await eventually(lambda: connection.connected)
+        await asyncio.wait_for(connection.up.wait(), 10)
         other = DeadLetters(connection, [QUEUE], traced, print)
         async with operator._locked(QUEUE):  # noqa: SLF001 - as long as the test wants
             with pytest.raises(OperatorBusyError):
@@ -166,7 +165,6 @@ async def test_one_operator_at_a_time(operator: DeadLetters, amqp: str) -> None:
 @pytest.mark.usefixtures("amqp")  # a virtual host without queues
 async def test_a_queue_that_nobody_declared_is_unknown(broker: BrokerConnection) -> None:
     """It has no dead letters to count, and none to look at."""
-    await eventually(lambda: broker.connected)
     operator = DeadLetters(broker, [QUEUE], traced, print)
     assert await operator.counts() == {QUEUE: 0}
     with pytest.raises(UnknownQueueError):

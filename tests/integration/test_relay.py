@@ -90,7 +90,7 @@ async def test_what_cannot_be_routed_waits_and_does_not_hold_up_the_rest(
 
     async with events.relaying():
         await eventually(taken)
-        assert (await events.outbox.backlog()).entries == 1
+        assert (await events.outbox.backlog())[0] == 1
         await declare_subscription(events.channel, SUBSCRIPTION)
         await events.add(2)
         assert await events.arrived(2) == {"m-1", "m-2"}
@@ -107,7 +107,7 @@ async def test_what_cannot_be_sent_does_not_hold_up_the_rest(events: Events) -> 
             assert await events.arrived(1) == {f"m-{number}"}
         await events.write(message_id="m-4", body=b"{\xff}")
         assert (await message_in(events.channel, QUEUE)).body == b"{\\xff}"
-        assert (await events.outbox.backlog()).entries == 2
+        assert (await events.outbox.backlog())[0] == 2
 
 
 async def test_an_event_that_breaks_the_channel_does_not_hold_up_the_rest(events: Events) -> None:
@@ -122,7 +122,7 @@ async def test_an_event_that_breaks_the_channel_does_not_hold_up_the_rest(events
         await events.add(5)
         assert "m-5" in ids | await events.arrived(1)
     assert "m-2" not in ids
-    assert (await events.outbox.backlog()).entries == 1
+    assert (await events.outbox.backlog())[0] == 1
 
 
 async def test_entries_of_a_relay_that_died_are_taken_over(
@@ -140,7 +140,6 @@ async def test_entries_of_a_relay_that_died_are_taken_over(
 async def test_a_relay_that_leaves_sends_what_is_left(events: Events) -> None:
     """Draining publishes everything, in more than one batch, and forgets the relay."""
     await events.add(*range(250))
-    await eventually(lambda: events.broker.connected)
     await events.relay.drain()
     assert await events.gone()
     assert await events.redis.xinfo_consumers(events.outbox.stream, "relay") == []

@@ -50,24 +50,16 @@ class FakeBroker:
     up: asyncio.Event = field(default_factory=asyncio.Event)
     on_publish: Callable[[Published], Awaitable[None]] = field(default=lambda _: asyncio.sleep(0))
 
-    @property
-    def connected(self) -> bool:
-        """Whether the broker is there."""
-        return self.up.is_set()
-
     def as_connection(self) -> BrokerConnection:
         """Return itself as the connection that it stands for; it is up from now on."""
         self.up.set()
         return cast("BrokerConnection", self)
 
-    async def ping(self) -> None:
-        """Find nothing wrong."""
-
     @asynccontextmanager
     async def channel(self) -> AsyncIterator["FakeChannel"]:
         """Open a channel; what is unsettled when it closes is requeued."""
-        if self.open_error is not None:
-            raise self.open_error
+        if self.open_error is not None or not self.up.is_set():
+            raise self.open_error or ConnectionError("not connected")
         self.opened += 1
         channel = FakeChannel(self)
         try:

@@ -61,6 +61,10 @@ class Redis:
         """Say that the email was sent."""
         return "sent"
 
+    def ping(self) -> bool:
+        """Be there."""
+        return True
+
     async def hgetall(self, _: str) -> dict[str, str]:
         """Know nothing."""
         return {}
@@ -76,7 +80,7 @@ def api(seen: Telemetry) -> ASGIApp:
     """Return the whole application, behind its telemetry."""
     redis: Any = Redis()
     broker = BrokerConnection("amqp://nobody", "test")
-    connections = ApiConnections(redis, redis, redis, Outbox(redis, "api", context=dict), broker, broker)
+    connections = ApiConnections(redis, redis, redis, Outbox(redis, "api", dict), broker, broker)
     return seen.http(build_api(ApiSettings(), seen, connections, no_scenarios(), Lifetime()).app)
 
 
@@ -84,7 +88,7 @@ def worker(seen: Telemetry) -> Process:
     """Return the worker's processing of deliveries."""
     redis: Any = Redis()
     settings = WorkerSettings(payment_latency_ms=0)
-    outbox = Outbox(redis, "worker", context=dict)
+    outbox = Outbox(redis, "worker", dict)
     broker = BrokerConnection("amqp://nobody", "test")
     connections = Connections(redis, redis, outbox, broker, broker)
     return build_worker(settings, seen, connections, no_scenarios()).process

@@ -34,7 +34,7 @@ class Waiting:
         """Find that Redis is gone."""
         raise RedisError("gone")
 
-    async def read_pending(self, _: str, *, count: int) -> list[Outgoing]:
+    async def read_pending(self, _: str, count: int) -> list[Outgoing]:
         """Return what waits."""
         return [Outgoing("1-1", "orders", "order.created.v1", "m", "c", b"{}", {"traceparent": str(count)})]
 

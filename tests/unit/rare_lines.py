@@ -88,8 +88,9 @@ async def one_request_too_many() -> None:
 
 async def operator_without_broker() -> None:
     """Ask for dead letters while there is no connection."""
-    letters = DeadLetters(BrokerConnection("amqp://nobody", "test"), [], lambda publish: publish, print)
-    api = http_api([dead_letters_router(letters, [])], [], version="1", ids=lambda: IDS)
+    nowhere = BrokerConnection("amqp://nobody", "test")
+    dead_letters = DeadLetters(nowhere, ["q.dlq"], lambda publish: publish, print)
+    api = http_api([dead_letters_router(dead_letters, [])], [], version="1", ids=lambda: IDS)
     await call(api, http_scope("GET", "/v1/dead-letters"))
 
 
@@ -141,10 +142,10 @@ async def taking_what_is_no_event() -> None:
     """Take an entry of the outbox that lacks what every event has."""
 
     async def xreadgroup(*_: object, **__: object) -> object:
-        return [["outbox:api", [("1-0", {"body": "{}", "correlation_id": "rare-1"})]]]
+        return {"outbox:api": [("1-0", {"body": "{}", "correlation_id": "rare-1"})]}
 
-    outbox = Outbox(cast("Any", SimpleNamespace(xreadgroup=xreadgroup)), "api", context=dict)
-    await outbox.read_new("relay", count=1, block_ms=1)
+    outbox = Outbox(cast("Any", SimpleNamespace(xreadgroup=xreadgroup)), "api", dict)
+    await outbox.read_new("relay", 1, block_ms=1)
 
 
 async def giving_up_in_vain() -> None:

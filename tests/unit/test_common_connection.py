@@ -58,7 +58,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     nodes = Cluster()
     monkeypatch.setattr("services.common.messaging.connection.aio_pika.connect", nodes.connect)
     monkeypatch.setattr("services.common.messaging.connection.asyncio.sleep", nodes.sleep)
-    monkeypatch.setattr("services.common.messaging.connection.random.randrange", lambda _: 0)
+    monkeypatch.setattr("services.common.messaging.connection.random.shuffle", lambda _: None)
     return nodes
 
 
@@ -108,7 +108,7 @@ async def test_waits_grow_when_no_node_answers(cluster: Cluster, nodes: int) -> 
 
 async def test_connections_spread_over_the_nodes(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first node is any of them."""
-    monkeypatch.setattr("services.common.messaging.connection.random.randrange", lambda count: count - 1)
+    monkeypatch.setattr("services.common.messaging.connection.random.shuffle", list.reverse)
     await kept_connected(cluster.connected.get)
     assert cluster.tried == ["c"]
 

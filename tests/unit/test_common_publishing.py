@@ -26,7 +26,7 @@ def message(number: int, **fields: Any) -> Outgoing:  # noqa: ANN401 - any field
 async def results(broker: FakeBroker, *messages: Outgoing) -> list[BaseException | None]:
     """Publish messages and return what became of each."""
     channel = cast("Any", FakeChannel(broker))
-    publish = publisher(channel, "orders", lambda event: event_properties(event, "api"))
+    publish = publisher(channel, lambda event: event_properties(event, "api"))
     return [*await asyncio.wait_for(cast("Any", publish(messages)), 5)]
 
 

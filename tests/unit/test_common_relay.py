@@ -1,5 +1,6 @@
 """The relay: what leaves the outbox, what stays, and what is sent again after a loss."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -9,9 +10,10 @@ from aio_pika.exceptions import DeliveryError
 from aiormq import spec
 from structlog.testing import capture_logs
 
+from services.common.lifecycle import Lifetime
 from services.common.messaging.messages import Outgoing
 from services.common.outbox import relay as module
-from services.common.outbox.relay import Relay
+from services.common.outbox.relay import Relay, relaying
 from tests.unit.fake_broker import FakeBroker
 
 UNROUTABLE = DeliveryError(None, spec.Basic.Nack())
@@ -32,11 +34,11 @@ class Box:
     new: list[str] = field(default_factory=list)
     forgotten: bool = False
 
-    async def read_pending(self, _: str, *, count: int) -> list[Outgoing]:
+    async def read_pending(self, _: str, count: int) -> list[Outgoing]:
         """Return what was read and not removed."""
         return [message(entry) for entry in self.pending[:count]]
 
-    async def read_new(self, _: str, **__: int) -> list[Outgoing]:
+    async def read_new(self, _: str, __: int, **___: int) -> list[Outgoing]:
         """Read two entries."""
         found, self.new = self.new[:2], self.new[2:]
         self.pending += found
@@ -87,7 +89,7 @@ def relay(box: Box, publishing: Publishing, *, connected: bool = True) -> Relay:
     ("errors", "connected", "left", "events"),
     [
         ({}, True, "", []),
-        ({}, False, "abcd", []),
+        ({}, False, "abcd", ["outbox not drained"]),
         ({"b": UNROUTABLE}, True, "b", ["publish failed"]),
         ({"c": TypeError("too long")}, True, "c", ["publish failed"]),
         ({"b": LOST}, True, "bd", ["publish failed", "outbox not drained"]),
@@ -106,7 +108,21 @@ async def test_what_a_relay_leaves_when_it_drains(
         await relay(box, Publishing(errors), connected=connected).drain()
     assert "".join(box.pending + box.new) == left
     assert [line["event"] for line in logs] == events
-    assert box.forgotten is (connected and "outbox not drained" not in events)
+    assert box.forgotten is ("outbox not drained" not in events)
+
+
+async def test_a_service_that_fails_sends_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise its orders would wait until another relay takes them over."""
+
+    async def run(_: Relay) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Relay, "run", run)
+    box = Box(["a"], ["b"])
+    with pytest.raises(ZeroDivisionError):
+        async with relaying(Lifetime(), relay(box, Publishing())):
+            raise ZeroDivisionError
+    assert box.pending + box.new == []
 
 
 async def sent_again(publishing: Publishing, times: int) -> Box:

@@ -6,7 +6,7 @@ import pytest
 
 from services.common.messaging.messages import Settlement
 from services.common.messaging.properties import delivery_of
-from services.common.messaging.republish import republish
+from services.common.messaging.publisher import republish
 from services.common.messaging.topology import Subscription
 from tests.unit.fake_broker import HEADERS, FakeBroker, FakeChannel, Published, delivered
 from tests.unit.fakes import delivery

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from itertools import cycle
 from urllib.parse import urlsplit
 
@@ -17,10 +18,10 @@ from services.common.settings import addresses
 
 log = structlog.get_logger(__name__)
 
-CONNECT_TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
+"""For connecting, and for opening or closing a channel."""
 HEARTBEAT_SECONDS = 5
 """A frozen broker counts as lost after three missed heartbeats."""
-CHANNEL_TIMEOUT_SECONDS = 5.0
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 0.2, 3.0
 
 BROKER_ERRORS = (AMQPError, OSError)
@@ -47,6 +48,7 @@ def broker_errors() -> Iterator[None]:
         raise ConnectionError("the connection to RabbitMQ was lost") from error
 
 
+@dataclass(slots=True)
 class BrokerConnection:
     """A connection that is opened again when it is lost; channels are not, whoever uses one opens the next.
 
@@ -54,20 +56,15 @@ class BrokerConnection:
     lost its channel starts over from a known state, topology included.
     """
 
-    def __init__(self, urls: str, name: str) -> None:
-        """Keep the addresses, separated by commas, and the name under which a node lists the connection."""
-        self._urls = addresses(urls)
-        self._name = name
-        self._connection: AbstractConnection | None = None
-        self.up = asyncio.Event()
-        """Set while a connection is open."""
-        self._lost = asyncio.Event()
-        self._outage = False
-
-    @property
-    def connected(self) -> bool:
-        """Whether a connection is open at this moment."""
-        return self.up.is_set()
+    urls: str
+    """The addresses of the nodes, separated by commas."""
+    name: str
+    """Under which a node lists the connection."""
+    up: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while a connection is open."""
+    _connection: AbstractConnection | None = None
+    _lost: asyncio.Event = field(default_factory=asyncio.Event)
+    _outage: bool = False
 
     def simulate_outage(self, *, active: bool) -> None:
         """Close the connection and open no other, as if the broker were away; or go back to normal."""
@@ -77,29 +74,28 @@ class BrokerConnection:
 
     async def ping(self) -> None:
         """Raise `ConnectionError` when there is no connection."""
-        if not self.connected:
+        self._current()
+
+    def _current(self) -> AbstractConnection:
+        if self._connection is None:
             raise ConnectionError("not connected to RabbitMQ")
+        return self._connection
 
     @asynccontextmanager
     async def channel(self) -> AsyncIterator[AbstractChannel]:
-        """Wait for the connection and open a channel with publisher confirms on it.
+        """Open a channel with publisher confirms while the block runs.
 
         Raises:
-            AMQPError, ConnectionError, TimeoutError: The broker went away or does not answer.
+            AMQPError, ConnectionError, TimeoutError: There is no connection, or the broker does not answer.
         """
-        await self.up.wait()
-        if self._connection is None:
-            raise ConnectionError("not connected to RabbitMQ")
         with broker_errors():
-            channel = self._connection.channel(publisher_confirms=True, on_return_raises=True)
-            async with asyncio.timeout(CHANNEL_TIMEOUT_SECONDS):
+            channel = self._current().channel(publisher_confirms=True, on_return_raises=True)
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 await channel.initialize()
         try:
             yield channel
         finally:
-            with suppress(*BROKER_ERRORS), broker_errors():
-                async with asyncio.timeout(CHANNEL_TIMEOUT_SECONDS):
-                    await channel.close()
+            await _close(channel)
 
     async def keep_connected(self) -> None:
         """Connect, wait until the connection is lost, connect to the next node; until cancelled.
@@ -107,50 +103,47 @@ class BrokerConnection:
         Delays grow from 0.2 s to 3 s with jitter, so that many processes do not return at once. Of a cluster
         all nodes are tried before a delay: one that is down makes nobody slower.
         """
+        nodes = addresses(self.urls)
+        random.shuffle(nodes)  # connections spread over a cluster
         delay, failures = FIRST_DELAY_SECONDS, 0
-        for url in self._nodes():
+        for url in cycle(nodes):
+            node = urlsplit(url).netloc.rpartition("@")[2]
             try:
-                await self._connect_until_lost(url)
+                await self._connect_until_lost(url, node)
                 delay, failures = FIRST_DELAY_SECONDS, 0
-                log.warning("rabbitmq connection lost", node=_node(url))
+                log.warning("rabbitmq connection lost", node=node)
             except BROKER_ERRORS as error:
                 failures += 1
-                log.warning("rabbitmq connection failed", node=_node(url), error=describe(error))
-                if failures % len(self._urls):
+                log.warning("rabbitmq connection failed", node=node, error=describe(error))
+                if failures % len(nodes):
                     continue
             await asyncio.sleep(random.uniform(delay / 2, delay))  # noqa: S311 - jitter is no secret
             delay = min(delay * 2, LAST_DELAY_SECONDS)
 
-    def _nodes(self) -> Iterator[str]:
-        """Yield the addresses in turn, for ever, from a random one on: connections spread over a cluster."""
-        start = random.randrange(len(self._urls))  # noqa: S311 - no secret
-        return cycle([*self._urls[start:], *self._urls[:start]])
-
-    async def _connect_until_lost(self, url: str) -> None:
+    async def _connect_until_lost(self, url: str, node: str) -> None:
         if self._outage:
             raise ConnectionRefusedError("an outage is simulated")
         lost = self._lost = asyncio.Event()
         with broker_errors():
             connection = await aio_pika.connect(
                 url,
-                timeout=CONNECT_TIMEOUT_SECONDS,
+                timeout=TIMEOUT_SECONDS,
                 heartbeat=HEARTBEAT_SECONDS,
-                client_properties={"connection_name": self._name},
+                client_properties={"connection_name": self.name},
             )
         connection.close_callbacks.add(lambda *_: lost.set())
         self._connection = connection
         self.up.set()
-        log.info("rabbitmq connected", node=_node(url))
+        log.info("rabbitmq connected", node=node)
         try:
             await lost.wait()
         finally:
             self.up.clear()
             self._connection = None
-            with suppress(*BROKER_ERRORS), broker_errors():
-                async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                    await connection.close()
+            await _close(connection)
 
 
-def _node(url: str) -> str:
-    """Return the part of an address that may be logged."""
-    return urlsplit(url).netloc.rpartition("@")[2]
+async def _close(closable: AbstractChannel | AbstractConnection) -> None:
+    with suppress(*BROKER_ERRORS), broker_errors():
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await closable.close()

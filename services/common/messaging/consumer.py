@@ -20,7 +20,7 @@ from services.common.lifecycle import Lifetime
 from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors
 from services.common.messaging.messages import Delivery, Process, trace_fields
 from services.common.messaging.properties import delivery_of
-from services.common.messaging.republish import republish
+from services.common.messaging.publisher import republish
 from services.common.messaging.topology import Subscription, TopologyConflictError, declare_subscription
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,6 @@ CONFLICT_PAUSE_SECONDS = 5.0
 TIMEOUT_SECONDS = 5.0
 """For an answer of the broker, or for room in the connection's queue of frames to write."""
 ISOLATION_SECONDS = 0.5
-IDLE_STOP_SECONDS = 1.0
 REMEDY = (
     "settle or move what is in it, then delete the queue or exchange that the error names: it is declared "
     "anew within seconds; a development stack can forget all its data, with `python -m stack down --purge` "
@@ -57,13 +56,10 @@ class Consumer:
     async def run(self) -> None:
         """Consume until `stop`; a broker that went away is waited for."""
         while not self._stopping.is_set():
-            pause = PAUSE_SECONDS
-            if self._paused.is_set():
-                await _first_of(self._resumed, self._stopping)
+            await _first_of(self._stopping, self._resumed if self._paused.is_set() else self.connection.up)
+            if self._stopping.is_set() or self._paused.is_set():
                 continue
-            await _first_of(self.connection.up, self._stopping)
-            if self._stopping.is_set():
-                break
+            pause = PAUSE_SECONDS
             try:
                 async with self.connection.channel() as channel:
                     await self._consume(channel)
@@ -73,9 +69,7 @@ class Consumer:
             except TopologyConflictError as error:
                 log.error("queue is of another version", error=str(error), remedy=REMEDY)  # noqa: TRY400 - no bug
                 pause = CONFLICT_PAUSE_SECONDS
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._stopping.wait()
+            await _first_of(self._stopping, timeout=pause)
         await self._finish()
 
     @property
@@ -207,10 +201,10 @@ async def _requeue(amqp: AbstractChannel, tag: int) -> None:
             await amqp.basic_nack(tag, requeue=True, wait=False)
 
 
-async def _first_of(*events: asyncio.Event) -> None:
+async def _first_of(*events: asyncio.Event, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as `asyncio.wait`
     tasks = [asyncio.create_task(event.wait()) for event in events]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
@@ -224,7 +218,6 @@ async def consuming(lifetime: Lifetime, consumer: Consumer, deadline: float) -> 
             yield
         finally:
             consumer.stop()
-            idle = not consumer.busy and not consumer.connection.connected
-            await asyncio.wait([task], timeout=IDLE_STOP_SECONDS if idle else deadline)
+            await asyncio.wait([task], timeout=deadline)
             if consumer.busy:
                 log.warning("unfinished deliveries requeued", queue=consumer.subscription.queue)

@@ -40,7 +40,7 @@ class OperatorBusyError(Exception):
 
 
 class UnknownQueueError(Exception):
-    """Nobody has declared such a queue yet."""
+    """It is no dead-letter queue, or nobody has declared it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,6 @@ class DeadLetters:
 
     async def counts(self) -> dict[str, int]:
         """Return how many dead letters lie in each queue, without those that an operator holds."""
-        await self.connection.ping()
         async with asyncio.timeout(DEADLINE_SECONDS):
             return {queue: await self._count(queue) for queue in self.queues}
 
@@ -101,7 +100,7 @@ class DeadLetters:
         """Drop a dead letter, or all, for good; return how many were dropped and how many are left."""
         if dead_letter_id is None:
             return await self._purge(queue)
-        return await self._handle(queue, dead_letter_id, "discarded", _drop)
+        return await self._handle(queue, dead_letter_id, "discarded")
 
     async def _purge(self, queue: str) -> tuple[int, int]:
         """Drop all unseen: it is the only way to be rid of one that no client can decode."""
@@ -113,7 +112,9 @@ class DeadLetters:
         log.info("dead letters discarded", queue=queue, dead_letters=dropped)
         return dropped, 0
 
-    async def _handle(self, queue: str, dead_letter_id: str | None, what: str, act: Act) -> tuple[int, int]:
+    async def _handle(
+        self, queue: str, dead_letter_id: str | None, what: str, act: Act | None = None
+    ) -> tuple[int, int]:
         clock, handled = asyncio.get_running_loop().time, 0
         end = clock() + WORK_SECONDS
         async with self._locked(queue) as (channel, count):
@@ -123,7 +124,8 @@ class DeadLetters:
                 if dead_letter_id not in {None, each.id}:
                     continue
                 try:
-                    await act(channel, each)
+                    if act is not None:
+                        await act(channel, each)
                     with broker_errors():
                         await channel.basic_ack(tag)
                 except BROKER_ERRORS as error:
@@ -139,9 +141,7 @@ class DeadLetters:
         return handled, count - handled
 
     async def _publish(self, channel: AbstractChannel, replayed: DeadLetter) -> None:
-        publish = publisher(
-            channel, replayed.source, lambda sent: copy_properties(replayed.delivery, sent.headers)
-        )
+        publish = publisher(channel, lambda sent: copy_properties(replayed.delivery, sent.headers))
         [error] = await self.instrument(publish)([replayed.replay()])
         if error is not None:
             raise error
@@ -149,7 +149,8 @@ class DeadLetters:
     @asynccontextmanager
     async def _locked(self, queue: str) -> AsyncIterator[tuple[AbstractChannel, int]]:
         """Yield a channel while no other operator has one, and how many dead letters lie in the queue."""
-        await self.connection.ping()
+        if queue not in self.queues:
+            raise UnknownQueueError(f"the dead-letter queues are {', '.join(self.queues)}")
         async with asyncio.timeout(DEADLINE_SECONDS), self._lock:
             try:
                 # Closed before the lock is given away: only then are the dead letters back in the queue.
@@ -171,10 +172,6 @@ class DeadLetters:
             async with asyncio.timeout(TIMEOUT_SECONDS), self.connection.channel() as channel:
                 with broker_errors():
                     await channel.queue_delete(LOCK_QUEUE)
-
-
-async def _drop(_: AbstractChannel, __: DeadLetter) -> None:
-    """Do nothing: the acknowledgement that follows drops it."""
 
 
 async def _browse(channel: AbstractChannel, queue: str, limit: int) -> AsyncIterator[tuple[int, DeadLetter]]:

@@ -1,18 +1,28 @@
-"""Publishing with confirms, many messages in flight at once.
+"""Publishing with confirms: events and replays, many in flight at once, and copies of deliveries.
 
 The channel is aiormq's, which aio-pika's `get_underlay_channel` returns: it needs no object for each message
 and no wait until the socket has drained, and so 54 µs of CPU a message instead of 78.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from aiormq.abc import AbstractChannel
 
+from services.common.errors import describe
 from services.common.messaging.connection import broker_errors
-from services.common.messaging.messages import Outgoing, PublishBatch
-from services.common.messaging.properties import Properties
+from services.common.messaging.messages import (
+    ATTEMPT,
+    FIRST_PUBLISHED_AT,
+    Delivery,
+    Outgoing,
+    PublishBatch,
+    Settlement,
+    now_ms,
+)
+from services.common.messaging.properties import Properties, copy_properties
+from services.common.messaging.topology import Subscription
 
 if TYPE_CHECKING:
     from aiormq import Channel
@@ -44,13 +54,11 @@ async def publish(
         )
 
 
-def publisher(
-    channel: AbstractChannel, exchange: str, properties: Callable[[Outgoing], Properties]
-) -> PublishBatch:
-    """Return a function that publishes messages to an exchange and returns the result of each."""
+def publisher(channel: AbstractChannel, properties: Callable[[Outgoing], Properties]) -> PublishBatch:
+    """Return a function that publishes messages and returns the result of each."""
 
     async def publish_one(message: Outgoing) -> None:
-        await publish(channel, exchange, message.routing_key, message.body, properties(message))
+        await publish(channel, message.exchange, message.routing_key, message.body, properties(message))
 
     async def publish_batch(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
         results: list[BaseException | None] = []
@@ -70,3 +78,28 @@ def _batches(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
             batch = {}
         batch[message.message_id] = message
     yield [*batch.values()]
+
+
+async def republish(
+    channel: AbstractChannel, subscription: Subscription, delivery: Delivery, settlement: Settlement
+) -> None:
+    """Copy a delivery to its retry queue or dead-letter queue; then the original may be acknowledged.
+
+    Raises:
+        AMQPError, ConnectionError, TimeoutError: The copy is not confirmed.
+    """
+    added: Mapping[str, object]
+    if settlement.action == "retry":
+        queue = subscription.retry_queue(delivery.attempt)
+        added = {ATTEMPT: delivery.attempt + 1, "x-retry-reason": settlement.outcome}
+    else:
+        queue = subscription.dead_letter_queue
+        added = {
+            "x-dead-letter-reason": settlement.outcome,
+            "x-dead-letter-error": describe(settlement.error) if settlement.error else "",
+            "x-dead-lettered-at": now_ms(),
+            "x-dead-lettered-from": subscription.queue,
+        }
+    headers = {FIRST_PUBLISHED_AT: now_ms(), **delivery.headers, **added, **settlement.context}
+    # Not the default exchange: who may publish there may write into every queue.
+    await publish(channel, subscription.exchange, queue, delivery.body, copy_properties(delivery, headers))

@@ -67,8 +67,6 @@ def with_retries(
     """
 
     async def attempt(delivery: Delivery) -> Settlement:
-        if delivery.redeliveries >= MAX_REDELIVERIES:
-            raise UnusableMessageError("redelivered_too_often", f"{delivery.redeliveries} times")
         check_headers(delivery)
         event = parse_body(parse, delivery.body)
         try:
@@ -101,8 +99,11 @@ def check_headers(delivery: Delivery) -> None:
     """Hold a delivery to the header contract in `contracts/schemas/headers.schema.json`.
 
     Raises:
-        UnusableMessageError: A required header or property is missing or malformed.
+        UnusableMessageError: The broker has delivered it too often, or a required header or property is
+            missing or malformed.
     """
+    if delivery.redeliveries >= MAX_REDELIVERIES:
+        raise UnusableMessageError("redelivered_too_often", f"{delivery.redeliveries} times")
     for header in (ATTEMPT, FIRST_PUBLISHED_AT):
         if not positive(delivery.headers.get(header)):
             # Not what it is instead: that may be anything, and the detail goes into logs and headers.

@@ -1,5 +1,6 @@
 """Exchanges and queues: a queue, its retry queues and its dead-letter queue, declared by who reads it."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,16 @@ NO_DELIVERY_LIMIT = 1_000_000_000
 """For dead letters: operators look at them by taking and requeueing them, and RabbitMQ 4 drops a message
 after 20 times unless a limit is set. -1, which means none there, means 0 to 3.10: what comes back once is
 dropped."""
-DECLARE_TIMEOUT_SECONDS = 10.0
+EVERY_QUEUE: Mapping[str, str | int] = {
+    "x-queue-type": "quorum",
+    "x-overflow": "reject-publish",
+    "x-max-length": MAX_QUEUE_LENGTH,
+}
+"""RabbitMQ dead-letters at least once from quorum queues only, and only together with `reject-publish`
+(https://www.rabbitmq.com/docs/quorum-queues#dead-lettering)."""
+TIMEOUT_SECONDS = 10.0
+DECLARE_TIMEOUT_SECONDS = 60.0
+"""For all of a subscription's exchanges and queues: each waits for the disks of a cluster's nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +74,14 @@ async def events_exchange(channel: AbstractChannel) -> AbstractExchange:
     """
     with broker_errors():
         return await channel.declare_exchange(
-            EXCHANGE, ExchangeType.TOPIC, passive=True, timeout=DECLARE_TIMEOUT_SECONDS
+            EXCHANGE, ExchangeType.TOPIC, passive=True, timeout=TIMEOUT_SECONDS
         )
 
 
 async def waiting_messages(channel: AbstractChannel, queue: str) -> int:
     """Return how many messages wait in a queue to be delivered."""
     with broker_errors():
-        found = await channel.declare_queue(queue, passive=True, timeout=DECLARE_TIMEOUT_SECONDS)
+        found = await channel.declare_queue(queue, passive=True, timeout=TIMEOUT_SECONDS)
         return found.declaration_result.message_count or 0
 
 
@@ -83,56 +93,32 @@ async def declare_subscription(channel: AbstractChannel, subscription: Subscript
     """
     try:
         with broker_errors():
-            await _declare_subscription(channel, subscription)
+            async with asyncio.timeout(DECLARE_TIMEOUT_SECONDS):
+                await _declare_subscription(channel, subscription)
     except ChannelPreconditionFailed as error:
         raise TopologyConflictError(describe(error)) from error
 
 
 async def _declare_subscription(channel: AbstractChannel, subscription: Subscription) -> None:
     name, dead_letters = subscription.queue, subscription.dead_letter_queue
-    exchange = await channel.declare_exchange(
-        subscription.exchange, ExchangeType.DIRECT, durable=True, timeout=DECLARE_TIMEOUT_SECONDS
-    )
-    await _declare_queue(channel, exchange, dead_letters, {"x-delivery-limit": NO_DELIVERY_LIMIT})
-    limited = {"x-delivery-limit": DELIVERY_LIMIT}
-    queue = await _declare_queue(
-        channel, exchange, name, {**limited, **_dead_lettering(exchange, dead_letters)}
-    )
+    exchange = await channel.declare_exchange(subscription.exchange, ExchangeType.DIRECT, durable=True)
+
+    async def declare(queue: str, arguments: Mapping[str, str | int]) -> AbstractQueue:
+        declared = await channel.declare_queue(queue, durable=True, arguments={**EVERY_QUEUE, **arguments})
+        await declared.bind(exchange, queue)
+        return declared
+
+    def dead_lettering_to(queue: str) -> dict[str, str | int]:
+        return {
+            "x-dead-letter-exchange": subscription.exchange,
+            "x-dead-letter-routing-key": queue,
+            "x-dead-letter-strategy": "at-least-once",
+        }
+
+    await declare(dead_letters, {"x-delivery-limit": NO_DELIVERY_LIMIT})
+    queue = await declare(name, {"x-delivery-limit": DELIVERY_LIMIT, **dead_lettering_to(dead_letters)})
     for delay in RETRY_DELAYS_SECONDS:
-        delayed = {"x-message-ttl": delay * 1000, **_dead_lettering(exchange, name)}
-        await _declare_queue(channel, exchange, f"{name}.retry.{delay}s", delayed)
+        await declare(f"{name}.retry.{delay}s", {"x-message-ttl": delay * 1000, **dead_lettering_to(name)})
     events = await events_exchange(channel)
     for key in subscription.routing_keys:
-        await queue.bind(events, key, timeout=DECLARE_TIMEOUT_SECONDS)
-
-
-def _dead_lettering(exchange: AbstractExchange, queue: str) -> dict[str, str | int]:
-    """Return the arguments that make the broker move messages on to a queue, at least once.
-
-    RabbitMQ offers that for quorum queues, and only together with `reject-publish`
-    (https://www.rabbitmq.com/docs/quorum-queues#dead-lettering).
-    """
-    return {
-        "x-dead-letter-exchange": exchange.name,
-        "x-dead-letter-routing-key": queue,
-        "x-dead-letter-strategy": "at-least-once",
-    }
-
-
-async def _declare_queue(
-    channel: AbstractChannel, exchange: AbstractExchange, name: str, arguments: Mapping[str, str | int]
-) -> AbstractQueue:
-    """Declare a durable quorum queue, bound to its subscription's exchange by its name."""
-    queue = await channel.declare_queue(
-        name,
-        durable=True,
-        arguments={
-            "x-queue-type": "quorum",
-            "x-overflow": "reject-publish",
-            "x-max-length": MAX_QUEUE_LENGTH,
-            **arguments,
-        },
-        timeout=DECLARE_TIMEOUT_SECONDS,
-    )
-    await queue.bind(exchange, name, timeout=DECLARE_TIMEOUT_SECONDS)
-    return queue
+        await queue.bind(events, key)

@@ -50,6 +50,7 @@ class Relay:
     async def run(self) -> None:
         """Relay until cancelled; a broker or a Redis that is away delays entries and loses none."""
         while True:
+            await self.connection.up.wait()
             try:
                 await self.outbox.prepare()
                 async with self.connection.channel() as channel:
@@ -60,22 +61,20 @@ class Relay:
 
     async def drain(self) -> None:
         """Send what is left before the process goes, for at most 5 s; the rest waits for another relay."""
-        if not self.connection.connected:
-            return
         try:
             async with asyncio.timeout(DRAIN_SECONDS), self.connection.channel() as channel:
                 publish = await self._publisher(channel)
                 await self._send_pending(publish)
-                while messages := await self.outbox.read_new(self.instance, count=BATCH, block_ms=1):
+                while messages := await self.outbox.read_new(self.instance, BATCH, block_ms=1):
                     await self._send(publish, messages)
                 await self.outbox.forget_relay(self.instance)
         except (*BROKER_ERRORS, RedisError) as error:
             log.warning("outbox not drained", error=describe(error))
 
     async def _publisher(self, channel: AbstractChannel) -> PublishBatch:
-        exchange = await events_exchange(channel)
+        await events_exchange(channel)
         properties = partial(event_properties, app_id=self.app_id)
-        return self.instrument(publisher(await channel.get_underlay_channel(), exchange.name, properties))
+        return self.instrument(publisher(await channel.get_underlay_channel(), properties))
 
     async def _relay(self, publish: PublishBatch) -> None:
         await self._send_pending(publish)
@@ -85,9 +84,7 @@ class Relay:
             if clock() - claimed > CLAIM_EVERY_SECONDS:
                 await self._send_claimed(publish)
                 claimed = clock()
-            await self._send(
-                publish, await self.outbox.read_new(self.instance, count=BATCH, block_ms=BLOCK_MS)
-            )
+            await self._send(publish, await self.outbox.read_new(self.instance, BATCH, block_ms=BLOCK_MS))
 
     async def _send_pending(self, publish: PublishBatch) -> None:
         """Send one by one what this relay had read when it lost its channel.
@@ -96,7 +93,7 @@ class Relay:
         after two tries, so that the others need not wait for it: it stays, is seen in the outbox's age, and
         is tried again with every claim.
         """
-        messages = await self.outbox.read_pending(self.instance, count=BATCH)
+        messages = await self.outbox.read_pending(self.instance, BATCH)
         self._tries = Counter({message.entry: self._tries[message.entry] for message in messages})
         for message in messages:
             if self._tries[message.entry] == MAX_TRIES:
@@ -114,14 +111,11 @@ class Relay:
 
     async def _send_claimed(self, publish: PublishBatch) -> None:
         """Send what another relay, or this one, has read and not removed for a while."""
-        start, done = "0-0", False
-        while not done:
-            start, messages = await self.outbox.claim_stale(self.instance, start, count=BATCH)
+        async for messages in self.outbox.claim_stale(self.instance, BATCH):
             await self._send(publish, messages)
-            done = start == "0-0"
 
-    async def _send(self, publish: PublishBatch, messages: Sequence[Outgoing]) -> bool:
-        """Publish messages, remove those that are confirmed, and return whether all are.
+    async def _send(self, publish: PublishBatch, messages: Sequence[Outgoing]) -> None:
+        """Publish messages, and remove those that are confirmed.
 
         One that is unroutable, cannot be encoded or finds its queue full stays, is seen in the outbox's age,
         and is tried again with the next claim; the others must not wait for it.
@@ -132,18 +126,21 @@ class Relay:
         results = [*zip(messages, await publish(messages), strict=True)] if messages else []
         if confirmed := [message.entry for message, error in results if error is None]:
             await self.outbox.remove(confirmed)
+        lost: BaseException | None = None
         for message, error in results:
             if error is not None:
                 log.warning("publish failed", error=describe(error), **message.log_fields())
-        for _, error in results:
             if isinstance(error, BROKER_ERRORS) and not isinstance(error, DeliveryError):
-                raise error
-        return len(confirmed) == len(messages)
+                lost = error
+        if lost is not None:
+            raise lost
 
 
 @asynccontextmanager
 async def relaying(lifetime: Lifetime, relay: Relay) -> AsyncIterator[None]:
     """Relay while the block runs, and send what is left on leaving."""
-    async with lifetime.background(relay.run(), "relay"):
-        yield
-    await relay.drain()
+    try:
+        async with lifetime.background(relay.run(), "relay"):
+            yield
+    finally:
+        await relay.drain()

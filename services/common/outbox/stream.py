@@ -4,7 +4,7 @@ An entry is a Redis stream entry. It leaves the stream only when the broker has 
 trimmed: a bound is kept by refusing new work (`full`), not by dropping old.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,131 +25,117 @@ CLAIM_AFTER_MS = 10_000
 """Entries that a relay holds for longer go to another; longer than a publish takes, unless the broker hangs:
 then an event may be published twice, which all who read it expect."""
 
-ENVELOPE = frozenset({"type", "message_id", "correlation_id", "body"})
-"""The fields of an entry that are not headers of the message."""
-
+FIRST = "0-0"
+"""The id to claim from; Redis returns it, too, when there is nothing left to claim."""
 REQUIRED = frozenset({"type", "message_id", "body"})
-"""Those of them that every entry has."""
+"""The fields that every entry has; all others, but for `correlation_id`, are headers of the message."""
 
 Context = Callable[[], Mapping[str, str]]
 """Returns the `correlation_id` and the trace context headers of the current context."""
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
-    """What waits in the outbox."""
-
-    entries: int
-    oldest_age_seconds: float
-
-
 class Outbox:
     """One service's outbox stream, as its scripts write it and its relay reads it."""
 
-    def __init__(self, redis: Redis, service: str, *, context: Context) -> None:
-        """Name the stream after the service; `context` gives each entry its correlation and trace context."""
-        self.stream = f"outbox:{service}"
-        self._redis = redis
-        self._context = context
+    redis: Redis
+    service: str
+    context: Context
+
+    @property
+    def stream(self) -> str:
+        """The stream's key."""
+        return f"outbox:{self.service}"
 
     def fields(self, event_type: str, message_id: str, body: str | bytes) -> list[str | bytes]:
         """Return the entry for an event as the alternating names and values that `XADD` takes."""
-        fields: list[str | bytes] = ["type", event_type, "message_id", message_id, "body", body]
-        for name, value in self._context().items():
-            fields += (name, value)
-        return fields
+        context = [text for field in self.context().items() for text in field]
+        return ["type", event_type, "message_id", message_id, "body", body, *context]
 
     async def prepare(self) -> None:
         """Create the stream's consumer group unless it is there; forget relays that died long ago."""
         try:
-            await self._redis.xgroup_create(self.stream, GROUP, id="0", mkstream=True)
+            await self.redis.xgroup_create(self.stream, GROUP, id="0", mkstream=True)
         except ResponseError as error:
             if not str(error).startswith("BUSYGROUP"):
                 raise
-        relays: Any = await self._redis.xinfo_consumers(self.stream, GROUP)
+        relays: Any = await self.redis.xinfo_consumers(self.stream, GROUP)
         for relay in relays:
             if relay["pending"] == 0 and relay["idle"] > FORGET_AFTER_MS:
-                await self._redis.xgroup_delconsumer(self.stream, GROUP, relay["name"])
+                await self.redis.xgroup_delconsumer(self.stream, GROUP, relay["name"])
 
-    async def read_new(self, relay: str, *, count: int, block_ms: int) -> list[Outgoing]:
+    async def read_new(self, relay: str, count: int, *, block_ms: int) -> list[Outgoing]:
         """Wait up to `block_ms` ms for entries that no relay has read yet, and assign them to this one."""
-        reply: Any = await self._redis.xreadgroup(
-            GROUP, relay, {self.stream: ">"}, count=count, block=block_ms
-        )
-        return _messages(_entries(reply))
+        return await self._read(relay, ">", count, block_ms)
 
-    async def read_pending(self, relay: str, *, count: int) -> list[Outgoing]:
+    async def read_pending(self, relay: str, count: int) -> list[Outgoing]:
         """Return what this relay has read and not removed yet."""
-        reply: Any = await self._redis.xreadgroup(GROUP, relay, {self.stream: "0"}, count=count)
-        return _messages(_entries(reply))
+        return await self._read(relay, "0", count)
 
-    async def claim_stale(self, relay: str, start: str, *, count: int) -> tuple[str, list[Outgoing]]:
-        """Claim entries that any relay has held for over 10 s, beginning at an entry id (`0-0`: the first).
-
-        Returns:
-            The id to go on with, `0-0` when all were seen, and the entries.
-        """
-        reply: Any = await self._redis.xautoclaim(
-            self.stream, GROUP, relay, min_idle_time=CLAIM_AFTER_MS, start_id=start, count=count
+    async def _read(self, relay: str, after: str, count: int, block_ms: int | None = None) -> list[Outgoing]:
+        reply: Any = await self.redis.xreadgroup(
+            GROUP, relay, {self.stream: after}, count=count, block=block_ms
         )
-        return reply[0], _messages(reply[1])
+        return _messages(reply.get(self.stream, []))
+
+    async def claim_stale(self, relay: str, count: int) -> AsyncIterator[list[Outgoing]]:
+        """Claim the entries that any relay has held for over 10 s, and yield them in batches."""
+        start = None
+        while start != FIRST:
+            reply: Any = await self.redis.xautoclaim(
+                self.stream, GROUP, relay, min_idle_time=CLAIM_AFTER_MS, start_id=start or FIRST, count=count
+            )
+            start = reply[0]
+            yield _messages(reply[1])
 
     async def remove(self, entries: Sequence[str]) -> None:
         """Forget entries that the broker has confirmed."""
-        async with self._redis.pipeline(transaction=True) as pipeline:
+        async with self.redis.pipeline(transaction=True) as pipeline:
             pipeline.xack(self.stream, GROUP, *entries)
             pipeline.xdel(self.stream, *entries)
             await pipeline.execute()
 
-    async def backlog(self) -> Backlog:
-        """Return how many entries wait and how old the oldest is."""
-        async with self._redis.pipeline(transaction=False) as pipeline:
+    async def backlog(self) -> tuple[int, float]:
+        """Return how many entries wait, and the age of the oldest in seconds."""
+        async with self.redis.pipeline(transaction=False) as pipeline:
             pipeline.xlen(self.stream)
             pipeline.xrange(self.stream, count=1)
             entries, oldest = await pipeline.execute()
         age = now_ms() - int(oldest[0][0].split("-")[0]) if oldest else 0
-        return Backlog(entries=entries, oldest_age_seconds=max(0, age) / 1000)
+        return entries, max(0, age) / 1000
 
     async def forget_relay(self, relay: str) -> None:
         """Remove a relay that leaves; what it had not finished is taken by another."""
-        pending: Any = await self._redis.xpending_range(self.stream, GROUP, "-", "+", 1, consumername=relay)
+        pending: Any = await self.redis.xpending_range(self.stream, GROUP, "-", "+", 1, consumername=relay)
         if not pending:
-            await self._redis.xgroup_delconsumer(self.stream, GROUP, relay)
+            await self.redis.xgroup_delconsumer(self.stream, GROUP, relay)
 
 
 async def watch_outbox(outbox: Outbox, report: Callable[[int, float], None]) -> None:
     """Report the outbox's entries and the age of the oldest, in seconds, every second until cancelled."""
 
-    async def look() -> None:
-        backlog = await outbox.backlog()
-        report(backlog.entries, backlog.oldest_age_seconds)
+    async def report_backlog() -> None:
+        report(*await outbox.backlog())
 
-    await periodically(look, WATCH_SECONDS, name="outbox watch", errors=(RedisError,))
-
-
-def _entries(reply: Any) -> list[tuple[str, dict[str, str]]]:  # noqa: ANN401 - RESP2 lists or a RESP3 map
-    streams = reply.values() if isinstance(reply, dict) else [pair[1] for pair in reply or []]
-    return [entry for stream in streams for entry in (stream[0] if isinstance(reply, dict) else stream)]
+    await periodically(report_backlog, WATCH_SECONDS, name="outbox watch", errors=(RedisError,))
 
 
-def _messages(entries: Sequence[tuple[str, dict[str, str] | None]]) -> list[Outgoing]:
-    found = []
-    for entry, fields in entries:
-        if not fields:  # somebody else has removed it
-            continue
-        missing = REQUIRED - fields.keys()
-        if missing:  # not ours; it stays, is seen in the outbox's age, and holds up no other
-            identifier = fields.get("correlation_id", "")
-            log.error(
-                "outbox entry unusable", entry=entry, missing=sorted(missing), correlation_id=identifier
-            )
-            continue
-        found.append(_message(entry, fields))
-    return found
+def _messages(entries: Sequence[tuple[str, Mapping[str, str] | None]]) -> list[Outgoing]:
+    """Return the messages of entries; one that has no fields was removed by another relay."""
+    return [_message(entry, fields) for entry, fields in entries if fields and _usable(entry, fields)]
+
+
+def _usable(entry: str, fields: Mapping[str, str]) -> bool:
+    """Return whether an entry is an event; one that is not stays in the outbox, and is seen in its age."""
+    missing = sorted(REQUIRED - fields.keys())
+    if missing:
+        identifier = fields.get("correlation_id", "")
+        log.error("outbox entry unusable", entry=entry, missing=missing, correlation_id=identifier)
+    return not missing
 
 
 def _message(entry: str, fields: Mapping[str, str]) -> Outgoing:
-    headers: dict[str, str | int] = {name: fields[name] for name in fields.keys() - ENVELOPE}
+    headers = {name: value for name, value in fields.items() if name not in {*REQUIRED, "correlation_id"}}
     return Outgoing(
         entry=entry,
         exchange=EXCHANGE,

@@ -82,6 +82,7 @@ def redis_client(
         socket_connect_timeout=timeout,
         retry=Retry(NoBackoff(), retries, (exceptions.ConnectionError,)),
         decode_responses=True,
+        legacy_responses=False,  # the same shapes whatever protocol an address asks for
         encoding_errors="backslashreplace",  # what is not UTF-8 is not ours, and must end nothing
         driver_info=None,  # else each connection begins with two commands that our users may not give
     )
