@@ -6,6 +6,8 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
+from types import SimpleNamespace
 
 import httptools
 
@@ -21,22 +23,6 @@ ORDER = json.dumps(
 HEAD = " HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: */*\r\n"
 BODY_HEAD = f"{HEAD}Content-Type: application/json\r\nContent-Length: {len(ORDER)}\r\n"
 POST = f"POST /v1/orders{BODY_HEAD}\r\n{ORDER}".encode()
-
-
-class Answer:
-    """Collects an answer; httptools calls its methods."""
-
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.body, self.complete = b"", False
-
-    def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
-        self.body += body
-
-    def on_message_complete(self) -> None:
-        """Note the end."""
-        self.complete = True
 
 
 async def send(
@@ -57,14 +43,17 @@ async def send(
         with closing(writer):
             while (began := time.perf_counter()) < end:
                 writer.write(next(turns))
-                parser = httptools.HttpResponseParser(answer := Answer())
-                while not answer.complete:
+                parts, ended = list[bytes](), list[int]()
+                note_end = partial(ended.append, 1)
+                calls = SimpleNamespace(on_body=parts.append, on_message_complete=note_end)
+                parser = httptools.HttpResponseParser(calls)
+                while not ended:
                     if not (received := await reader.read(65536)):
                         raise StackError("the api closed a connection")
                     parser.feed_data(received)
-                if parser.get_status_code() not in {200, 202}:
-                    raise StackError(f"the api answered {parser.get_status_code()}: {answer.body!r}")
-                answers.append((time.perf_counter() - began, answer.body))
+                if (status := parser.get_status_code()) not in {200, 202}:
+                    raise StackError(f"the api answered {status}: {b''.join(parts)!r}")
+                answers.append((time.perf_counter() - began, b"".join(parts)))
 
     try:
         async with asyncio.timeout(seconds + 30), asyncio.TaskGroup() as group:
