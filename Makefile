@@ -96,7 +96,8 @@ audit: install ## Look the locked packages up in the database of known vulnerabi
 	  $(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || exit; done
 
 licences: install ## Write docs/licences.md anew
-	@$(BIN)/python -m stack.licences > docs/licences.md
+	@{ printf '# Licences\n\nOf every installed package, by its own metadata; `make licences` writes this.\n\n'; \
+	   $(BIN)/pip-licenses --python=$(BIN)/python --from=mixed --format=markdown; } > docs/licences.md
 
 lock: ## Compile the lock files anew (needs uv)
 	@uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
