@@ -18,14 +18,9 @@ async def periodically(
     name: str,
     errors: tuple[type[Exception], ...] = (),
 ) -> None:
-    """Do work, at most 30 s long, and repeat it after a pause, until cancelled.
+    """Do work, at most 30 s long, and repeat it after a pause of so many seconds, until cancelled.
 
-    Args:
-        work: What to do.
-        seconds: The pause between two times.
-        name: What the work is called in log lines.
-        errors: What may fail and is tried again the next time, beside a timeout; any other error is a bug and
-            ends the repetition.
+    After one of `errors`, or a timeout, it goes on; any other error is a bug and ends the repetition.
     """
     transient: tuple[type[Exception], ...] = (*errors, TimeoutError)
     while True:

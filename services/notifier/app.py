@@ -61,13 +61,10 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
 
 def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scenarios: Scenarios) -> Process:
     """Return the processing of a delivery; opens no connection."""
-    store = NotificationStore(
-        pipeline,
-        load_scripts(pipeline, LUA),
-        # A claim outlasts any one attempt, and lapses before the last retry of one that died holding it.
-        claim_seconds=2 * settings.smtp_timeout_seconds,
-        retention_seconds=settings.retention_seconds,
-    )
+    # A claim outlasts any one attempt, and lapses before the last retry of one that died holding it.
+    claim_seconds = 2 * settings.smtp_timeout_seconds
+    scripts = load_scripts(pipeline, LUA)
+    store = NotificationStore(pipeline, scripts, claim_seconds, settings.retention_seconds)
     ports = Ports(store.claim, store.mark_sent, store.release, sender(settings, telemetry, scenarios))
     process = with_retries(
         OrderOutcome.model_validate_json,

@@ -13,7 +13,6 @@ from services.worker.messages import OrderCreated, OrderCreatedData, OrderRefere
 log = structlog.get_logger(__name__)
 
 Final = Literal["done", "failed"]
-DUPLICATE = "duplicate"
 STUCK = "stuck"
 """The reason of an order that the sweeper fails."""
 Charge = Callable[[OrderCreatedData], Awaitable[None]]
@@ -87,7 +86,7 @@ async def fulfil(event: OrderCreated, *, ports: Ports) -> str:
         # The process that failed the order may have died before it voided the payment.
         await ports.void_payment(order.order_id)
     if reservation in {"done", "failed"}:
-        return DUPLICATE
+        return "duplicate"
     status, reason = await _pay(order, ports) if reservation == "reserved" else ("failed", "out_of_stock")
     settled = await _settle(order, status, reason, ports)
     if settled.now:
@@ -95,7 +94,7 @@ async def fulfil(event: OrderCreated, *, ports: Ports) -> str:
     if settled.status == "failed" and status == "done":
         # The order was failed while its payment was taken: nothing may be kept for it.
         await ports.void_payment(order.order_id)
-    return DUPLICATE
+    return "duplicate"
 
 
 async def _pay(order: OrderCreatedData, ports: Ports) -> tuple[Final, str | None]:

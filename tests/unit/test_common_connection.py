@@ -1,9 +1,11 @@
 """Which node a broker connection goes to, and how long it waits before it does."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
+import aio_pika
 import pytest
 
 from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors
@@ -19,7 +21,7 @@ class Connection:
         self.close_callbacks: set[Callable[..., None]] = set()
 
     def lose(self) -> None:
-        """Tell whoever listens."""
+        """Be lost."""
         for callback in list(self.close_callbacks):
             callback()
 
@@ -36,6 +38,7 @@ class Cluster:
         self.tried: list[str] = []
         self.slept: list[float] = []
         self.connected: asyncio.Queue[Connection] = asyncio.Queue()
+        self.slept_often = asyncio.Event()
 
     async def connect(self, url: str, **_: object) -> Connection:
         """Connect to a node that is up."""
@@ -46,9 +49,10 @@ class Cluster:
         return connection
 
     async def sleep(self, seconds: float) -> None:
-        """Note the time, and let others work."""
+        """Record the time; the sixth time takes for ever."""
         self.slept.append(seconds)
         if len(self.slept) >= 6:
+            self.slept_often.set()
             await asyncio.Event().wait()
 
 
@@ -56,37 +60,37 @@ class Cluster:
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     """Return a cluster behind the broker's connections; the first node to be tried is `a`."""
     nodes = Cluster()
-    monkeypatch.setattr("services.common.messaging.connection.aio_pika.connect", nodes.connect)
-    monkeypatch.setattr("services.common.messaging.connection.asyncio.sleep", nodes.sleep)
-    monkeypatch.setattr("services.common.messaging.connection.random.shuffle", lambda _: None)
+    monkeypatch.setattr(aio_pika, "connect", nodes.connect)
+    monkeypatch.setattr(asyncio, "sleep", nodes.sleep)
+    monkeypatch.setattr(random, "shuffle", lambda _: None)
     return nodes
 
 
-async def kept_connected(act: Callable[[], Any], urls: str = NODES) -> None:
-    """Keep a broker connected while the test acts."""
+@asynccontextmanager
+async def kept_connected(urls: str = NODES) -> AsyncIterator[None]:
+    """Keep a broker connected while the block runs, for at most 5 s."""
     task = asyncio.create_task(BrokerConnection(urls, "test").keep_connected())
     try:
-        await asyncio.wait_for(act(), 5)
+        async with asyncio.timeout(5):
+            yield
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.wait([task])
 
 
 async def test_a_node_that_is_down_makes_nobody_wait(cluster: Cluster) -> None:
     """The next is tried at once."""
     cluster.down = {"a", "b"}
-    await kept_connected(cluster.connected.get)
+    async with kept_connected():
+        await cluster.connected.get()
     assert (cluster.tried, cluster.slept) == (["a", "b", "c"], [])
 
 
 async def test_after_a_loss_the_next_node_is_taken(cluster: Cluster) -> None:
     """After a moment, so that not everybody comes at once."""
-
-    async def lose_one() -> None:
+    async with kept_connected():
         (await cluster.connected.get()).lose()
         await cluster.connected.get()
-
-    await kept_connected(lose_one)
     assert cluster.tried == ["a", "b"]
     assert [0.1 <= seconds <= 0.2 for seconds in cluster.slept] == [True]
 
@@ -95,12 +99,8 @@ async def test_after_a_loss_the_next_node_is_taken(cluster: Cluster) -> None:
 async def test_waits_grow_when_no_node_answers(cluster: Cluster, nodes: int) -> None:
     """One wait after all were tried; up to 3 s."""
     cluster.down = {"a", "b", "c"}
-
-    async def many() -> None:
-        while len(cluster.slept) < 6:
-            await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=0.01)
-
-    await kept_connected(many, ",".join(NODES.split(",")[:nodes]))
+    async with kept_connected(",".join(NODES.split(",")[:nodes])):
+        await cluster.slept_often.wait()
     assert len(cluster.tried) == 6 * nodes
     highest = [0.2, 0.4, 0.8, 1.6, 3.0, 3.0]
     assert all(top / 2 <= waited <= top for waited, top in zip(cluster.slept, highest, strict=True))
@@ -108,9 +108,17 @@ async def test_waits_grow_when_no_node_answers(cluster: Cluster, nodes: int) -> 
 
 async def test_connections_spread_over_the_nodes(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first node is any of them."""
-    monkeypatch.setattr("services.common.messaging.connection.random.shuffle", list.reverse)
-    await kept_connected(cluster.connected.get)
+    monkeypatch.setattr(random, "shuffle", list.reverse)
+    async with kept_connected():
+        await cluster.connected.get()
     assert cluster.tried == ["c"]
+
+
+async def test_a_channel_needs_a_connection() -> None:
+    """Without one it fails at once: whoever can wait does so for `up`."""
+    with pytest.raises(ConnectionError):
+        async with BrokerConnection(NODES, "test").channel():
+            pass
 
 
 async def test_a_cancellation_that_was_asked_for_is_none_of_the_brokers() -> None:

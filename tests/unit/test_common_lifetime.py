@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable, Coroutine
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,6 +14,20 @@ from services.common.lifecycle import Lifetime, until_signalled
 async def forever() -> None:
     """Work until cancelled."""
     await asyncio.Event().wait()
+
+
+async def failing() -> None:
+    """Find a bug."""
+    raise ZeroDivisionError
+
+
+async def ending() -> None:
+    """End at once."""
+
+
+async def cancelled() -> None:
+    """End as if a library had cancelled the work."""
+    raise asyncio.CancelledError
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -38,42 +53,25 @@ async def test_background_work_ends_with_its_block() -> None:
     assert not lifetime.ending
 
 
-async def test_a_service_does_not_outlive_its_parts() -> None:
-    """Work that fails ends the service with its error, and is logged by name."""
+@pytest.mark.parametrize(
+    ("work", "error"), [(failing, ZeroDivisionError), (ending, RuntimeError), (cancelled, RuntimeError)]
+)
+async def test_a_service_does_not_outlive_its_parts(
+    work: Callable[[], Coroutine[None, None, None]], error: type[Exception]
+) -> None:
+    """Work that fails, just ends, or was cancelled ends the service with an error, and is logged by name."""
     lifetime = Lifetime()
-
-    async def fail() -> None:
-        raise ZeroDivisionError
-
     with capture_logs() as logs:
-        async with lifetime.background(fail(), "divider"):
-            with pytest.raises(ZeroDivisionError):
+        async with lifetime.background(work(), "work"):
+            with pytest.raises(error):
                 await asyncio.wait_for(lifetime.wait(), 5)
-    assert [(line["event"], line["task"]) for line in logs] == [("background task failed", "divider")]
+    assert [(line["event"], line["task"]) for line in logs] == [("background task failed", "work")]
 
 
 async def test_work_that_finishes_when_asked_is_no_failure() -> None:
     """Returning while the service ends is what was wanted."""
     lifetime = Lifetime()
-
-    async def work() -> None:
-        await lifetime.wait()
-
-    async with lifetime.background(work(), "work") as task:
+    async with lifetime.background(lifetime.wait(), "work") as task:
         lifetime.end()
         await task
     await lifetime.wait()
-
-
-@pytest.mark.parametrize("cancelled", [False, True])
-async def test_a_service_does_not_go_on_without_its_work(cancelled: bool) -> None:  # noqa: FBT001 - a parameter
-    """Work that just ends, or that a library cancelled, ends the service with an error."""
-    lifetime = Lifetime()
-
-    async def work() -> None:
-        if cancelled:
-            raise asyncio.CancelledError
-
-    async with lifetime.background(work(), "work"):
-        with pytest.raises(RuntimeError, match="ended by itself"):
-            await asyncio.wait_for(lifetime.wait(), 5)

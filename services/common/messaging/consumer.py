@@ -18,7 +18,7 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 from services.common.errors import describe
 from services.common.lifecycle import Lifetime
 from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors
-from services.common.messaging.messages import Delivery, Process, trace_fields
+from services.common.messaging.messages import Process
 from services.common.messaging.properties import delivery_of
 from services.common.messaging.publisher import republish
 from services.common.messaging.topology import Subscription, TopologyConflictError, declare_subscription
@@ -168,13 +168,13 @@ class Consumer:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
                     await amqp.basic_ack(tag, wait=False)
         except asyncio.CancelledError as error:
-            self._log_not_settled(delivery, error)
+            log.warning("delivery not settled", error=describe(error), **delivery.log_fields())
             await _requeue(amqp, tag)
             raise
         except Exception as error:  # noqa: BLE001 - also a bug must not hold the message
             # Not settled: the broker delivers it again, and processing it twice changes nothing. One that
             # comes back for ever is dead-lettered (`retries`), or reaches the queue's delivery limit.
-            self._log_not_settled(delivery, error)
+            log.warning("delivery not settled", error=describe(error), **delivery.log_fields())
             await asyncio.sleep(PAUSE_SECONDS)
             if isinstance(error, DeliveryError):
                 lost.set()  # its retry or dead-letter queue is full or gone: the next channel declares them
@@ -183,15 +183,6 @@ class Consumer:
 
     async def _finish(self) -> None:
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _log_not_settled(self, delivery: Delivery, error: BaseException) -> None:
-        log.warning(
-            "delivery not settled",
-            queue=self.subscription.queue,
-            correlation_id=delivery.correlation_id,
-            error=describe(error),
-            **trace_fields(delivery.headers),
-        )
 
 
 async def _requeue(amqp: AbstractChannel, tag: int) -> None:

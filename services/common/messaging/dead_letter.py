@@ -51,13 +51,8 @@ class DeadLetter:
 
     def log_fields(self) -> dict[str, str | None]:
         """Return the fields by which a log line names the dead letter."""
-        return {
-            "queue": self.delivery.queue,
-            "reason": self.reason,
-            "message_id": self.delivery.message_id,
-            "correlation_id": self.delivery.correlation_id,
-            **trace_fields(self.delivery.headers),
-        }
+        delivery = self.delivery
+        return {**delivery.log_fields(), "reason": self.reason, "message_id": delivery.message_id}
 
     def replay(self) -> Outgoing:
         """Return the message that it is replayed as: the same ids and trace, and its attempts anew."""

@@ -76,6 +76,14 @@ class Delivery:
     content_encoding: str | None = None
     timestamp: datetime | None = None
 
+    def log_fields(self) -> dict[str, str | None]:
+        """Return the fields by which a log line names the delivery."""
+        return {
+            "queue": self.queue,
+            "correlation_id": self.correlation_id,
+            **trace_fields(self.headers),
+        }
+
     @property
     def attempt(self) -> int:
         """Which attempt this is, from 1; an absent or malformed count is the first."""

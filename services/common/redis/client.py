@@ -67,12 +67,7 @@ def redis_client(
     have been carried out all the same: so whatever is sent has to change nothing the second time. redis-py
     by itself repeats ten times, on timeouts too, and so sends a write to a hung server again and again.
 
-    Args:
-        url: `redis://` or `rediss://` address.
-        timeout: Seconds for connecting and for a free connection.
-        reply_timeout: Seconds for one reply.
-        connections: How many connections may be open at once.
-        retries: How often to repeat a command whose connection was closed.
+    `timeout` is for connecting and for a free connection, `reply_timeout` for one reply, both in seconds.
     """
     pool = BlockingConnectionPool.from_url(
         url,

@@ -23,11 +23,7 @@ class RunScript(Protocol):
 def load_scripts(pipeline: AutoPipeline, directory: Path, *, once: Collection[str] = ()) -> RunScript:
     """Return a runner for the `*.lua` files in a directory.
 
-    Args:
-        pipeline: What sends the calls.
-        directory: Where the scripts are.
-        once: The scripts that must not run twice for one call: after a lost connection they are not sent
-            again, as all others are.
+    Those that are named in `once` must not run twice: after a lost connection they are not sent again.
     """
     sources = {path.stem: path.read_text() for path in directory.glob("*.lua")}
     digests = {name: sha1(text.encode(), usedforsecurity=False).hexdigest() for name, text in sources.items()}
