@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, NamedTuple, cast
 
 from aio_pika import ExchangeType
@@ -43,10 +44,9 @@ class FakeBroker:
     """For each channel that closed: how many deliveries the broker had to requeue by itself."""
     open_error: Exception | None = None
     declare_error: Exception | None = None
-    last: "FakeChannel | None" = None
-    """The channel that was opened last."""
-    opened: int = 0
-    tag: int = 0
+    channels: list["FakeChannel"] = field(default_factory=list)
+    """In the order in which they were opened."""
+    tags: Iterator[int] = field(default_factory=lambda: count(1))
     up: asyncio.Event = field(default_factory=asyncio.Event)
     on_publish: Callable[[Published], Awaitable[None]] = field(default=lambda _: asyncio.sleep(0))
 
@@ -60,8 +60,8 @@ class FakeBroker:
         """Open a channel; what is unsettled when it closes is requeued."""
         if self.open_error is not None or not self.up.is_set():
             raise self.open_error or ConnectionError("not connected")
-        self.opened += 1
         channel = FakeChannel(self)
+        self.channels.append(channel)
         try:
             yield channel
         finally:
@@ -71,8 +71,8 @@ class FakeBroker:
     def put(self, *bodies: bytes) -> None:
         """Have messages wait."""
         self.waiting.extend(delivered(body) for body in bodies)
-        if self.last is not None:
-            self.last.deliver()
+        if self.channels:
+            self.channels[-1].deliver()
 
     def requeue(self, message: DeliveredMessage) -> None:
         """Put a message before all others, as one that was delivered before."""
@@ -95,10 +95,6 @@ class FakeChannel:
     consumer: Callable[[DeliveredMessage], Awaitable[None]] | None = None
     prefetch: int = 0
     closed: bool = False
-
-    def __post_init__(self) -> None:
-        """Be the channel that the broker has now."""
-        self.broker.last = self
 
     async def get_underlay_channel(self) -> Any:  # noqa: ANN401 - stands for another class
         """Return itself."""
@@ -179,7 +175,7 @@ class FakeChannel:
     def _next(self) -> DeliveredMessage | None:
         """Return the next message; over poison the channel is lost."""
         message = self.broker.waiting.popleft()
-        tag = self.broker.tag = self.broker.tag + 1
+        tag = next(self.broker.tags)
         cast("Any", message.delivery).delivery_tag = tag
         self.unsettled[tag] = message
         if message.body != POISON:
