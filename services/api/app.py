@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,19 +19,25 @@ from observability import (
     setup,
 )
 from observability.flags import FlagHook, scenario_requests
-from services.api.cache import OrderCache
+from services.api.cache import Load, OrderCache
 from services.api.catalogue import CATALOGUE
 from services.api.cors import allow_origins
 from services.api.dead_letters import dead_letters_router
-from services.api.dependencies import RateLimit, operator, operator_limit
-from services.api.faults import BROKER_DOWN, MEMORY_LEAK, SPIKE, Leak, blocking, disturbed, spike, stampede
+from services.api.dependencies import Dependency, RateLimit, operator
+from services.api.faults import BROKER_DOWN, MEMORY_LEAK, Leak, blocking, disturbed, spike, stampede
 from services.api.follow import Followers
 from services.api.http import http_api
-from services.api.limits import RateLimiter
-from services.api.metrics import cache_reads, count_accepted, count_decisions, dead_letters_handled
-from services.api.orders import place
-from services.api.routes import Load, Orders, Place, orders_router
-from services.api.scenarios import Dependency, scenarios_router
+from services.api.limits import Decide, RateLimiter
+from services.api.metrics import (
+    cache_reads,
+    counted,
+    dead_letters_handled,
+    orders_accepted,
+    rate_limit_decisions,
+)
+from services.api.orders import Place, place
+from services.api.routes import Orders, orders_router
+from services.api.scenarios import scenarios_router
 from services.api.settings import Settings
 from services.api.store import OrderStore
 from services.common.http.server import http_server
@@ -140,15 +146,15 @@ def build(
     lifetime: Lifetime,
 ) -> Parts:
     """Return the api's parts; opens no connection."""
-    redis, broker, outbox = connections.redis, connections.broker, connections.outbox
     publisher = telemetry.publisher()
+    outbox, broker = connections.outbox, connections.broker
     relay = Relay(
         outbox, broker, "api", telemetry.instance, lambda publish: disturbed(publisher(publish), scenarios.on)
     )
     scripts = telemetry.traced_scripts(
         load_scripts(connections.pipeline, LUA, once={"limit"}), {"accept": "redis: accept"}
     )
-    store, leak = order_store(settings, connections, scripts), Leak()
+    store, leak = OrderStore(connections.redis, scripts, outbox, settings), Leak()
     orders = Orders(
         place=placing(telemetry, store, scenarios, leak),
         load=reading(settings, telemetry, store, scenarios),
@@ -163,8 +169,8 @@ def build(
     app = http_api(
         [
             orders_router(orders, limit),
-            dead_letters_router(dead_letters, operators_only),
-            scenarios_router(Switches(redis), operators_only),
+            dead_letters_router(dead_letters, [operators_only]),
+            scenarios_router(Switches(connections.redis), [operators_only]),
         ],
         [*probe_routes(connections.pings, lambda: lifetime.ending), *telemetry.routes()],
         version=settings.service_version,
@@ -173,24 +179,12 @@ def build(
     return Parts(app, relay, orders.followers, leak)
 
 
-def order_store(settings: Settings, connections: Connections, scripts: RunScript) -> OrderStore:
-    """Return where orders are."""
-    return OrderStore(
-        connections.redis,
-        scripts,
-        connections.outbox,
-        outbox_max_entries=settings.outbox_max_entries,
-        idempotency_ttl=settings.idempotency_ttl_seconds,
-        retention=settings.retention_seconds,
-        sweep_after=settings.stuck_after_seconds,
-    )
-
-
 def placing(telemetry: Telemetry, store: OrderStore, scenarios: Scenarios, leak: Leak) -> Place:
     """Return the use case of placing an order, counted, with the faults that scenarios ask for."""
     use_case = partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
-    counted = count_accepted(telemetry.instruments(), use_case)
-    return blocking(leak.around(counted, scenarios.on), scenarios.on)
+    count = orders_accepted(telemetry.instruments())
+    accepted = counted(use_case, count, lambda placed: "replayed" if placed.replayed else "new")
+    return blocking(leak.around(accepted, scenarios.on), scenarios.on)
 
 
 def reading(settings: Settings, telemetry: Telemetry, store: OrderStore, scenarios: Scenarios) -> Load:
@@ -207,14 +201,14 @@ def reading(settings: Settings, telemetry: Telemetry, store: OrderStore, scenari
 
 def limits(
     settings: Settings, telemetry: Telemetry, scripts: RunScript, scenarios: Scenarios
-) -> tuple[RateLimit, list[Dependency]]:
+) -> tuple[RateLimit, Dependency]:
     """Return the rate limit of the orders' routes, and what lets operators alone pass."""
     limiter = RateLimiter(scripts, settings.rate_limit_per_second, settings.rate_limit_burst)
-    spike_limiter = replace(
-        limiter, per_second=limiter.per_second / SPIKE, burst=max(1, limiter.burst // SPIKE)
-    )
-    counted, token = count_decisions(telemetry.instruments()), settings.operator_token
-    decide = counted(spike(limiter.decide, spike_limiter.decide, scenarios.on))
+    count = rate_limit_decisions(telemetry.instruments())
+
+    def limit(decide: Decide) -> Decide:
+        return counted(decide, count, lambda decision: "allowed" if decision.allowed else "limited")
+
     # Operators must not be limited by the spike that they are about to end.
-    operators_only = [operator_limit(counted(limiter.decide), token), operator(token)]
-    return RateLimit(decide, settings.keys()), operators_only
+    operators_only = operator(limit(limiter.decide), settings.operator_token)
+    return RateLimit(limit(spike(limiter, scenarios.on)), settings.keys()), operators_only

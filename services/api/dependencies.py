@@ -9,11 +9,11 @@ from typing import Annotated
 from fastapi import Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from services.api.keys import ApiKeys, UnknownKeyError
-from services.api.limits import Decision
+from services.api.keys import ApiKeys
+from services.api.limits import Decide
 from services.api.problems import ProblemError
 
-Decide = Callable[[str], Awaitable[Decision]]
+Dependency = Callable[..., Awaitable[None]]
 API_KEY_HEADER = "X-API-Key"
 API_KEY = APIKeyHeader(
     name=API_KEY_HEADER,
@@ -54,34 +54,31 @@ class RateLimit:
         Raises:
             ProblemError: 429 past the limit, 401 without a key where one is needed.
         """
-        client, known = _client(self.keys, key)
+        client = self.keys.client(key)
         headers = await _passed(self.decide, f"key:{client}" if client else _address(request))
-        if not known:
+        if client is None and self.keys.refuses_strangers(key):
             headers["WWW-Authenticate"] = "ApiKey"
             raise ProblemError(401, "unauthorized", "a valid X-API-Key is needed", headers=headers)
         return client, headers
 
 
-def _client(keys: ApiKeys, key: str | None) -> tuple[str | None, bool]:
-    """Return the client of a key, and whether the request may be served."""
-    try:
-        return keys.client(key), True
-    except UnknownKeyError:
-        return None, False
+def operator(decide: Decide, token: str) -> Dependency:
+    """Return the dependency that lets only the holder of the operator token pass (RFC 6750).
 
-
-def operator_limit(decide: Decide, expected: str) -> Callable[..., Awaitable[None]]:
-    """Return the dependency that counts a request of the operators' routes, where API keys have no say.
-
-    A request with the operator token has a limit of its own, all others count for their address: who shares
-    that address (of a proxy) must not lock operators out.
+    A request with the token has a limit of its own, all others count for their address: who shares that
+    address (of a proxy) must not lock operators out.
     """
 
-    async def limited(request: Request, response: Response, credentials: Credentials) -> None:
-        counted = "operator" if _is_operator(credentials, expected) else _address(request)
-        response.headers.update(await _passed(decide, counted))
+    async def authorized(request: Request, response: Response, credentials: Credentials) -> None:
+        # Starlette reads headers as Latin-1: encoded so, they are the bytes that were sent.
+        sent = credentials.credentials.encode("latin-1") if credentials else b""
+        known = bool(token) and hmac.compare_digest(sent, token.encode())
+        response.headers.update(await _passed(decide, "operator" if known else _address(request)))
+        if not known:
+            headers = {"WWW-Authenticate": "Bearer"}
+            raise ProblemError(401, "unauthorized", "the operator token is needed", headers=headers)
 
-    return limited
+    return authorized
 
 
 async def _passed(decide: Decide, counted: str) -> dict[str, str]:
@@ -96,24 +93,3 @@ async def _passed(decide: Decide, counted: str) -> dict[str, str]:
 
 def _address(request: Request) -> str:
     return f"address:{request.client.host if request.client else 'unknown'}"
-
-
-def operator(expected: str) -> Callable[..., Awaitable[None]]:
-    """Return the dependency that lets only the holder of the operator token pass (RFC 6750).
-
-    It belongs behind `operator_limit`, which counts refusals.
-    """
-
-    async def authorized(credentials: Credentials) -> None:
-        if not _is_operator(credentials, expected):
-            raise ProblemError(
-                401, "unauthorized", "the operator token is needed", headers={"WWW-Authenticate": "Bearer"}
-            )
-
-    return authorized
-
-
-def _is_operator(credentials: HTTPAuthorizationCredentials | None, expected: str) -> bool:
-    # Starlette reads headers as Latin-1: encoded so, they are the bytes that were sent.
-    sent = credentials.credentials.encode("latin-1") if credentials else b""
-    return bool(expected) and hmac.compare_digest(sent, expected.encode())

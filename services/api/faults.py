@@ -4,18 +4,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from mmap import mmap
 from time import perf_counter
+from typing import ParamSpec, TypeVar
 
-from services.api.cache import OrderCache
-from services.api.limits import Decision
-from services.api.orders import Placed
-from services.api.schemas import NewOrder, Order
+from services.api.cache import Load, OrderCache
+from services.api.limits import Decide, Decision, RateLimiter
+from services.api.orders import Place
 from services.common.ids import uuid7
 from services.common.messaging.messages import Outgoing, PublishBatch
 from services.common.scenarios import On, OnFor
 
-Place = Callable[[NewOrder, str | None], Awaitable[Placed]]
-Decide = Callable[[str], Awaitable[Decision]]
-Load = Callable[[str], Awaitable[Order | None]]
+P = ParamSpec("P")
+R = TypeVar("R")
 POISON_MESSAGES, DUPLICATE_MESSAGES = "poison-messages", "duplicate-messages"
 BLOCKING_HANDLER, MEMORY_LEAK = "blocking-handler", "memory-leak"
 CACHE_STAMPEDE, TRAFFIC_SPIKE, BROKER_DOWN = "cache-stampede", "traffic-spike", "broker-down"
@@ -29,15 +28,22 @@ SPIKE = 500
 """How many requests each one counts as during a traffic spike."""
 
 
+def preceded(
+    call: Callable[P, Awaitable[R]], on: On, scenario: str, effect: Callable[P, None]
+) -> Callable[P, Awaitable[R]]:
+    """Return the call, preceded by an effect while the scenario is on."""
+
+    async def disturbed(*args: P.args, **kwargs: P.kwargs) -> R:
+        if on(scenario):
+            effect(*args, **kwargs)
+        return await call(*args, **kwargs)
+
+    return disturbed
+
+
 def blocking(place: Place, on: On) -> Place:
     """Return the use case with a computation that keeps the event loop from everything else."""
-
-    async def placed(new: NewOrder, key: str | None) -> Placed:
-        if on(BLOCKING_HANDLER):
-            compute(BLOCKED_SECONDS)
-        return await place(new, key)
-
-    return placed
+    return preceded(place, on, BLOCKING_HANDLER, lambda *_: compute(BLOCKED_SECONDS))
 
 
 def compute(seconds: float) -> None:
@@ -56,15 +62,13 @@ class Leak:
 
     def around(self, place: Place, on: On) -> Place:
         """Return the use case with the leak."""
+        return preceded(place, on, MEMORY_LEAK, lambda *_: self._grow())
 
-        async def placed(new: NewOrder, key: str | None) -> Placed:
-            if on(MEMORY_LEAK) and len(self.kept) < MAX_LEAKS:
-                # Mapped, so that the system gets it back at once: what Python frees it may keep.
-                self.kept.append(mmap(-1, LEAKED_BYTES))
-                self.kept[-1].write(b"x" * LEAKED_BYTES)
-            return await place(new, key)
-
-        return placed
+    def _grow(self) -> None:
+        if len(self.kept) < MAX_LEAKS:
+            # Mapped, so that the system gets it back at once: what Python frees it may keep.
+            self.kept.append(mmap(-1, LEAKED_BYTES))
+            self.kept[-1].write(b"x" * LEAKED_BYTES)
 
     def free(self, *, leaking: bool) -> None:
         """Free all of it once the scenario is off for everybody."""
@@ -77,21 +81,16 @@ class Leak:
 
 def stampede(cache: OrderCache, on: On) -> Load:
     """Return what reads through a cache in which every order has just expired."""
-
-    async def load(order_id: str) -> Order | None:
-        if on(CACHE_STAMPEDE):
-            cache.expire(order_id)
-        return await cache.get(order_id)
-
-    return load
+    return preceded(cache.get, on, CACHE_STAMPEDE, cache.expire)
 
 
-def spike(decide: Decide, spike_limiter: Decide, on: On) -> Decide:
+def spike(limiter: RateLimiter, on: On) -> Decide:
     """Return the rate limit, during a traffic spike that of a client that sends far more than it may."""
+    strict = replace(limiter, per_second=limiter.per_second / SPIKE, burst=max(1, limiter.burst // SPIKE))
 
     async def decided(client: str) -> Decision:
         # Counted separately: the client's own count, and an operator at its address, are not affected.
-        return await (spike_limiter(f"spike {client}") if on(TRAFFIC_SPIKE) else decide(client))
+        return await (strict.decide(f"spike {client}") if on(TRAFFIC_SPIKE) else limiter.decide(client))
 
     return decided
 

@@ -19,10 +19,6 @@ only its hash; add it to the JSON object in API_KEYS and start the api again.
 """
 
 
-class UnknownKeyError(Exception):
-    """A key is needed and there is none, or it is unknown."""
-
-
 @dataclass(frozen=True, slots=True)
 class ApiKeys:
     """The keys that are known, as the SHA-256 of each in hex by its client's name.
@@ -35,20 +31,16 @@ class ApiKeys:
     required: bool
 
     def client(self, key: str | None) -> str | None:
-        """Return the name of a key's client; None where none is needed and none was sent or known.
-
-        Raises:
-            UnknownKeyError: The request must not be served.
-        """
-        if not self.required and (key is None or not self.hashes):
-            return None
+        """Return the name of a key's client, if it is known."""
         # Headers are read as Latin-1; encoded so, they are the bytes that were sent.
         digest = key_hash((key or "").encode("latin-1"))
         # All are compared, so that the time does not depend on which one is near.
         names = [name for name, known in self.hashes.items() if hmac.compare_digest(digest, known)]
-        if key is None or not names:
-            raise UnknownKeyError
-        return names[0]
+        return names[0] if names and key is not None else None
+
+    def refuses_strangers(self, key: str | None) -> bool:
+        """Whether a request with this key needs a known client: where there are keys, none may be wrong."""
+        return self.required or (key is not None and bool(self.hashes))
 
 
 def key_hash(key: bytes) -> str:

@@ -1,6 +1,7 @@
 """The rate limiter: a token bucket for each client, in Redis, in one round trip."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from services.common.redis.scripts import RunScript
@@ -25,6 +26,10 @@ class Decision:
             "RateLimit-Remaining": str(self.remaining),
             "RateLimit-Reset": str(-int(-self.reset_after // 1)),
         }
+
+
+Decide = Callable[[str], Awaitable[Decision]]
+"""Counts a request of a client."""
 
 
 @dataclass(frozen=True, slots=True)

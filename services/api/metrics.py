@@ -1,59 +1,50 @@
-"""What the api counts beside what every service shows, put around the functions that decide it."""
+"""What the api counts beside what every service shows."""
 
 from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
 
-from services.api.limits import Decision
-from services.api.orders import Placed
-from services.api.schemas import NewOrder
 from services.common.instruments import Count, Instruments
 
-Place = Callable[[NewOrder, str | None], Awaitable[Placed]]
-Decide = Callable[[str], Awaitable[Decision]]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def count_accepted(instruments: Instruments, place: Place) -> Place:
-    """Count each order that the use case accepts."""
-    count = instruments.counter(
-        "orders_accepted", "Orders answered with 202.", "outcome", ("new", "replayed")
+def counted(
+    call: Callable[P, Awaitable[R]], count: Count, label: Callable[[R], str]
+) -> Callable[P, Awaitable[R]]:
+    """Return the call, each result of which is counted under its label's value."""
+
+    async def counting(*args: P.args, **kwargs: P.kwargs) -> R:
+        result = await call(*args, **kwargs)
+        count(label(result))
+        return result
+
+    return counting
+
+
+def orders_accepted(instruments: Instruments) -> Count:
+    """Return the counter of orders that were accepted."""
+    outcomes = ("new", "replayed")
+    return instruments.counter("orders_accepted", "Orders answered with 202.", "outcome", outcomes)
+
+
+def rate_limit_decisions(instruments: Instruments) -> Count:
+    """Return the counter of what the rate limiter decided."""
+    decisions = ("allowed", "limited")
+    return instruments.counter(
+        "rate_limit_decisions", "Requests that met the rate limit.", "decision", decisions
     )
-
-    async def counted(new: NewOrder, key: str | None) -> Placed:
-        placed = await place(new, key)
-        count("replayed" if placed.replayed else "new")
-        return placed
-
-    return counted
-
-
-def count_decisions(instruments: Instruments) -> Callable[[Decide], Decide]:
-    """Return what counts each decision of a rate limiter; the metric is registered once."""
-    count = instruments.counter(
-        "rate_limit_decisions", "Requests that met the rate limit.", "decision", ("allowed", "limited")
-    )
-
-    def counted(decide: Decide) -> Decide:
-        async def decided(client: str) -> Decision:
-            decision = await decide(client)
-            count("allowed" if decision.allowed else "limited")
-            return decision
-
-        return decided
-
-    return counted
 
 
 def dead_letters_handled(instruments: Instruments) -> Count:
     """Return the counter of dead letters that operators replayed or discarded."""
+    actions = ("replayed", "discarded")
     return instruments.counter(
-        "dead_letters_handled",
-        "Dead letters by what an operator did with them.",
-        "action",
-        ("replayed", "discarded"),
+        "dead_letters_handled", "Dead letters by what an operator did with them.", "action", actions
     )
 
 
 def cache_reads(instruments: Instruments) -> Count:
     """Return the counter of an order cache's reads."""
-    return instruments.counter(
-        "order_cache_reads", "Reads of single orders.", "result", ("hit", "miss", "open")
-    )
+    results = ("hit", "miss", "open")
+    return instruments.counter("order_cache_reads", "Reads of single orders.", "result", results)

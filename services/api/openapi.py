@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from services.api.dead_letters import dead_letters_router
-from services.api.dependencies import RateLimit, operator, operator_limit
+from services.api.dependencies import RateLimit, operator
 from services.api.http import http_api
 from services.api.routes import Orders, orders_router
 from services.api.scenarios import scenarios_router
@@ -20,7 +20,7 @@ def document() -> dict[str, Any]:
     orders = Orders(
         place=nothing, load=nothing, load_status=nothing, page=nothing, followers=nothing, ending=nothing
     )
-    operators_only = [operator_limit(nothing, ""), operator("")]
+    operators_only = [operator(nothing, "")]
     routers = [
         orders_router(orders, RateLimit(nothing, nothing)),
         dead_letters_router(nothing, operators_only),

@@ -62,6 +62,8 @@ class Placed:
 Accept = Callable[[OrderDocument, OrderCreated, Idempotency | None], Awaitable[Placed]]
 """Writes an order, its status, its idempotency key and its event in one atomic step; raises
 `IdempotencyConflictError` or `OutboxFullError`."""
+Place = Callable[[NewOrder, str | None], Awaitable[Placed]]
+"""`place` with all that it needs: takes an order and its idempotency key."""
 
 
 async def place(

@@ -12,17 +12,15 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import TypeAdapter
 
 from services.api.body import idempotency_key, new_order
-from services.api.cache import SETTLED
+from services.api.cache import SETTLED, Load
 from services.api.dependencies import API_KEY_HEADER, RateLimit
 from services.api.errors import NothingMoreError
 from services.api.follow import Followers, TooManyFollowersError, changes
-from services.api.orders import Placed
+from services.api.orders import Place
 from services.api.problems import ProblemError, documented
-from services.api.schemas import IdempotencyKey, NewOrder, Order, OrderId, OrderPage, OrderStatus
+from services.api.schemas import IdempotencyKey, Order, OrderId, OrderPage, OrderStatus
 
 T = TypeVar("T")
-Place = Callable[[NewOrder, str | None], Awaitable[Placed]]
-Load = Callable[[str], Awaitable[Order | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The operators' routes under `/v1/scenarios`: faults to look at, switched on for a while, and off."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,12 +8,12 @@ import structlog
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
+from services.api.dependencies import Dependency
 from services.api.problems import ProblemError, documented
 from services.common.scenarios import MAX_SECONDS, Switches
 
 log = structlog.get_logger(__name__)
 
-Dependency = Callable[..., Awaitable[None]]
 DEFAULT_SECONDS = 900.0
 
 SCENARIOS: Mapping[str, str] = {

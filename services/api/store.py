@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from services.api.orders import (
     Placed,
 )
 from services.api.schemas import Order, OrderDocument, OrderPage, OrderStatus, StatusChange
+from services.api.settings import Settings
 from services.common.ids import first_uuid7
 from services.common.messaging.messages import now_ms
 from services.common.outbox.stream import Outbox
@@ -49,40 +51,26 @@ def event_key(order_id: str) -> str:
     return f"order:{order_id}:event"
 
 
+@dataclass(frozen=True, slots=True)
 class OrderStore:
     """Writes accepted orders and reads them back."""
 
-    def __init__(  # noqa: PLR0913 - a store's settings, all named
-        self,
-        redis: Redis,
-        run: RunScript,
-        outbox: Outbox,
-        *,
-        outbox_max_entries: int,
-        idempotency_ttl: int,
-        retention: int,
-        sweep_after: float,
-    ) -> None:
-        """Keep the clients; times in seconds."""
-        self._redis = redis
-        self._run = run
-        self._outbox = outbox
-        self._outbox_max_entries = outbox_max_entries
-        self._idempotency_ttl = idempotency_ttl
-        self._retention = retention
-        self._sweep_after_ms = round(sweep_after * 1000)
+    redis: Redis
+    run: RunScript
+    outbox: Outbox
+    settings: Settings
 
     async def accept(self, order: OrderDocument, event: OrderCreated, key: Idempotency | None) -> Placed:
         """Write everything that an accepted order is, or nothing."""
         document = order.model_dump_json()
-        known = f"idempotency:{_digest(key.key)}" if key else order_key(order.id)
-        outcome, stored = await self._run(
+        known = f"idempotency:{hashlib.sha256(key.key.encode()).hexdigest()}" if key else order_key(order.id)
+        outcome, stored = await self.run(
             "accept",
             [
                 order_key(order.id),
                 status_key(order.id),
                 LISTING,
-                self._outbox.stream,
+                self.outbox.stream,
                 known,
                 OPEN,
                 event_key(order.id),
@@ -91,12 +79,12 @@ class OrderStore:
                 order.id,
                 document,
                 order.created_at,
-                self._outbox_max_entries,
+                self.settings.outbox_max_entries,
                 key.fingerprint if key else "",
-                self._idempotency_ttl,
-                first_uuid7(now_ms() - self._retention * 1000),
-                now_ms() + self._sweep_after_ms,
-                *self._outbox.fields(event.type, event.id, orjson.dumps(event)),
+                self.settings.idempotency_ttl_seconds,
+                first_uuid7(now_ms() - self.settings.retention_seconds * 1000),
+                now_ms() + round(self.settings.stuck_after_seconds * 1000),
+                *self.outbox.fields(event.type, event.id, orjson.dumps(event)),
             ],
         )
         if outcome == "conflict":
@@ -124,7 +112,8 @@ class OrderStore:
             DamagedOrderError: What is stored is no status.
         """
         try:
-            fields = await _hash(self._redis, status_key(order_id))
+            reply: Any = self.redis.hgetall(status_key(order_id))
+            fields = await reply
             return _status(order_id, fields) if fields else None
         except DAMAGED as error:
             raise _damage(order_id, error) from None
@@ -135,14 +124,14 @@ class OrderStore:
         One that is damaged is left out: it must not hide the others.
         """
         highest = f"({cursor}" if cursor else "+"
-        ids: Any = await self._redis.zrange(
+        ids: Any = await self.redis.zrange(
             LISTING, highest, "-", desc=True, bylex=True, offset=0, num=limit + 1
         )
         orders = [order for order in await self._orders(ids[:limit]) if isinstance(order, Order)]
         return OrderPage(items=orders, next_cursor=ids[limit - 1] if len(ids) > limit else None)
 
     async def _orders(self, ids: Sequence[str]) -> list[Order | DamagedOrderError | None]:
-        async with self._redis.pipeline(transaction=False) as pipeline:
+        async with self.redis.pipeline(transaction=False) as pipeline:
             for order_id in ids:
                 pipeline.get(order_key(order_id))
                 pipeline.hmget(status_key(order_id), ["status", "reason"])
@@ -185,13 +174,3 @@ def _damage(order_id: str, error: Exception) -> DamagedOrderError:
         raise error
     log.error("order damaged", order_id=order_id, error=type(error).__name__)
     return DamagedOrderError(order_id)
-
-
-async def _hash(redis: Redis, key: str) -> dict[str, str]:
-    fields: Any = redis.hgetall(key)
-    result: dict[str, str] = await fields
-    return result
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

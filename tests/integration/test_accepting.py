@@ -12,6 +12,7 @@ import services.api
 from services.api.catalogue import CATALOGUE
 from services.api.orders import IdempotencyConflictError, OutboxFullError, Placed, created, place
 from services.api.schemas import EXAMPLE, NewOrder
+from services.api.settings import Settings
 from services.api.store import OrderStore
 from services.common.ids import uuid7
 from services.common.outbox.stream import Outbox
@@ -21,13 +22,14 @@ from tests.servers import entries
 
 LUA = Path(services.api.__file__).parent / "lua"
 ORDER = NewOrder.model_validate(EXAMPLE, strict=False)
-BOUNDS = {"outbox_max_entries": 1000, "idempotency_ttl": 60, "retention": 3600, "sweep_after": 60}
+BOUNDS = {"idempotency_ttl_seconds": 60, "retention_seconds": 3600, "stuck_after_seconds": 60}
 
 
-def store(redis: Redis, **bounds: int) -> OrderStore:
+def store(redis: Redis, **bounds: float) -> OrderStore:
     """Return a store on a real Redis."""
+    settings = Settings().model_copy(update={**BOUNDS, **bounds})  # which may be out of its ranges
     outbox = Outbox(redis, "api", context=lambda: {"correlation_id": "c-1", "traceparent": "t-1"})
-    return OrderStore(redis, load_scripts(AutoPipeline(redis), LUA), outbox, **{**BOUNDS, **bounds})
+    return OrderStore(redis, load_scripts(AutoPipeline(redis), LUA), outbox, settings)
 
 
 def placing(store: OrderStore) -> Callable[..., asyncio.Future[Placed]]:

@@ -26,7 +26,7 @@ class World:
     def __init__(self, redis: Redis, *, stuck_after: float = 0) -> None:
         """Compose the two services around a Redis; orders are due at once, by default again at once."""
         self.redis = redis
-        self.place = partial(placing(store(redis, sweep_after=-1)), ORDER, None)
+        self.place = partial(placing(store(redis, stuck_after_seconds=-1)), ORDER, None)
         outbox = Outbox(redis, "worker", context=lambda: {"correlation_id": "c-1", "traceparent": "t-2"})
         scripts = load_scripts(AutoPipeline(redis), LUA)
         self.store = OrderStore(redis, scripts, outbox, 60, stuck_after)

@@ -1,6 +1,6 @@
 """The api's application over use cases that a test chooses."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -48,12 +48,21 @@ async def empty_page(_: int, __: str | None) -> OrderPage:
     return OrderPage(items=[], next_cursor=None)
 
 
-async def allowed(_: str) -> Decision:
-    """Let every request pass."""
-    return Decision(allowed=True, limit=10, remaining=7, retry_after=0, reset_after=3)
+@dataclass
+class Limiter:
+    """Stands for the rate limiter: decides as a test says, and notes who was counted."""
+
+    allowed: bool = True
+    retry_after: float = 0
+    counted: list[str] = field(default_factory=list)
+
+    async def decide(self, client: str) -> Decision:
+        """Count a client."""
+        self.counted.append(client)
+        return Decision(self.allowed, limit=10, remaining=7, retry_after=self.retry_after, reset_after=3)
 
 
-UNLIMITED = RateLimit(allowed, ApiKeys({}, required=False))
+UNLIMITED = RateLimit(Limiter().decide, ApiKeys({}, required=False))
 
 
 def app(limit: RateLimit = UNLIMITED, **parts: Any) -> FastAPI:  # noqa: ANN401 - of Orders

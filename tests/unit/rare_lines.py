@@ -63,9 +63,7 @@ async def reading_what_is_no_order() -> None:
     """Read an order's status where something else lies."""
     redis: Any = SimpleNamespace(hgetall=failing(ResponseError("WRONGTYPE Operation against a key")))
     nothing: Any = None
-    await OrderStore(
-        redis, nothing, nothing, outbox_max_entries=1, idempotency_ttl=1, retention=1, sweep_after=1
-    ).status(uuid7())
+    await OrderStore(redis, nothing, nothing, nothing).status(uuid7())
 
 
 async def broken_application() -> None:

@@ -1,19 +1,14 @@
 """API keys: who they belong to, when one is needed, how one is made."""
 
 import json
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from services.api.dependencies import RateLimit
-from services.api.keys import ApiKeys, UnknownKeyError, key_hash, main
-from services.api.limits import Decision
-from services.api.orders import Placed
-from services.api.schemas import EXAMPLE, NewOrder
+from services.api.keys import ApiKeys, key_hash, main
 from services.api.settings import Settings
-from tests.unit.api_app import app, placing
-from tests.unit.asgi import Answer, call, http_scope
+from tests.unit.api_app import app
+from tests.unit.asgi import call, http_scope
 
 HASHES = {"shop": key_hash(b"one"), "till": key_hash(b"two"), "odd": key_hash("schl\xfcssel".encode())}
 ODD = "schl\xfcssel".encode().decode("latin-1")
@@ -44,46 +39,8 @@ def test_a_key_is_its_clients(key: str, client: str, required: bool) -> None:  #
 def test_nobodys_requests(hashes: dict[str, str], required: bool, key: str | None, known: bool) -> None:  # noqa: FBT001
     """Without keys the header means nothing; with keys a wrong one is refused, and a hash is no key."""
     keys = ApiKeys(hashes, required)
-    if known:
-        assert keys.client(key) is None
-    else:
-        with pytest.raises(UnknownKeyError):
-            keys.client(key)
-
-
-async def test_an_idempotency_key_is_its_clients_own() -> None:
-    """Two clients that choose the same Idempotency-Key do not get each other's orders."""
-    seen: list[str | None] = []
-
-    async def place(new: NewOrder, key: str | None) -> Placed:
-        seen.append(key)
-        return await placing(new, key)
-
-    for key in ("one", "two", None):
-        await ordered(key, required=False, place=place)
-    assert seen == ["shop same", "till same", " same"]
-
-
-async def ordered(key: str | None, *, required: bool, **parts: Any) -> Answer:  # noqa: ANN401 - of Orders
-    """Return the answer to an order that is sent with an API key."""
-
-    async def decide(_: str) -> Decision:
-        return Decision(allowed=True, limit=9, remaining=4, retry_after=0, reset_after=2)
-
-    headers = [("content-type", "application/json"), ("idempotency-key", "same")]
-    headers += [("x-api-key", key)] if key else []
-    limited = app(RateLimit(decide, ApiKeys(HASHES, required)), **parts)
-    return await call(limited, http_scope("POST", "/v1/orders", headers), json.dumps(EXAMPLE).encode())
-
-
-@pytest.mark.parametrize(("key", "status"), [("one", 202), (None, 401), ("three", 401)])
-async def test_orders_need_a_key_where_it_is_required(key: str | None, status: int) -> None:
-    """401 is a problem that says what is missing, and counts like any other request."""
-    answer = await ordered(key, required=True)
-    assert (answer.status, answer.header("ratelimit-remaining")) == (status, "4")
-    if status == 401:
-        assert answer.header("www-authenticate") == "ApiKey"
-        assert answer.json()["detail"] == "a valid X-API-Key is needed"
+    assert keys.client(key) is None
+    assert keys.refuses_strangers(key) is not known
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])

@@ -1,29 +1,30 @@
 """Operator routes open to the token alone."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
-from services.api.dependencies import operator, operator_limit
+from services.api.dependencies import operator
 from services.api.errors import handle_errors
 from services.api.limits import Decision
 from services.api.problems import MEDIA_TYPE
-from tests.unit.api_app import IDS
+from tests.unit.api_app import IDS, Limiter
 from tests.unit.asgi import call, http_scope
 
 TOKEN = "c0ffee-geh\xe4imnis"
 
 
-async def nobody_else(client: str) -> Decision:
-    """Have every client but the operator past its limit."""
-    allowed = client == "operator"
-    return Decision(allowed=allowed, limit=9, remaining=0, retry_after=0 if allowed else 7, reset_after=9)
+class OperatorAlone(Limiter):
+    """Has every client but the operator past its limit."""
+
+    async def decide(self, client: str) -> Decision:
+        """Count a client."""
+        self.allowed = client == "operator"
+        return await super().decide(client)
 
 
-def guarded(expected: str = TOKEN, *before: Callable[..., Awaitable[None]]) -> FastAPI:
+def guarded(token: str = TOKEN, limiter: Limiter | None = None) -> FastAPI:
     """Return an application with one operator route."""
-    router = APIRouter(dependencies=[Depends(one) for one in (*before, operator(expected))])
+    router = APIRouter(dependencies=[Depends(operator((limiter or Limiter()).decide, token))])
 
     @router.get("/secret")
     async def secret() -> str:
@@ -43,51 +44,50 @@ def as_sent(text: str) -> str:
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
 async def test_the_token_opens(scheme: str) -> None:
     """A token of any characters is compared as its bytes; the scheme's case does not matter (RFC 9110)."""
-    headers = [("authorization", f"{scheme} {as_sent(TOKEN)}")]
-    answer = await call(guarded(), http_scope("GET", "/secret", headers))
-    assert (answer.status, answer.json()) == (200, "seen")
+    limiter = Limiter()
+    headers = [("authorization", f"{scheme} {as_sent(TOKEN)}"), ("x-api-key", "shop")]
+    answer = await call(guarded(limiter=limiter), http_scope("GET", "/secret", headers))
+    assert (answer.status, answer.json(), answer.header("ratelimit-limit")) == (200, "seen", "10")
+    assert limiter.counted == ["operator"]
 
 
 @pytest.mark.parametrize(
-    "sent",
+    ("token", "sent"),
     [
-        "",
-        None,
-        "Bearer",
-        "Bearer ",
-        f"Basic {TOKEN}",
-        TOKEN,
-        "Bearer c0ffee",
-        f"Bearer {TOKEN}",
-        "Bearer \xff",
+        (TOKEN, ""),
+        (TOKEN, None),
+        (TOKEN, "Bearer"),
+        (TOKEN, "Bearer "),
+        (TOKEN, f"Basic {TOKEN}"),
+        (TOKEN, TOKEN),
+        (TOKEN, "Bearer c0ffee"),
+        (TOKEN, f"Bearer {TOKEN}"),
+        (TOKEN, "Bearer \xff"),
+        ("", None),
+        ("", "Bearer "),
     ],
 )
-async def test_nothing_else_opens(sent: str | None) -> None:
-    """Missing, half, in another scheme or encoding: 401 as a problem that names the scheme."""
-    headers = [] if sent is None else [("authorization", sent)]
-    answer = await call(guarded(), http_scope("GET", "/secret", headers))
+async def test_nothing_else_opens(token: str, sent: str | None) -> None:
+    """Missing, half, in another scheme or encoding, or never set: 401 as a problem that names the scheme."""
+    headers, limiter = [] if sent is None else [("authorization", sent)], Limiter()
+    answer = await call(guarded(token, limiter), http_scope("GET", "/secret", headers))
     assert (answer.status, answer.header("content-type")) == (401, MEDIA_TYPE)
     assert answer.header("www-authenticate") == "Bearer"
     assert answer.json()["type"] == "urn:orderscope:problem:unauthorized"
     assert "c0ffee" not in answer.body.decode()
-
-
-async def test_an_empty_token_opens_to_nobody() -> None:
-    """A setting that was forgotten is no open door."""
-    for headers in ([], [("authorization", "Bearer ")]):
-        assert (await call(guarded(""), http_scope("GET", "/secret", headers))).status == 401
+    assert limiter.counted == ["address:10.0.0.9"]
 
 
 async def test_strangers_lock_no_operator_out() -> None:
-    """An address past its limit is told to wait, and the token opens from there all the same."""
-    app = guarded(TOKEN, operator_limit(nobody_else, TOKEN))
+    """An address past its limit has to wait, and the token opens from there all the same."""
+    app = guarded(limiter=OperatorAlone())
     for token, status in (("guess", 429), (TOKEN, 200), ("guess", 429)):
         headers = [("authorization", f"Bearer {as_sent(token)}")]
         assert (await call(app, http_scope("GET", "/secret", headers))).status == status
 
 
-def test_the_document_tells_of_the_token() -> None:
+def test_the_document_names_the_token() -> None:
     """Operations behind the token name it as their security scheme, so that Swagger UI can send it."""
-    document = guarded(TOKEN, operator_limit(nobody_else, TOKEN)).openapi()
+    document = guarded(limiter=OperatorAlone()).openapi()
     assert document["components"]["securitySchemes"]["operator"]["scheme"] == "bearer"
     assert document["paths"]["/secret"]["get"]["security"] == [{"operator": []}]

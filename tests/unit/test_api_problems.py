@@ -1,6 +1,5 @@
 """Every error leaves as a problem, with the ids under which it can be found."""
 
-import json
 from typing import Any, NoReturn
 
 import pytest
@@ -16,11 +15,8 @@ from services.api.orders import (
     UnknownProductError,
 )
 from services.api.problems import MEDIA_TYPE, InvalidField, ProblemError, problem_response
-from services.api.schemas import EXAMPLE
 from tests.unit.api_app import IDS, UNKNOWN, app
 from tests.unit.asgi import Answer, call, http_scope
-
-JSON = [("content-type", "application/json")]
 
 
 async def failing(error: Exception) -> Answer:
@@ -84,15 +80,6 @@ async def test_requests_that_lead_nowhere_are_problems(
     answer = await call(app(), http_scope(method, path, query=query.encode()))
     assert (answer.status, answer.header("content-type")) == (status, MEDIA_TYPE)
     assert answer.json()["type"].endswith(f":{kind}")
-
-
-@pytest.mark.parametrize("key", ["", "k" * 256, "two words", "caf\xe9"])
-async def test_malformed_idempotency_keys_are_refused(key: str) -> None:
-    """A key is 1 to 255 printable ASCII characters; the problem names the header."""
-    scope = http_scope("POST", "/v1/orders", [*JSON, ("idempotency-key", key)])
-    answer = await call(app(), scope, json.dumps(EXAMPLE).encode())
-    assert answer.status == 422
-    assert any("idempotency-key" in error["location"] for error in answer.json()["errors"])
 
 
 def test_a_problem_says_only_what_there_is_to_say() -> None:

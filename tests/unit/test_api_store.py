@@ -61,9 +61,7 @@ async def asked(path: str, redis: Fake) -> tuple[Answer, list[Any]]:
     """Return the answer to a request, and the lines of the log."""
     stand_in: Any = redis
     nothing: Any = None
-    store = OrderStore(
-        stand_in, nothing, nothing, outbox_max_entries=1, idempotency_ttl=1, retention=1, sweep_after=1
-    )
+    store = OrderStore(stand_in, nothing, nothing, nothing)
     api = app(load=store.order, load_status=store.status, page=store.page)
     with capture_logs() as logs:
         return await call(api, http_scope("GET", f"/v1/orders{path}")), logs

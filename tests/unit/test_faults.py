@@ -11,13 +11,14 @@ import pytest
 from services.api import faults
 from services.api.cache import OrderCache
 from services.api.faults import LEAKED_BYTES, Leak, blocking, disturbed, spike, stampede
-from services.api.limits import Decision
+from services.api.limits import RateLimiter
 from services.api.orders import Placed
 from services.api.schemas import NewOrder, Order
 from services.common.messaging.messages import Outgoing
 from services.notifier.faults import without_mail_server
 from services.notifier.mail import MailServerError
 from services.worker.faults import OUTAGES, outages, slow_or_hanging
+from tests.unit.fakes import Scripts
 
 NOTHING: Any = None
 PLACED = Placed(NOTHING, replayed=False)
@@ -143,18 +144,13 @@ async def test_a_stampede_finds_nothing_in_the_cache() -> None:
 
 async def test_a_spike_meets_the_stricter_limit() -> None:
     """And nobody does while there is none."""
-    counted: list[str] = []
-
-    def limit(remaining: int) -> Any:  # noqa: ANN401 - `Decide`
-        async def decide(client: str) -> Decision:
-            counted.append(client)
-            return Decision(allowed=True, limit=9, remaining=remaining, retry_after=0, reset_after=0)
-
-        return decide
-
-    assert (await spike(limit(8), limit(0), never)("me")).remaining == 8
-    assert (await spike(limit(8), limit(0), always)("me")).remaining == 0
-    assert counted == ["me", "spike me"]  # apart: the client's own count stays as it is
+    scripts = Scripts({"limit": [1, 1, 0, 0]})
+    limiter = RateLimiter(scripts, per_second=1000, burst=2000)
+    for on in (never, always):
+        await spike(limiter, on)("me")
+    (_, usual, rate), (_, stricter, strict_rate) = scripts.calls
+    assert (list(rate), list(strict_rate)) == ([0.001, 2000], [0.5, 4])
+    assert usual != stricter  # apart: the client's own count stays as it is
 
 
 async def test_a_hanging_provider_answers_once_it_is_repaired() -> None:
