@@ -1,6 +1,7 @@
 """`POST /v1/orders`: accepted, refused or failed, and what the use case and the rate limit were asked."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,6 +10,7 @@ from opentelemetry.trace import StatusCode
 from observability.http import HttpMiddleware
 from services.api.dependencies import RateLimit
 from services.api.keys import ApiKeys, key_hash
+from services.api.metrics import counted
 from services.api.orders import OutboxFullError, Placed
 from services.api.schemas import EXAMPLE, NewOrder
 from tests.unit.api_app import Limiter, app, placing
@@ -111,3 +113,15 @@ async def test_telemetry_knows_the_route(key: str, status: int, code: StatusCode
     assert recorder.span().name == "POST /v1/orders"
     assert recorder.span().status.status_code == code
     assert recorder.attributes()["http.route"] == "/v1/orders"
+
+
+async def test_results_are_counted_under_their_labels() -> None:
+    """Each result once, and what raises is no result."""
+    counts: list[str] = []
+    shop = Shop()
+    place = counted(shop.place, counts.append, lambda placed: "replayed" if placed.replayed else "new")
+    order = NewOrder.model_validate(EXAMPLE)
+    for key in (None, "again", " full"):
+        with suppress(OutboxFullError):
+            await place(order, key)
+    assert counts == ["new", "replayed"]
