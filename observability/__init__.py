@@ -4,7 +4,7 @@ A service's `app.py` calls `setup` and wraps what it builds with the `Telemetry`
 imports a service, and no use case imports anything in here.
 """
 
-from observability.correlation import context_headers, correlation_id, current_ids
+from observability.propagation import context_headers, correlation_id, current_ids
 from observability.settings import TelemetrySettings
 from observability.setup import setup
 from observability.telemetry import Telemetry, redis_command

@@ -1,30 +1,36 @@
 """The correlation id, metrics, log line and server span of a request: one middleware around the app.
 
 With `TELEMETRY=stock` the server span is made inside, by `opentelemetry-instrumentation-fastapi`.
+Attributes: https://opentelemetry.io/docs/specs/semconv/http/.
 """
 
 from collections.abc import Awaitable, Iterable, Sequence
+from functools import partial
 from time import perf_counter
 
 import structlog
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from observability.correlation import accept, correlated
-from observability.http_attributes import OTHER, UNROUTED, request_attributes, request_headers, request_method
 from observability.metrics import exemplar, seconds, series
-from observability.propagation import extract
+from observability.propagation import accept, correlated, extract
+from observability.redaction import redact_text
 from observability.spans import active_span, record_failure
 
-log = structlog.get_logger("observability.http")
+log = structlog.get_logger(__name__)
 
+METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+OTHER, UNROUTED = "_OTHER", "unmatched"
+"""They stand for a method that is none of these, and for no route: what a stranger says is no label."""
 UNTRACED = frozenset({"/health", "/ready", "/metrics"})
 """Probes and scrapes: seen through what they report, not one by one."""
 STOCK_SPAN = "orderscope.stock_span"
 """Where the stock instrumentation leaves its span in a request's scope."""
 SERVER_ERROR = 500
+LABELS = ("url_scheme", "http_request_method", "http_route", "http_response_status_code")
 Predeclared = tuple[str, str, Sequence[int]]
 """A method, a route and the statuses whose series exist from the start."""
 
@@ -47,15 +53,11 @@ class HttpMiddleware:
         duration = seconds(
             "http_server_request_duration_seconds",
             "Duration of HTTP server requests; of a stream, until it began.",
-            ["url_scheme", "http_request_method", "http_route", "http_response_status_code"],
+            LABELS,
             registry=registry,
         )
-        active = Gauge(
-            "http_server_active_requests",
-            "HTTP server requests that are being served.",
-            ["url_scheme", "http_request_method"],
-            registry=registry,
-        )
+        gauge = partial(Gauge, labelnames=LABELS[:2], registry=registry)
+        active = gauge("http_server_active_requests", "HTTP server requests that are being served.")
         self._duration, self._active = series(duration), series(active)
         for method, route, statuses in predeclared if enabled else ():
             for status in statuses:
@@ -77,7 +79,9 @@ class HttpMiddleware:
             else:
                 parent = extract(headers)
                 attributes = request_attributes(scope, identifier, headers.get("user-agent", ""))
-                span = self._tracer.start_span(exchange.name(), parent, SpanKind.SERVER, attributes)
+                span = self._tracer.start_span(
+                    _span_name(exchange.method), parent, SpanKind.SERVER, attributes
+                )
                 with active_span(span, parent):
                     await self._observed(exchange, receive, span)
 
@@ -93,36 +97,39 @@ class HttpMiddleware:
                 raise
         finally:
             active.dec()
-            if own is not None:
-                _describe(own, exchange, failure)
-            span = own or exchange.scope.get(STOCK_SPAN, trace.INVALID_SPAN)
-            with trace.use_span(span, record_exception=False, set_status_on_exception=False):
-                if failure is not None and exchange.status < SERVER_ERROR:
-                    log.error("request failed", exc_info=failure)  # else whoever answered has logged it
-                self._report(span, exchange)
+            self._report(exchange, own, failure)
 
-    def _report(self, span: Span, exchange: "_Exchange") -> None:
-        method, route, status = exchange.method, exchange.route, exchange.status or SERVER_ERROR
-        duration = exchange.seconds()
-        self._duration(exchange.scheme, method, route, str(status)).observe(duration, exemplar(span))
-        milliseconds = round(duration * 1000, 2)
-        log.info("request", method=method, route=route, status=status, duration_ms=milliseconds)
+    def _report(self, exchange: "_Exchange", own: Span | None, failure: Exception | None) -> None:
+        method, status, duration = exchange.method, exchange.status or SERVER_ERROR, exchange.seconds()
+        route = getattr(exchange.scope.get("route"), "path", None) or UNROUTED
+        if own is not None:
+            if failure is not None and exchange.status:  # otherwise it leaves the span and is recorded then
+                record_failure(own, failure)
+            _describe(own, method, route, status, failed=failure is not None)
+        span = own or exchange.scope.get(STOCK_SPAN, trace.INVALID_SPAN)
+        with trace.use_span(span, record_exception=False, set_status_on_exception=False):
+            if failure is not None and exchange.status < SERVER_ERROR:
+                log.error("request failed", exc_info=failure)  # else whoever answered has logged it
+            self._duration(exchange.scheme, method, route, str(status)).observe(duration, exemplar(span))
+            milliseconds = round(duration * 1000, 2)
+            log.info("request", method=method, route=route, status=status, duration_ms=milliseconds)
 
 
-def _describe(span: Span, exchange: "_Exchange", failure: Exception | None) -> None:
+def _describe(span: Span, method: str, route: str, status: int, *, failed: bool) -> None:
     """Add what is known of a request when it ends."""
-    route, status = exchange.route, exchange.status or SERVER_ERROR
-    if failure is not None and exchange.status:  # otherwise it leaves the span and is recorded then
-        record_failure(span, failure)
     known: dict[str, str | int] = {"http.response.status_code": status}
     if route != UNROUTED:
         known["http.route"] = route
+        span.update_name(f"{_span_name(method)} {route}")
     if status >= SERVER_ERROR:
         known["error.type"] = str(status)
-        if failure is None:
+        if not failed:
             span.set_status(Status(StatusCode.ERROR))
-    span.update_name(exchange.name(route))
     span.set_attributes(known)
+
+
+def _span_name(method: str) -> str:
+    return "HTTP" if method == OTHER else method
 
 
 class _Exchange:
@@ -132,26 +139,14 @@ class _Exchange:
         self.scope, self.method, self.scheme = scope, request_method(scope), scope.get("scheme", "http")
         self.status = 0
         self._send, self._correlation_id = send, correlation_id.encode()
-        self._began, self._headers_at = perf_counter(), 0.0
-        self._streams = False
-
-    @property
-    def route(self) -> str:
-        """Return the path of the route that took the request."""
-        return getattr(self.scope.get("route"), "path", None) or UNROUTED
-
-    def name(self, route: str = UNROUTED) -> str:
-        """Return the name of the span: the method, and the route that took the request."""
-        known = self.method if self.method != OTHER else "HTTP"
-        return known if route == UNROUTED else f"{known} {route}"
+        self._began, self._headers_at, self._streams = perf_counter(), 0.0, False
 
     def send(self, message: Message) -> Awaitable[None]:
         """Send a part of the response, and note the status and the time."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status, self._headers_at = message["status"], perf_counter()
             headers = [*message.get("headers", ()), (b"x-correlation-id", self._correlation_id)]
             message = {**message, "headers": headers}
-            self._headers_at = perf_counter()
         elif message.get("more_body"):
             self._streams = True
         return self._send(message)
@@ -159,3 +154,40 @@ class _Exchange:
     def seconds(self) -> float:
         """Return how long the request took so far, or until its stream began."""
         return (self._headers_at if self._streams else perf_counter()) - self._began
+
+
+def request_method(scope: Scope) -> str:
+    """Return the request's method, or what stands for one that nobody knows."""
+    return scope["method"] if scope["method"] in METHODS else OTHER
+
+
+def request_headers(scope: Scope) -> dict[str, str]:
+    """Return the request's headers by lower-case name; of a repeated one the last, but for `tracestate`.
+
+    https://www.w3.org/TR/trace-context/#combined-header-value
+    """
+    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    headers = dict(pairs)
+    if "tracestate" in headers:
+        headers["tracestate"] = ",".join(value for name, value in pairs if name == "tracestate")
+    return headers
+
+
+def request_attributes(scope: Scope, correlation_id: str, agent: str) -> dict[str, AttributeValue]:
+    """Return what is known when a request begins. The query is left out: it may hold anything."""
+    known: dict[str, AttributeValue] = {
+        "correlation_id": correlation_id,
+        "http.request.method": request_method(scope),
+        "url.scheme": scope.get("scheme", "http"),
+        "url.path": redact_text(scope["path"][:512]),
+        "network.protocol.version": scope.get("http_version", "1.1"),
+    }
+    if request_method(scope) == OTHER:
+        known["http.request.method_original"] = scope["method"]
+    if server := scope.get("server"):
+        known["server.address"], known["server.port"] = server[0], server[1] or 0
+    if client := scope.get("client"):
+        known["client.address"] = known["network.peer.address"] = client[0]
+    if agent:
+        known["user_agent.original"] = redact_text(agent[:256])
+    return known

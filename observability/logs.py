@@ -13,7 +13,7 @@ import structlog
 from opentelemetry import trace
 from structlog.typing import EventDict
 
-from observability.correlation import correlation_id
+from observability.propagation import correlation_id
 from observability.redaction import redact, redact_text
 
 log = structlog.get_logger(__name__)
@@ -43,16 +43,14 @@ def configure_logs(
 
     `constant` are fields of every line; `export` is given each line, too, and must neither wait nor raise.
     """
-    render = LineRenderer(constant, export)
-    loggers = structlog.BytesLoggerFactory(stream or sys.stdout.buffer)
     structlog.configure(
-        processors=[render],
+        processors=[LineRenderer(constant, export)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=loggers,
+        logger_factory=structlog.BytesLoggerFactory(stream or sys.stdout.buffer),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
-    root.handlers = [_Handler(render, loggers())]
+    root.handlers = [_Handler()]
     root.setLevel(level)
     logging.captureWarnings(capture=True)  # as "py.warnings"; else Python writes them beside our lines
     for name in list(logging.root.manager.loggerDict):
@@ -76,7 +74,6 @@ class LineRenderer:
     def __init__(self, constant: Mapping[str, str], export: Export | None) -> None:
         """Keep what every line carries, and no event may override."""
         self._constant, self._export = constant, export
-        self._reserved = frozenset({"timestamp", "level", *constant})
 
     def __call__(self, _: object, level: str, event: EventDict) -> bytes:
         """Return the line; what cannot be rendered is named, and fails nobody."""
@@ -93,27 +90,23 @@ class LineRenderer:
     def _line(self, level: str, event: EventDict) -> bytes:
         if "exc_info" in event:
             event = render_exception(None, level, event)
-        if not self._reserved.isdisjoint(event):
-            event = {name: value for name, value in event.items() if name not in self._reserved}
-        start = {"timestamp": datetime.now(UTC), "level": level, "event": event["event"]}
-        return _json({**start, **_ids(event), **redact(event), **self._constant})
+        start = {"timestamp": datetime.now(UTC), "level": level}
+        said = {"event": event["event"], **_ids(event), **redact(event)}
+        return _json({**start, **said, **start, **self._constant})
 
 
 class _Handler(logging.Handler):
-    """Writes a library's log record as a line of ours."""
+    """Has structlog write a library's log record."""
 
-    def __init__(self, render: LineRenderer, lines: structlog.BytesLogger) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._render, self._lines = render, lines
+        self._log = structlog.get_logger()
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            event: EventDict = {"event": record.getMessage(), "logger": record.name}
-            if record.exc_info:
-                event["exc_info"] = record.exc_info
-            self._lines.msg(self._render(None, record.levelname.lower(), event))
-        except structlog.DropEvent:
-            return  # and a line says so
+            level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
+            fields = {"exc_info": record.exc_info} if record.exc_info else {}
+            self._log.log(level, record.getMessage(), logger=record.name, **fields)
         except Exception:  # noqa: BLE001 - what logging itself prescribes for a handler
             self.handleError(record)
 

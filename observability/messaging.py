@@ -1,16 +1,27 @@
-"""What the spans and metrics of sending and of processing AMQP messages have in common.
+"""The spans and metrics of AMQP messages: one middleware around publishing and one around processing.
 
 Names: https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/. Messages are a service's own classes
 (`services.common.messaging.messages`), which nothing here imports.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import lru_cache, partial
+from time import perf_counter, time
 from typing import Any, TypeVar
 
+import structlog
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
+from prometheus_client import CollectorRegistry, Counter
 
+from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds, series
+from observability.propagation import accept, correlated, extract, inject, links_to
 from observability.redaction import redact_text
+from observability.spans import active_span, error_type, record_failure
+
+log = structlog.get_logger(__name__)
 
 Outgoing = TypeVar("Outgoing", bound=Any)
 Delivery = TypeVar("Delivery", bound=Any)
@@ -20,6 +31,10 @@ Process = Callable[[Delivery], Awaitable[Settlement]]
 
 LABELS = ("messaging_system", "messaging_operation_name", "messaging_destination_name", "error_type")
 """What the conventions have a metric of messaging say."""
+UNEXPECTED = "_other"
+"""Stands in labels for a routing key that nobody declared: a `CC` may bring a message with any key."""
+LONGEST_WAIT_SECONDS = 30 * 86_400.0
+"""A message that is older has a stranger's header, which would stay in the sum for ever."""
 
 
 def message_attributes(message: Any, operation: str, kind: str, name: str) -> dict[str, AttributeValue]:  # noqa: ANN401 - see above
@@ -40,3 +55,161 @@ def message_attributes(message: Any, operation: str, kind: str, name: str) -> di
 def destination(exchange: str, routing_key: str, queue: str = "") -> str:
     """Return `messaging.destination.name`: exchange, key and queue, each if set and not said before."""
     return ":".join(dict.fromkeys(part for part in (exchange, routing_key, queue) if part))
+
+
+class PublisherMiddleware:
+    """Wraps the publishing of batches: a PRODUCER span a message, whose context goes into its headers."""
+
+    def __init__(self, tracer: Tracer, registry: CollectorRegistry) -> None:
+        """Register the metrics."""
+        self._tracer = tracer
+        sent = Counter(
+            "messaging_client_sent_messages", "Messages that were to be sent.", LABELS, registry=registry
+        )
+        duration = seconds(
+            "messaging_client_operation_duration_seconds",
+            "Duration of publishing a batch, for each of its messages, until the last confirm.",
+            LABELS,
+            registry=registry,
+        )
+        self._sent, self._duration = series(sent), series(duration)
+
+    def __call__(self, publish: PublishBatch[Outgoing]) -> PublishBatch[Outgoing]:
+        """Return the function with a span, child of what the message's headers name, around each message."""
+
+        async def observed(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
+            spans = [self._start(message) for message in messages]
+            began = perf_counter()
+            cancelled = ConnectionAbortedError("publishing was cancelled")
+            errors: Sequence[BaseException | None] = [cancelled] * len(spans)
+            try:
+                errors = await publish(messages)
+            finally:
+                elapsed = perf_counter() - began
+                for message, span, error in zip(messages, spans, errors, strict=True):
+                    self._end(message, span, error, elapsed)
+            return errors
+
+        return observed
+
+    def _start(self, message: Any) -> Span:  # noqa: ANN401 - see Outgoing
+        parent, name = extract(message.headers), destination(message.exchange, message.routing_key)
+        attributes = message_attributes(message, "publish", "send", name)
+        # There is a current span if an operator replays a message: his request, in its own trace.
+        links = links_to(trace.get_current_span())
+        span = self._tracer.start_span(f"publish {name}", parent, SpanKind.PRODUCER, attributes, links)
+        inject(message.headers, trace.set_span_in_context(span, parent))
+        return span
+
+    def _end(self, message: Any, span: Span, error: BaseException | None, elapsed: float) -> None:  # noqa: ANN401 - see Outgoing
+        if error is not None:
+            record_failure(span, error)
+        kind = "" if error is None else error_type(error)
+        labels = ("rabbitmq", "publish", destination(message.exchange, message.routing_key), kind)
+        self._sent(*labels).inc()
+        self._duration(*labels).observe(elapsed, exemplar(span))
+        span.end()
+
+
+class ConsumerMiddleware:
+    """Wraps the processing of deliveries: a CONSUMER span each, in its producer's trace or linked to it."""
+
+    def __init__(
+        self, tracer: Tracer, registry: CollectorRegistry, routing_keys: Collection[str], *, linked: bool
+    ) -> None:
+        """Register the metrics; `linked` starts a trace of its own for each delivery."""
+        self._tracer, self._keys, self._linked = tracer, frozenset(routing_keys), linked
+        counter, by = partial(Counter, registry=registry), ("queue", "reason")
+        duration = seconds(
+            "messaging_process_duration_seconds",
+            "Duration of processing a delivery.",
+            LABELS,
+            registry=registry,
+        )
+        waited = seconds(
+            "messaging_time_in_queue_seconds",
+            "From the first publishing of a message to its first delivery.",
+            ["queue"],
+            registry=registry,
+            buckets=LONG_SECONDS_BUCKETS,
+        )
+        consumed = (*LABELS[:2], "queue", "outcome")
+        self._duration, self._waited = series(duration), series(waited)
+        self._consumed = series(
+            counter("messaging_client_consumed_messages", "Deliveries by what became of them.", consumed)
+        )
+        self._retries = series(counter("consumer_retries", "Deliveries put off to a retry queue.", by))
+        self._dead = series(counter("dead_letters", "Deliveries set aside for an operator.", by))
+
+    def predeclare(
+        self,
+        queue: str,
+        outcomes: Sequence[str] = (),
+        retries: Sequence[str] = (),
+        dead_letters: Sequence[str] = (),
+    ) -> None:
+        """Have the series of known outcomes and failures exist from the start."""
+        for outcome in outcomes:
+            self._consumed("rabbitmq", "process", queue, outcome)
+        for count, reasons in ((self._retries, retries), (self._dead, dead_letters)):
+            for reason in reasons:
+                count(queue, reason)
+
+    def __call__(self, process: Process[Delivery, Settlement]) -> Process[Delivery, Settlement]:
+        """Return the processing inside a span and the message's correlation id."""
+
+        async def observed(delivery: Delivery) -> Settlement:
+            identifier, producer = accept(delivery.correlation_id), extract(delivery.headers)
+            span = self._start(delivery, producer, identifier)
+            began = perf_counter()
+            # An error that leaves the block, above all a cancellation, means that nothing was settled.
+            with correlated(identifier), active_span(span, producer):
+                settlement = await process(delivery)
+                self._finish(span, delivery, settlement, perf_counter() - began)
+                if settlement.action != "ack":  # a copy will be published
+                    inject(settlement.context)
+            return settlement
+
+        return observed
+
+    def _start(self, delivery: Any, producer: Context, identifier: str) -> Span:  # noqa: ANN401 - see Delivery
+        name = destination(delivery.exchange, delivery.routing_key, delivery.queue)
+        attributes = message_attributes(delivery, "process", "process", name)
+        attributes["messaging.message.conversation_id"] = attributes["correlation_id"] = identifier
+        attributes["orderscope.delivery.attempt"] = delivery.attempt
+        parent = Context() if self._linked else producer
+        links = links_to(trace.get_current_span(producer))
+        return self._tracer.start_span(
+            f"process {delivery.queue}", parent, SpanKind.CONSUMER, attributes, links
+        )
+
+    def _finish(self, span: Span, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see Delivery
+        queue, outcome, error = delivery.queue, settlement.outcome, settlement.error
+        span.set_attribute("orderscope.outcome", outcome)
+        if error is not None:
+            record_failure(span, error, outcome)
+        expected = delivery.routing_key == queue or delivery.routing_key in self._keys
+        key = delivery.routing_key if expected else UNEXPECTED
+        name, kind = destination(delivery.exchange, key, queue), "" if error is None else outcome
+        ids = exemplar(span)
+        self._duration("rabbitmq", "process", name, kind).observe(elapsed, ids)
+        if delivery.attempt == 1 and (published := delivery.first_published_at) is not None:
+            waited = max(0.0, time() - elapsed - published / 1000)
+            if waited < LONGEST_WAIT_SECONDS:
+                self._waited(queue).observe(waited, ids)
+        self._consumed("rabbitmq", "process", queue, outcome).inc()
+        self._log(delivery, settlement, elapsed)
+
+    def _log(self, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see Delivery
+        queue, outcome, error = delivery.queue, settlement.outcome, settlement.error
+        fields = {"queue": queue, "attempt": delivery.attempt, "duration_ms": round(elapsed * 1000, 2)}
+        if settlement.action == "ack":
+            log.info("message processed", outcome=outcome, **fields)
+            return
+        text = f"{error_type(error)}: {error}"
+        if settlement.action == "retry":
+            self._retries(queue, outcome).inc()
+            log.warning("message will be retried", reason=outcome, error=text, **fields)
+        else:
+            self._dead(queue, outcome).inc()
+            log.error("message dead-lettered", reason=outcome, error=text, **fields)

@@ -33,15 +33,18 @@ def record_failure(span: Span, error: BaseException, kind: str = "") -> None:
     """Mark a span as failed: status, `error.type` and the exception as an event, free of personal data."""
     if not span.is_recording():
         return  # a stack takes long to format, for nobody to see
-    text = redact_text(str(error))
-    exception = {
+    span.add_event("exception", exception_attributes(error))
+    span.set_attribute("error.type", kind or error_type(error))
+    span.set_status(Status(StatusCode.ERROR, redact_text(str(error))[:200]))
+
+
+def exception_attributes(error: BaseException) -> dict[str, str]:
+    """Return what the event of an exception says, free of personal data."""
+    return {
         "exception.type": error_type(error),
-        "exception.message": text,
+        "exception.message": redact_text(str(error)),
         "exception.stacktrace": redact_text("".join(traceback.format_exception(error))),
     }
-    span.add_event("exception", exception)
-    span.set_attribute("error.type", kind or error_type(error))
-    span.set_status(Status(StatusCode.ERROR, text[:200]))
 
 
 def error_type(error: BaseException) -> str:

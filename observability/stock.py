@@ -10,14 +10,13 @@ from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Span
 from starlette.types import Scope
 
-from observability.correlation import correlation_id
-from observability.http import STOCK_SPAN, UNTRACED
-from observability.http_attributes import request_attributes, request_headers
-from observability.runtime import ExportMetrics
+from observability.http import STOCK_SPAN, UNTRACED, request_attributes, request_headers
+from observability.metrics import ExportMetrics
+from observability.propagation import correlation_id
 from observability.settings import TelemetrySettings
 
 OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
@@ -27,35 +26,29 @@ def stock_provider(settings: TelemetrySettings, resource: Resource, metrics: Exp
     """Return the SDK's provider which reads the rest of `OTEL_*` by itself."""
     provider = TracerProvider(resource=resource)
     if settings.otel_traces_exporter == "otlp":
-        delay, queue_size, batch_size = settings.span_batches
-        exporter = CountingExporter(OTLPSpanExporter(), metrics)
-        batches = BatchSpanProcessor(exporter, queue_size, delay, min(batch_size, queue_size))
-        provider.add_span_processor(batches)
+        exporter, batching = CountingExporter(metrics), settings.otel_bsp
+        delay, queue_size = batching.schedule_delay, batching.max_queue_size
+        batch_size = min(batching.max_export_batch_size, queue_size)
+        provider.add_span_processor(BatchSpanProcessor(exporter, queue_size, delay, batch_size))
     return provider
 
 
-class CountingExporter(SpanExporter):
-    """Counts what became of the spans that another exporter is given.
+class CountingExporter(OTLPSpanExporter):
+    """Counts its spans; the SDK logs, and does not count, those that found its queue full."""
 
-    What the SDK's processor drops before that, because its queue is full, is only in its own log lines.
-    """
-
-    def __init__(self, exporter: SpanExporter, metrics: ExportMetrics) -> None:
-        """Keep both."""
-        self._exporter, self._metrics = exporter, metrics
+    def __init__(self, counted: ExportMetrics) -> None:
+        """Read the rest from `OTEL_EXPORTER_OTLP_*`."""
+        super().__init__()
+        self._counted = counted
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export, and count the result."""
         began = perf_counter()
-        result = self._exporter.export(spans)
-        self._metrics.seconds.observe(perf_counter() - began)
+        result = super().export(spans)
+        self._counted.seconds.observe(perf_counter() - began)
         exported = result is SpanExportResult.SUCCESS
-        self._metrics.items.labels("exported" if exported else "failed").inc(len(spans))
+        self._counted.items("exported" if exported else "failed").inc(len(spans))
         return result
-
-    def shutdown(self) -> None:
-        """Shut the exporter down."""
-        self._exporter.shutdown()
 
 
 def instrument(app: FastAPI, provider: TracerProvider) -> None:

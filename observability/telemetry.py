@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial, wraps
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from fastapi import FastAPI
 from opentelemetry import trace
@@ -15,26 +15,25 @@ from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from observability.consuming import ConsumerMiddleware
-from observability.correlation import accept, correlated
 from observability.http import HttpMiddleware, Predeclared
-from observability.messaging import Delivery, Outgoing, Process, PublishBatch, Settlement
-from observability.metrics import Instruments, metrics_route
-from observability.propagation import extract, links_to
-from observability.publishing import PublisherMiddleware
-from observability.runtime import dependency_gauge, outbox_gauges, watch_event_loop
+from observability.messaging import (
+    ConsumerMiddleware,
+    Delivery,
+    Outgoing,
+    Process,
+    PublishBatch,
+    PublisherMiddleware,
+    Settlement,
+)
+from observability.metrics import Instruments, metrics_route, watch_event_loop
+from observability.propagation import accept, correlated, extract, links_to
 from observability.spans import active_span
 
 P = ParamSpec("P")
 R = TypeVar("R")
+RunScript = TypeVar("RunScript", bound=Callable[..., Awaitable[Any]])
+"""Runs a Lua script in Redis by its name, the first argument."""
 Attributes = Mapping[str, AttributeValue]
-
-
-class RunScript(Protocol):
-    """Runs a Lua script in Redis by name."""
-
-    async def __call__(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - replies are as varied as scripts
-        """Return the script's reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,9 @@ class Telemetry:
     enabled: bool = True
     linked: bool = False
     """Whether processing a message begins a trace of its own, linked to its producer."""
-    instrument_stock: Callable[[FastAPI], None] | None = None
-    """With `TELEMETRY=stock`: has an app make its own server spans."""
+    stock: bool = False
+    """Whether an app makes its own server spans, once `instrument` has it do so."""
+    instrument: Callable[[FastAPI], None] = lambda _: None
     shutdown: Callable[[], None] = lambda: None
 
     @asynccontextmanager
@@ -64,34 +64,25 @@ class Telemetry:
 
     def http(self, app: ASGIApp, predeclared: Iterable[Predeclared] = ()) -> ASGIApp:
         """Make each request visible; predeclared series exist from the start."""
-        stock = self.instrument_stock is not None
-        return HttpMiddleware(
-            app, self.tracer, self.registry, enabled=self.enabled, stock=stock, predeclared=predeclared
-        )
+        options = {"enabled": self.enabled, "stock": self.stock}
+        return HttpMiddleware(app, self.tracer, self.registry, predeclared=predeclared, **options)
 
-    def instrument(self, app: FastAPI) -> None:
-        """With `TELEMETRY=stock`, have the app make its own server spans; otherwise `http` makes them."""
-        if self.instrument_stock is not None:
-            self.instrument_stock(app)
-
-    def consumer(  # noqa: PLR0913 - what is known of a queue
+    def consumer(
         self,
         process: Process[Delivery, Settlement],
         queue: str,
         *,
         routing_keys: Sequence[str] = (),
-        outcomes: Sequence[str] = (),
-        retries: Sequence[str] = (),
-        dead_letters: Sequence[str] = (),
+        **predeclared: Sequence[str],
     ) -> Process[Delivery, Settlement]:
-        """Make each delivery visible; series of a queue's known outcomes and failures exist from the start.
+        """Make each delivery visible; of routing keys, these alone become labels.
 
-        Of routing keys, these alone become labels.
+        Series of the queue's known `outcomes`, `retries` and `dead_letters` exist from the start.
         """
         if not self.enabled:
             return partial(_correlated, process)
         middleware = ConsumerMiddleware(self.tracer, self.registry, routing_keys, linked=self.linked)
-        middleware.predeclare(queue, retries, dead_letters, outcomes)
+        middleware.predeclare(queue, **predeclared)
         return middleware(process)
 
     def publisher(self) -> Callable[[PublishBatch[Outgoing]], PublishBatch[Outgoing]]:
@@ -115,46 +106,32 @@ class Telemetry:
 
     def traced_scripts(self, run: RunScript, names: Mapping[str, str]) -> RunScript:
         """Return a runner of Redis scripts with a span around those that have a span's name."""
-        runs = {
-            name: self.traced(span, SpanKind.CLIENT, redis_script(name))(partial(run, name))
-            for name, span in names.items()
-        }
+        runs = dict[str, Callable[..., Awaitable[Any]]]()
+        for name, span in names.items():
+            attributes = {**redis_command("EVALSHA"), "db.stored_procedure.name": name}
+            runs[name] = self.traced(span, SpanKind.CLIENT, attributes)(partial(run, name))
 
-        async def traced_run(name: str, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Any:  # noqa: ANN401 - see RunScript
-            return await (runs[name](keys, args) if name in runs else run(name, keys, args))
+        async def traced_run(name: str, *arguments: Any) -> Any:  # noqa: ANN401 - replies vary as scripts do
+            return await (runs[name](*arguments) if name in runs else run(name, *arguments))
 
-        return traced_run
+        return cast("RunScript", traced_run)
 
     @contextmanager
-    def continued(
-        self,
-        name: str,
-        headers: Mapping[str, object],
-        kind: SpanKind = SpanKind.INTERNAL,
-        attributes: Attributes | None = None,
-    ) -> Iterator[None]:
+    def continued(self, name: str, headers: Mapping[str, object]) -> Iterator[None]:
         """Run the block in a span of the trace, and under the correlation id, that a message's headers name.
 
         The span is linked to the one that is current outside: a replay belongs to the message's trace, and
         leads to the request of the operator who asked for it.
         """
         identifier, parent = accept(str(headers.get("correlation_id", ""))), extract(headers)
-        known = {**(attributes or {}), "correlation_id": identifier}
-        span = self.tracer.start_span(name, parent, kind, known, links_to(trace.get_current_span()))
+        known, links = {"correlation_id": identifier}, links_to(trace.get_current_span())
+        span = self.tracer.start_span(name, parent, SpanKind.INTERNAL, known, links)
         with correlated(identifier), active_span(span, parent):
             yield
 
     def instruments(self) -> Instruments:
         """Return what the service's own metrics are made with."""
         return Instruments(self.registry, self.enabled)
-
-    def outbox_gauges(self) -> Callable[[int, float], None]:
-        """Return what shows an outbox's entries and the age of the oldest."""
-        return outbox_gauges(self.registry)
-
-    def dependency_gauge(self) -> Callable[[str, bool], None]:
-        """Return what shows whether a dependency, by its name, can be reached."""
-        return dependency_gauge(self.registry)
 
     def routes(self) -> list[Route]:
         """Return `GET /metrics`."""
@@ -164,11 +141,6 @@ class Telemetry:
 def redis_command(operation: str) -> Attributes:
     """Return the attributes of a Redis command, named as semconv/database/redis has them."""
     return {"db.system.name": "redis", "db.operation.name": operation}
-
-
-def redis_script(name: str) -> Attributes:
-    """Return the attributes of a script that Redis runs."""
-    return {**redis_command("EVALSHA"), "db.stored_procedure.name": name}
 
 
 async def _correlated(process: Process[Delivery, Settlement], delivery: Delivery) -> Settlement:

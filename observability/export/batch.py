@@ -4,12 +4,13 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 
 from observability.export.client import OtlpClient
-from observability.runtime import ExportMetrics
+from observability.metrics import ExportMetrics
+from observability.settings import Batching
 
 log = structlog.get_logger(__name__)
 
@@ -17,14 +18,6 @@ Item = TypeVar("Item")
 Encode = Callable[[Sequence[Item]], tuple[bytes, int]]
 """Returns the request with a batch's items, and how many of them it could encode."""
 CLOSE_SECONDS = 5.0
-
-
-class Limits(NamedTuple):
-    """How long items wait for a batch to fill, in ms, how many may wait, and how many go together."""
-
-    delay_ms: float
-    queue_size: int
-    batch_size: int
 
 
 class BatchExporter(Generic[Item]):
@@ -39,13 +32,13 @@ class BatchExporter(Generic[Item]):
         signal: str,
         encode: Encode[Item],
         client: OtlpClient,
-        limits: Limits,
+        batching: Batching,
         metrics: ExportMetrics,
     ) -> None:
         """Start the thread."""
-        self._signal, self._encode, self._client, self._limits = signal, encode, client, limits
-        self._metrics = metrics
-        self._batch_size = min(limits.batch_size, limits.queue_size)
+        self._signal, self._encode, self._client, self._metrics = signal, encode, client, metrics
+        self._delay, self._queue_size = batching.schedule_delay / 1000, batching.max_queue_size
+        self._batch_size = min(batching.max_export_batch_size, self._queue_size)
         self._queue: deque[Item] = deque()
         self._in_hand = 0
         self._failing = self._closed = False
@@ -57,8 +50,8 @@ class BatchExporter(Generic[Item]):
         """Queue an item; drop and count it when the queue is full or closed."""
         if threading.get_ident() == self._thread.ident:
             return  # a log line about exporting: to export it would never end
-        if self._closed or len(self._queue) >= self._limits.queue_size:
-            self._metrics.items.labels("shutdown" if self._closed else "queue_full").inc()
+        if self._closed or len(self._queue) >= self._queue_size:
+            self._metrics.items("shutdown" if self._closed else "queue_full").inc()
             return
         self._queue.append(item)
         if len(self._queue) >= self._batch_size and not self._wake.is_set():
@@ -71,12 +64,12 @@ class BatchExporter(Generic[Item]):
         self._thread.join(CLOSE_SECONDS)
         if left := len(self._queue) + self._in_hand:
             self._queue.clear()
-            self._metrics.items.labels("shutdown").inc(left)
+            self._metrics.items("shutdown").inc(left)
             log.warning("telemetry lost at shutdown", signal=self._signal, lost=left)
 
     def _run(self) -> None:
         while not self._closed:
-            self._wake.wait(self._limits.delay_ms / 1000)
+            self._wake.wait(self._delay)
             self._wake.clear()
             for _ in range(-(-len(self._queue) // self._batch_size)):
                 self._export()
@@ -97,7 +90,7 @@ class BatchExporter(Generic[Item]):
         results = Counter({reason: encoded - min(rejected, encoded)})
         results.update(rejected=min(rejected, encoded), encoding_error=len(batch) - encoded)
         for result, number in (+results).items():
-            self._metrics.items.labels(result).inc(number)
+            self._metrics.items(result).inc(number)
         self._report(+results, detail)
 
     def _report(self, results: "Counter[str]", detail: str) -> None:

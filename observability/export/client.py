@@ -11,7 +11,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
-from observability.export.environment import OtlpSettings
+from observability.settings import OtlpSettings
 
 ANSWER_LIMIT = 64 * 1024
 """Bytes; an honest answer has a few hundred."""

@@ -69,9 +69,12 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
         parts = build(settings, telemetry, connections, scenarios, lifetime)
         scenarios.applies(partial(_apply, scenarios, parts.leak, connections.broker, connections.operators))
+        instruments = telemetry.instruments()
         for name, work in {
-            "dependency watch": watch_dependencies(connections.pings, telemetry.dependency_gauge()),
-            "outbox watch": watch_outbox(connections.outbox, telemetry.outbox_gauges()),
+            "dependency watch": watch_dependencies(
+                connections.pings, telemetry.instruments().dependency_gauge()
+            ),
+            "outbox watch": watch_outbox(connections.outbox, instruments.outbox_gauges()),
             "followers": parts.followers.run(),
             "scenarios": scenarios.watch(connections.redis),
         }.items():

@@ -50,7 +50,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
             "broker": broker.keep_connected(),
-            "dependency watch": watch_dependencies(pings, telemetry.dependency_gauge()),
+            "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),
             "scenarios": scenarios.watch(redis),
         }.items():
             await enter(lifetime.background(work, name))

@@ -64,8 +64,8 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         ready = {**pings, "consumer": Ping(consumer.ping)}
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
-            "dependency watch": watch_dependencies(pings, telemetry.dependency_gauge()),
-            "outbox watch": watch_outbox(connections.outbox, telemetry.outbox_gauges()),
+            "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),
+            "outbox watch": watch_outbox(connections.outbox, telemetry.instruments().outbox_gauges()),
             "scenarios": scenarios.watch(connections.redis),
         }.items():
             await enter(lifetime.background(work, name))

@@ -1,6 +1,6 @@
 """`telemetry.yaml` says what the code says, nothing else, and its page is made of it."""
 
-from observability.http_attributes import METHODS, UNROUTED
+from observability.http import METHODS, UNROUTED
 from services.common.messaging.topology import Subscription
 from services.notifier.app import OUTCOMES
 from services.worker.app import ORDERS

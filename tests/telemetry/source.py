@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("observability", "services")
 LEVELS = {"exception": "error"} | {name: name for name in ("debug", "info", "warning", "error", "critical")}
-COUNTERS = frozenset({"Counter", "counter", "_counter"})
-METRICS = COUNTERS | {"Gauge", "level", "Histogram", "seconds"}
+COUNTERS = frozenset({"Counter", "counter", "_counter", "results"})
+METRICS = COUNTERS | {"Gauge", "gauge", "level", "Histogram", "seconds"}
 SPANS = frozenset({"traced", "continued", "start_span"})
 
 

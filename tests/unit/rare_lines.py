@@ -14,11 +14,12 @@ from starlette.types import Receive, Scope, Send
 
 from observability import TelemetrySettings
 from observability.export import batch
-from observability.export.batch import BatchExporter, Limits
+from observability.export.batch import BatchExporter
 from observability.export.client import Outcome
 from observability.http import HttpMiddleware
 from observability.logs import log_uncaught
-from observability.runtime import export_metrics
+from observability.metrics import export_metrics
+from observability.settings import Batching
 from observability.setup import warn_of_old_names
 from services.api.dead_letters import dead_letters_router
 from services.api.follow import Followers, changes
@@ -42,6 +43,7 @@ from tests.unit.fakes import delivery
 from tests.unit.recorder import Recorder
 from tests.unit.test_worker_sweeper import World
 
+ONE_BY_ONE = Batching(schedule_delay=60_000, max_export_batch_size=1)
 Emit = Callable[[], Awaitable[object]]
 
 
@@ -166,7 +168,11 @@ async def exporting(*outcomes: Outcome) -> None:
     left = list(outcomes)
     client: Any = SimpleNamespace(endpoint="http://loki", send=lambda _: left.pop(0), close=lambda: None)
     exporter: BatchExporter[str] = BatchExporter(
-        "logs", lambda _: (b"", 1), client, Limits(60_000, 9, 1), lines
+        "logs",
+        lambda _: (b"", 1),
+        client,
+        Batching(schedule_delay=60_000, max_queue_size=9, max_export_batch_size=1),
+        lines,
     )
     for _ in outcomes:
         exporter.put("a line")
@@ -184,7 +190,11 @@ async def closing_while_the_backend_hangs() -> None:
     released = threading.Event()
     client: Any = SimpleNamespace(endpoint="http://loki", send=lambda _: released.wait(5), close=lambda: None)
     exporter: BatchExporter[str] = BatchExporter(
-        "logs", lambda _: (b"", 1), client, Limits(60_000, 9, 1), lines
+        "logs",
+        lambda _: (b"", 1),
+        client,
+        Batching(schedule_delay=60_000, max_queue_size=9, max_export_batch_size=1),
+        lines,
     )
     exporter.put("a line")
     with pytest.MonkeyPatch.context() as patch:

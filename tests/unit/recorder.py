@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Span, Tracer, TracerProvider
 from prometheus_client import CollectorRegistry
 
-from observability.lean.provider import LeanTracerProvider
+from observability.lean import LeanTracerProvider
 
 PROVIDER = "lean"
 """Who makes the spans: `lean` or `sdk`; the fixture `provider` has a test see both."""

@@ -11,8 +11,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 from structlog.testing import capture_logs
 
-from observability.correlation import correlation_id
 from observability.http import HttpMiddleware
+from observability.propagation import correlation_id
 from tests.unit.asgi import Answer, call, http_scope
 from tests.unit.recorder import Recorder
 

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client.exposition import choose_encoder
 
 from observability import Telemetry
-from observability.http_attributes import METHODS
+from observability.http import METHODS
 from services.common.messaging.messages import Process
 from tests.telemetry.contract import CONTRACT
 from tests.telemetry.series import families, over_budget

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from loadtests.journey import Journey, Ledger, settled_after, source_address
 from loadtests.orders import INVALID, JSON_HEADERS, KINDS, PRODUCTS, Invalid, Kind, changed, draw
-from observability.correlation import accept
+from observability.propagation import accept
 from services.api.catalogue import CATALOGUE
 from services.api.schemas import NewOrder
 from services.worker.payments import judge

@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 from structlog.testing import capture_logs
 
-from observability.consuming import ConsumerMiddleware
-from observability.correlation import correlation_id
+from observability.messaging import ConsumerMiddleware
+from observability.propagation import correlation_id
 from services.common.messaging.messages import Delivery, Settlement
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT, delivery
 from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
@@ -219,6 +219,6 @@ async def test_what_was_not_settled_passes_and_is_no_success(error: BaseExceptio
 def test_known_reasons_of_failure_are_counted_from_zero() -> None:
     """Else the first retry and the first dead letter would be no increase."""
     recorder = Recorder()
-    middleware(recorder).predeclare(QUEUE, ["timeout"], ["malformed_json"])
+    middleware(recorder).predeclare(QUEUE, retries=["timeout"], dead_letters=["malformed_json"])
     assert recorder.value("consumer_retries_total", queue=QUEUE, reason="timeout") == 0
     assert recorder.value("dead_letters_total", queue=QUEUE, reason="malformed_json") == 0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from observability.correlation import accept, context_headers, correlated, correlation_id, current_ids
+from observability.propagation import accept, context_headers, correlated, correlation_id, current_ids
 from tests.unit.recorder import Recorder, span_id, trace_id
 
 pytestmark = pytest.mark.usefixtures("provider")

@@ -7,8 +7,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
-from observability.correlation import correlation_id
 from observability.http import HttpMiddleware
+from observability.propagation import correlation_id
 from tests.unit.asgi import call, http_scope
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT
 from tests.unit.recorder import Recorder, parent_id, trace_id

@@ -21,7 +21,7 @@ from opentelemetry.trace import (
     Tracer,
 )
 
-from observability.lean.provider import LeanTracerProvider
+from observability.lean import LeanTracerProvider
 from tests.unit import recorder
 from tests.unit.otlp_samples import context
 from tests.unit.recorder import parent_id, span_id, trace_id

@@ -14,9 +14,8 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from observability.correlation import correlated
 from observability.logs import configure_logs
-from observability.propagation import extract
+from observability.propagation import correlated, extract
 from tests.unit.fakes import TRACEPARENT
 from tests.unit.logged import logging_restored
 from tests.unit.recorder import Recorder, span_id, trace_id

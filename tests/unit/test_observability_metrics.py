@@ -11,9 +11,16 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 from starlette.applications import Starlette
 
-from observability import runtime
-from observability.metrics import Instruments, exemplar, metrics_route, new_registry, seconds
-from observability.runtime import dependency_gauge, export_metrics, outbox_gauges, watch_event_loop
+from observability import metrics
+from observability.metrics import (
+    Instruments,
+    exemplar,
+    export_metrics,
+    metrics_route,
+    new_registry,
+    seconds,
+    watch_event_loop,
+)
 from tests.unit.asgi import Answer, call, http_scope
 from tests.unit.recorder import Recorder, span_id, trace_id
 
@@ -131,10 +138,10 @@ def test_exports_and_outbox_are_shown() -> None:
     """What became of spans and log lines, by result; what waits for the broker, and how long already."""
     recorder = Recorder()
     spans, lines = export_metrics(recorder.registry)
-    spans.items.labels("exported").inc(5)
-    lines.items.labels("http_404").inc(2)
+    spans.items("exported").inc(5)
+    lines.items("http_404").inc(2)
     spans.seconds.observe(0.2)
-    outbox_gauges(recorder.registry)(7, 1.5)
+    Instruments(recorder.registry, enabled=True).outbox_gauges()(7, 1.5)
     for result, number in (("exported", 5), ("queue_full", 0), ("http_404", None)):
         assert recorder.value("telemetry_spans_total", result=result) == number
     assert recorder.value("telemetry_log_records_total", result="http_404") == 2
@@ -147,7 +154,7 @@ def test_exports_and_outbox_are_shown() -> None:
 def test_dependencies_are_shown() -> None:
     """By name, 1 or 0: an alert can tell which one cannot be reached."""
     recorder = Recorder()
-    report = dependency_gauge(recorder.registry)
+    report = Instruments(recorder.registry, enabled=True).dependency_gauge()
     report("redis", True)  # noqa: FBT003 - what is said about it
     report("rabbitmq", False)  # noqa: FBT003 - what is said about it
     assert recorder.value("dependency_up", dependency="redis") == 1
@@ -156,7 +163,7 @@ def test_dependencies_are_shown() -> None:
 
 async def test_the_event_loops_lag_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that blocks the loop is seen as the lateness of everything else."""
-    monkeypatch.setattr(runtime, "INTERVAL_SECONDS", 0.001)
+    monkeypatch.setattr(metrics, "LAG_INTERVAL_SECONDS", 0.001)
     recorder = Recorder()
     watch = asyncio.create_task(watch_event_loop(recorder.registry))
     before = await lag_of_at_least(0.0, recorder)

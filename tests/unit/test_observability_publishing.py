@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from observability.publishing import PublisherMiddleware
+from observability.messaging import PublisherMiddleware
 from services.common.messaging.messages import Outgoing
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT
 from tests.unit.recorder import Recorder, parent_id, span_id, trace_id

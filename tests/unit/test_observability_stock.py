@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from observability import TelemetrySettings, stock
 from observability.http import HttpMiddleware
-from observability.runtime import export_metrics
+from observability.metrics import export_metrics
 from tests.unit import recorder as recording
 from tests.unit.asgi import call, http_scope
 from tests.unit.otlp_collector import Answer, running_collector

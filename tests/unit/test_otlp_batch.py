@@ -12,9 +12,10 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from observability.export import batch
-from observability.export.batch import BatchExporter, Limits
+from observability.export.batch import BatchExporter
 from observability.export.client import Outcome
-from observability.runtime import export_metrics
+from observability.metrics import export_metrics
+from observability.settings import Batching
 
 SLOW = 60_000.0
 """Milliseconds: batches go when they are full, or at the end."""
@@ -69,7 +70,7 @@ def start_fixture(registry: CollectorRegistry) -> Iterator[Start]:
     spans, _ = export_metrics(registry)
 
     def start(backend: Backend, delay: float = SLOW, queue: int = 100, size: int = 10) -> BatchExporter[str]:
-        limits = Limits(delay, queue, size)
+        limits = Batching(schedule_delay=delay, max_queue_size=queue, max_export_batch_size=size)
         exporter = BatchExporter("traces", encode, backend, limits, spans)  # type: ignore[arg-type]  # a stand-in
         started.append((exporter, backend))
         return exporter

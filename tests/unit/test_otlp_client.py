@@ -10,7 +10,7 @@ import pytest
 
 from observability.export import client
 from observability.export.client import OtlpClient, Outcome
-from observability.export.environment import OtlpSettings
+from observability.settings import OtlpSettings
 from tests.unit.otlp_collector import Answer, Collector, running_collector
 from tests.unit.otlp_samples import certificate
 

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as ProtoRecord
 from opentelemetry.sdk._logs import ReadableLogRecord
 
-from observability.export.log_records import log_records_request
+from observability.export.encoding import log_records_request
 from tests.unit.otlp_collector import parsed
 from tests.unit.otlp_samples import RESOURCE
 

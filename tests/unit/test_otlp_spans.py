@@ -10,9 +10,8 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceState
 
-from observability.export.spans import spans_request
-from observability.lean.provider import LeanTracerProvider
-from observability.lean.span import LeanSpan
+from observability.export.encoding import spans_request
+from observability.lean import LeanSpan, LeanTracerProvider
 from tests.unit.otlp_collector import parsed
 from tests.unit.otlp_samples import RESOURCE, context, span
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import structlog
 
-from observability.correlation import correlated
 from observability.logs import configure_logs
+from observability.propagation import correlated
 from tests.servers import eventually
 from tests.telemetry.contract import CONTRACT
 from tests.telemetry.lines import problems

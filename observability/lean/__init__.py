@@ -1,1 +1,0 @@
-"""A small tracer provider behind OpenTelemetry's API; `TELEMETRY=stock` takes the SDK's instead."""
