@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from services.common.messaging import dead_letter
+from services.common.messaging.messages import trace_fields
 
 MAX_BODY_BYTES = 64 * 1024
 DEAD_LETTER_ID = "[0-9a-f]{32}"
@@ -93,7 +94,7 @@ def summary(found: dead_letter.DeadLetter) -> DeadLetter:
         dead_lettered_at=_time(found.dead_lettered_at),
         message_id=delivery.message_id,
         correlation_id=delivery.correlation_id,
-        trace_id=found.trace_id,
+        trace_id=trace_fields(delivery.headers).get("trace_id"),
         type=delivery.type,
         size=len(delivery.body),
     )

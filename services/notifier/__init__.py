@@ -1,1 +1,1 @@
-"""Tells customers what became of their orders, once each. Knows nothing of prices, stock or payments."""
+"""Emails customers the outcome of their orders, once each. Knows nothing of prices, stock or payments."""

@@ -44,7 +44,7 @@ class PaymentProvider(Protocol):
         """Take the order's total; raises `PaymentDeclinedError` or `PaymentUnavailableError`."""
 
     async def void(self, order_id: str) -> None:
-        """Give back what was taken for an order, or see to it that nothing will be."""
+        """Refund what was taken for an order, or prevent that anything will be."""
 
 
 @dataclass(frozen=True, slots=True)

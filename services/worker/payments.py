@@ -61,7 +61,7 @@ class SimulatedPayments:
             raise PaymentDeclinedError(f"the payment was {state}")
 
     async def void(self, order_id: str) -> None:
-        """Give back what was taken for an order, or see to it that nothing will be."""
+        """Refund what was taken for an order, or prevent that anything will be."""
         await self._travel()
         await self.run("void", [_payment(order_id)], [now(), self.settings.retention_seconds])
 

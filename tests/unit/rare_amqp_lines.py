@@ -20,6 +20,7 @@ from services.common.messaging.topology import Subscription
 from services.common.outbox.relay import MAX_TRIES, Relay
 from tests.unit.fake_broker import HEADERS, FakeBroker, delivered
 from tests.unit.rare_lines import Emit, failing
+from tests.unit.test_common_connection import Connection
 
 WORK = Subscription("worker.order-created", [])
 GONE = ConnectionError("gone")
@@ -75,14 +76,10 @@ async def skipped() -> None:
 def lost(monkeypatch: pytest.MonkeyPatch) -> Emit:
     """Return what connects, and is cut off at once."""
 
-    class Callbacks:
-        def add(self, callback: Any) -> None:  # noqa: ANN401 - any function
-            callback()
-
-    async def connect(*_: object, **__: object) -> Any:  # noqa: ANN401 - stands for a connection
-        async def close() -> None: ...
-
-        return type("Connection", (), {"close_callbacks": Callbacks(), "close": staticmethod(close)})
+    async def connect(*_: object, **__: object) -> Connection:
+        connection = Connection()
+        asyncio.get_running_loop().call_soon(connection.lose)
+        return connection
 
     async def run() -> None:
         monkeypatch.setattr(aio_pika, "connect", connect)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,16 +17,16 @@ HEADERS = {"baggage": "scenario=smtp-down"}
 
 
 class Recorder(Hook):
-    """Remembers which flags were found to be what."""
+    """Records which flags were found to be what."""
 
     def __init__(self) -> None:
-        """Start with nothing seen."""
+        """Begin with nothing seen."""
         self.seen: list[tuple[str, object, str]] = []
 
     def after(
         self, hook_context: HookContext, details: FlagEvaluationDetails[FlagValueType], hints: HookHints
     ) -> None:
-        """Remember."""
+        """Record a flag."""
         del hook_context, hints
         self.seen.append((details.flag_key, details.value, str(details.reason)))
 
@@ -80,26 +81,20 @@ def test_hooks_get_the_reason_for_one_that_is_on_and_nothing_otherwise() -> None
     assert hook.seen == [("payment-slow", True, "STATIC"), ("smtp-down", True, "TARGETING_MATCH")]
 
 
-class Store:
-    """Stands for Redis: answers, and then is away."""
-
-    async def hgetall(self, _: str) -> dict[str, str]:
-        """Tell what is on, once."""
-        if self.asked:
-            raise ConnectionError
-        self.asked = True
-        return {"broker-down": str(time.time() + 0.3), "smtp-down": "soon"}
-
-    asked = False
-
-
 async def test_effects_end_in_time_also_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """A simulated outage of the broker lasts no longer than it was switched on for."""
     monkeypatch.setattr("services.common.scenarios.WATCH_SECONDS", 0.05)
     found, seen = Scenarios(requested), list[bool]()
     found.applies(lambda: seen.append(found.everywhere("broker-down")))
-    store: Any = Store()
-    task = asyncio.create_task(found.watch(store))
+    replies = iter([{"broker-down": str(time.time() + 0.3), "smtp-down": "soon"}])
+
+    async def hgetall(_: str) -> dict[str, str]:
+        for reply in replies:
+            return reply
+        raise ConnectionError
+
+    redis: Any = SimpleNamespace(hgetall=hgetall)
+    task = asyncio.create_task(found.watch(redis))
     await asyncio.wait([task], timeout=0.6)
     task.cancel()
     assert (seen[0], seen[-1]) == (True, False)
@@ -109,12 +104,5 @@ async def test_effects_end_in_time_also_while_redis_is_away(monkeypatch: pytest.
 def test_no_scenario_lasts_longer_than_it_may() -> None:
     """What never ends, or ends at no valid time, was not switched on by an operator: it is off."""
     now = time.time()
-    times = {
-        "a": now + MAX_SECONDS,
-        "b": now + 2 * MAX_SECONDS,
-        "c": now - 1,
-        "d": 1e30,
-        "e": "inf",
-        "f": "nan",
-    }
-    assert list(ends({name: str(until) for name, until in times.items()})) == ["a"]
+    times = [now + MAX_SECONDS, now + 2 * MAX_SECONDS, now - 1, 1e30, "inf", "nan"]
+    assert list(ends(dict(zip("abcdef", map(str, times), strict=True)))) == ["a"]

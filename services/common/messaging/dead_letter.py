@@ -11,7 +11,6 @@ from services.common.messaging.messages import (
     Outgoing,
     now_ms,
     positive,
-    trace_fields,
 )
 
 REPLAYS = "x-replays"
@@ -43,11 +42,6 @@ class DeadLetter:
     def source(self) -> str:
         """The queue that it comes from, by the name of the queue it lies in."""
         return self.delivery.queue.removesuffix(SUFFIX)
-
-    @property
-    def trace_id(self) -> str | None:
-        """The trace that its headers name."""
-        return trace_fields(self.delivery.headers).get("trace_id")
 
     def log_fields(self) -> dict[str, str | None]:
         """Return the fields by which a log line names the dead letter."""
