@@ -24,7 +24,7 @@ from services.common.outbox.stream import Outbox
 from services.common.scenarios import Scenarios
 from services.notifier.app import build as build_notifier
 from services.notifier.settings import Settings as NotifierSettings
-from services.worker.app import Connections
+from services.worker.app import Connections as WorkerConnections
 from services.worker.app import build as build_worker
 from services.worker.settings import Settings as WorkerSettings
 from tests.telemetry.source import ROOT
@@ -87,11 +87,9 @@ def api(seen: Telemetry) -> ASGIApp:
 def worker(seen: Telemetry) -> Process:
     """Return the worker's processing of deliveries."""
     redis: Any = Redis()
-    settings = WorkerSettings(payment_latency_ms=0)
-    outbox = Outbox(redis, "worker", dict)
     broker = BrokerConnection("amqp://nobody", "test")
-    connections = Connections(redis, redis, outbox, broker, broker)
-    return build_worker(settings, seen, connections, no_scenarios()).process
+    connections = WorkerConnections(redis, redis, Outbox(redis, "worker", dict), broker, broker)
+    return build_worker(WorkerSettings(payment_latency_ms=0), seen, connections, no_scenarios()).process
 
 
 def notifier(seen: Telemetry) -> Process:

@@ -162,7 +162,7 @@ async def test_a_callers_context_is_not_the_senders(call: AutoPipeline) -> None:
     variable.set("mine")
 
     def stage(commands: Pipeline) -> object:
-        return commands.execute_command("ECHO", variable.get())  # type: ignore[no-untyped-call]
+        return commands.execute_command("ECHO", variable.get())
 
     assert await call(stage) == "nobody's"
 
