@@ -5,27 +5,14 @@ Most of its time goes into the domain, and customers share theirs: what it says 
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Annotated
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, validate_email
-from pydantic_core import CoreSchema, core_schema
+from pydantic import AfterValidator, Field, validate_email
 
 # Lower case, as some names of mailboxes are made that (RFC 2142).
 _USUAL = re.compile(r"[a-z0-9]+([._+-][a-z0-9]+)*")
 _MAX_LOCAL, _MAX_LENGTH = 64, 254
 """https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1, and its erratum 1690."""
-
-
-class EmailAddress:
-    """Annotates a string that is to be an email address."""
-
-    def __get_pydantic_core_schema__(self, _: object, __: GetCoreSchemaHandler) -> CoreSchema:
-        """Return a schema like `EmailStr`'s."""
-        return core_schema.no_info_after_validator_function(email_address, core_schema.str_schema())
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:  # noqa: ANN401 - JSON
-        """Return its description in JSON Schema."""
-        return {**handler(schema), "type": "string", "format": "email"}
 
 
 def email_address(text: str) -> str:
@@ -49,3 +36,6 @@ def _normal_domain(domain: str) -> str:
         return validate_email(f"a@{domain}")[1].partition("@")[2]
     except ValueError:
         return ""
+
+
+EmailAddress = Annotated[str, AfterValidator(email_address), Field(json_schema_extra={"format": "email"})]

@@ -21,20 +21,13 @@ from observability import (
 from observability.flags import FlagHook, scenario_requests
 from services.api.cache import Load, OrderCache
 from services.api.catalogue import CATALOGUE
-from services.api.cors import allow_origins
 from services.api.dead_letters import dead_letters_router
 from services.api.dependencies import Dependency, RateLimit, operator
 from services.api.faults import BROKER_DOWN, MEMORY_LEAK, Leak, blocking, disturbed, spike, stampede
 from services.api.follow import Followers
-from services.api.http import http_api
+from services.api.http import allow_origins, http_api
 from services.api.limits import Decide, RateLimiter
-from services.api.metrics import (
-    cache_reads,
-    counted,
-    dead_letters_handled,
-    orders_accepted,
-    rate_limit_decisions,
-)
+from services.api.metrics import Metrics, counted
 from services.api.orders import Place, place
 from services.api.routes import Orders, orders_router
 from services.api.scenarios import scenarios_router
@@ -149,7 +142,7 @@ def build(
     lifetime: Lifetime,
 ) -> Parts:
     """Return the api's parts; opens no connection."""
-    publisher = telemetry.publisher()
+    publisher, metrics = telemetry.publisher(), Metrics(telemetry.instruments())
     outbox, broker = connections.outbox, connections.broker
     relay = Relay(
         outbox, broker, "api", telemetry.instance, lambda publish: disturbed(publisher(publish), scenarios.on)
@@ -159,16 +152,16 @@ def build(
     )
     store, leak = OrderStore(connections.redis, scripts, outbox, settings), Leak()
     orders = Orders(
-        place=placing(telemetry, store, scenarios, leak),
-        load=reading(settings, telemetry, store, scenarios),
+        place=placing(metrics, store, scenarios, leak),
+        load=reading(settings, telemetry, metrics, store, scenarios),
         load_status=store.status,
         page=store.page,
         followers=Followers(connections.blocking, settings.max_event_streams),
         ending=lambda: lifetime.ending,
     )
-    limit, operators_only = limits(settings, telemetry, scripts, scenarios)
-    handled = dead_letters_handled(telemetry.instruments())
-    dead_letters = DeadLetters(connections.operators, settings.dead_letter_queues, publisher, handled)
+    limit, operators_only = limits(settings, metrics, scripts, scenarios)
+    queues = settings.dead_letter_queues
+    dead_letters = DeadLetters(connections.operators, queues, publisher, metrics.dead_letters)
     app = http_api(
         [
             orders_router(orders, limit),
@@ -182,35 +175,37 @@ def build(
     return Parts(app, relay, orders.followers, leak)
 
 
-def placing(telemetry: Telemetry, store: OrderStore, scenarios: Scenarios, leak: Leak) -> Place:
+def placing(metrics: Metrics, store: OrderStore, scenarios: Scenarios, leak: Leak) -> Place:
     """Return the use case of placing an order, counted, with the faults that scenarios ask for."""
     use_case = partial(place, accept=store.accept, catalogue=CATALOGUE, new_id=uuid7)
-    count = orders_accepted(telemetry.instruments())
-    accepted = counted(use_case, count, lambda placed: "replayed" if placed.replayed else "new")
+    accepted = counted(use_case, metrics.accepted, lambda placed: "replayed" if placed.replayed else "new")
     return blocking(leak.around(accepted, scenarios.on), scenarios.on)
 
 
-def reading(settings: Settings, telemetry: Telemetry, store: OrderStore, scenarios: Scenarios) -> Load:
+def reading(
+    settings: Settings, telemetry: Telemetry, metrics: Metrics, store: OrderStore, scenarios: Scenarios
+) -> Load:
     """Return reading an order through the cache."""
     span = telemetry.traced("redis: read order", SpanKind.CLIENT, redis_command("PIPELINE"))
     cache = OrderCache(
         span(store.order),
         entries=settings.cache_entries,
         ttl=settings.cache_ttl_seconds,
-        on_read=cache_reads(telemetry.instruments()),
+        on_read=metrics.cache_reads,
     )
     return stampede(cache, scenarios.on)
 
 
 def limits(
-    settings: Settings, telemetry: Telemetry, scripts: RunScript, scenarios: Scenarios
+    settings: Settings, metrics: Metrics, scripts: RunScript, scenarios: Scenarios
 ) -> tuple[RateLimit, Dependency]:
     """Return the rate limit of the orders' routes, and what lets operators alone pass."""
     limiter = RateLimiter(scripts, settings.rate_limit_per_second, settings.rate_limit_burst)
-    count = rate_limit_decisions(telemetry.instruments())
 
     def limit(decide: Decide) -> Decide:
-        return counted(decide, count, lambda decision: "allowed" if decision.allowed else "limited")
+        return counted(
+            decide, metrics.decisions, lambda decision: "allowed" if decision.allowed else "limited"
+        )
 
     # Operators must not be limited by the spike that they are about to end.
     operators_only = operator(limit(limiter.decide), settings.operator_token)

@@ -100,7 +100,7 @@ class Followers:
 
 async def changes(
     followers: Followers,
-    load: Callable[[], Awaitable[OrderStatus | None]],
+    load: Callable[[str], Awaitable[OrderStatus | None]],
     order_id: str,
     *,
     seen: int,
@@ -115,7 +115,7 @@ async def changes(
         while not ending():
             news.clear()
             try:
-                status = await load()
+                status = await load(order_id)
             except RedisError as error:
                 # The answer has begun: better late than cut off.
                 log.warning("status not readable", error=describe(error))

@@ -1,26 +1,59 @@
-"""The FastAPI application: routes, errors, OpenAPI; everything that it needs is passed to it."""
+"""The FastAPI application: routes, errors, and what stands around all of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
-from starlette.routing import BaseRoute
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api.docs import docs_route
+from services.api.docs import docs_route, extend
 from services.api.errors import handle_errors
-from services.api.overload import ConcurrencyLimit
-from services.api.problems import Ids, Problem, documented_header
-from services.api.schemas import NewOrder
+from services.api.problems import Ids, ProblemError, problem_response
 
+log = structlog.get_logger(__name__)
+
+API = "/v1/"
+"""Only requests below this path are refused: probes and scrapes are answered whatever else there is to do."""
 MAX_REQUESTS = 2000
 """That are served at the same time; event streams, which have a bound of their own, included."""
+REQUEST_HEADERS = (
+    "Content-Type",
+    "Idempotency-Key",
+    "Last-Event-ID",
+    "X-API-Key",
+    "X-Correlation-ID",
+    "traceparent",
+)
+RESPONSE_HEADERS = (
+    "Location",
+    "X-Correlation-ID",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "Idempotency-Replayed",
+)
+PREFLIGHT_SECONDS = 600
 DESCRIPTION = """
 Place orders, read them, and follow them until they are settled.
 
 Every answer carries `X-Correlation-ID`: yours, when you sent a well-formed one. Every error is
 `application/problem+json` with the correlation id and the trace id.
 """
+
+
+class Api(FastAPI):
+    """FastAPI with the whole OpenAPI document (https://fastapi.tiangolo.com/how-to/extending-openapi/)."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document."""
+        if self.openapi_schema is None:
+            extend(super().openapi())
+        return super().openapi()
 
 
 def http_api(
@@ -31,7 +64,7 @@ def http_api(
     ids: Ids,
 ) -> FastAPI:
     """Return the application with its probes and metrics."""
-    app = FastAPI(
+    app = Api(
         title="Orderscope",
         version=version,
         description=DESCRIPTION,
@@ -48,63 +81,50 @@ def http_api(
     app.router.routes.extend([*operational, docs_route(app.title, "/openapi.json")])
     app.add_middleware(ConcurrencyLimit, routes=app.router.routes, ids=ids, limit=MAX_REQUESTS)
     handle_errors(app, ids)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
 
 
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
-        )
-        schemas = document["components"]["schemas"]
-        # Bodies that a route reads by itself, and problems, are referred to but not found by FastAPI.
-        for model in (NewOrder, Problem):
-            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(schema.pop("$defs", {}))
-            schemas[model.__name__] = schema
-        for path in document["paths"].values():
-            for operation in path.values():
-                if operation.get("security") == [{"client": []}]:
-                    operation["security"].append({})  # whether a key is needed is a setting
-        document["paths"] |= OPERATIONAL_PATHS
-        for response in _responses(document):
-            response["headers"] = {**response.get("headers", {}), **CORRELATION_ID}
-        app.openapi_schema = document
-    return app.openapi_schema
+class ConcurrencyLimit:
+    """Answers 503 instead of the application when that serves as many requests as it may."""
+
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], ids: Ids, limit: int) -> None:
+        """Stand in front of an application with these routes; `limit` includes its event streams."""
+        self._app = app
+        self._routes = routes
+        self._ids = ids
+        self._limit = limit
+        self._serving = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request or refuse it."""
+        if self._serving >= self._limit and scope["path"].startswith(API):
+            await self._refuse(scope, receive, send)
+            return
+        self._serving += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._serving -= 1
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Telemetry counts a request by its route, and a refused one comes to no router.
+        matching = (route for route in self._routes if route.matches(scope)[0] is Match.FULL)
+        scope["route"] = next(matching, None)
+        log.warning("request refused", reason="overloaded")
+        headers = {"Retry-After": "1"}
+        error = ProblemError(503, "overloaded", "too many requests are being served", headers=headers)
+        await problem_response(Request(scope), error, self._ids())(scope, receive, send)
 
 
-def _responses(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for path in document["paths"].values():
-        for operation in path.values():
-            yield from operation["responses"].values()
-
-
-CORRELATION_ID = documented_header("X-Correlation-ID", "Finds all that the request set off.")
-
-
-def _operational(summary: str, *responses: tuple[str, str, str]) -> dict[str, Any]:
-    return {
-        "get": {
-            "tags": ["operations"],
-            "summary": summary,
-            "responses": {
-                status: {"description": text, "content": {media: {}}} for status, text, media in responses
-            },
-        }
-    }
-
-
-_JSON = "application/json"
-OPERATIONAL_PATHS = {
-    "/health": _operational("Whether the process lives", ("200", "It lives.", _JSON)),
-    "/ready": _operational(
-        "Whether the process can serve; names each dependency",
-        ("200", "It can; `degraded` names what is missing meanwhile.", _JSON),
-        ("503", "It cannot.", _JSON),
-    ),
-    "/metrics": _operational(
-        "Metrics for Prometheus; OpenMetrics, with exemplars, for who accepts it",
-        ("200", "The metrics.", "text/plain"),
-    ),
-}
+def allow_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """Return the app, open to pages of these origins; around all of it, so that they can read errors, too."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=REQUEST_HEADERS,
+        expose_headers=RESPONSE_HEADERS,
+        max_age=PREFLIGHT_SECONDS,
+    )

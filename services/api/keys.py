@@ -12,11 +12,9 @@ from dataclasses import dataclass
 
 CLIENT_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 KEY_BYTES = 32
-USAGE = """Print a new API key and its entry for API_KEYS.
-
-The key is shown once and kept nowhere: give it to the client, which sends it as X-API-Key. The entry holds
-only its hash; add it to the JSON object in API_KEYS and start the api again.
-"""
+USAGE = """Print a new API key and its entry for API_KEYS. The key is shown once and kept nowhere: give it to
+the client, which sends it as X-API-Key. The entry holds only its hash; add it to the JSON object in API_KEYS
+and start the api again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +46,14 @@ def key_hash(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()
 
 
-def client_name(text: str) -> str:
-    """Return a client's name as it came.
-
-    Raises:
-        ValueError: It is no name.
-    """
-    if not re.fullmatch(CLIENT_NAME, text):
-        raise ValueError(text)
-    return text
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a new key and its entry."""
-    parser = argparse.ArgumentParser(
-        prog="python -m services.api.keys",
-        description=USAGE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "name",
-        metavar="NAME",
-        type=client_name,
-        help="the client, as it is shown to operators: 1 to 64 letters, digits, '.', '_' or '-'",
-    )
+    parser = argparse.ArgumentParser(prog="python -m services.api.keys", description=USAGE)
+    allowed = "1 to 64 letters, digits, '.', '_' or '-'"
+    parser.add_argument("name", metavar="NAME", help=f"the client, as operators see it: {allowed}")
     name = parser.parse_args(arguments).name
+    if not re.fullmatch(CLIENT_NAME, name):
+        parser.error(f"a client's name has {allowed}")
     key = secrets.token_urlsafe(KEY_BYTES)
     entry = json.dumps({name: key_hash(key.encode())})
     sys.stdout.write(f"X-API-Key: {key}\nAPI_KEYS={entry}\n")

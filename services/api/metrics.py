@@ -9,6 +9,28 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class Metrics:
+    """The api's counters, each of which takes the value of its label."""
+
+    def __init__(self, instruments: Instruments) -> None:
+        """Register them, once in a process."""
+        self.accepted = instruments.counter(
+            "orders_accepted", "Orders answered with 202.", "outcome", ("new", "replayed")
+        )
+        self.decisions = instruments.counter(
+            "rate_limit_decisions", "Requests that met the rate limit.", "decision", ("allowed", "limited")
+        )
+        self.dead_letters = instruments.counter(
+            "dead_letters_handled",
+            "Dead letters by what an operator did with them.",
+            "action",
+            ("replayed", "discarded"),
+        )
+        self.cache_reads = instruments.counter(
+            "order_cache_reads", "Reads of single orders.", "result", ("hit", "miss", "open")
+        )
+
+
 def counted(
     call: Callable[P, Awaitable[R]], count: Count, label: Callable[[R], str]
 ) -> Callable[P, Awaitable[R]]:
@@ -20,31 +42,3 @@ def counted(
         return result
 
     return counting
-
-
-def orders_accepted(instruments: Instruments) -> Count:
-    """Return the counter of orders that were accepted."""
-    outcomes = ("new", "replayed")
-    return instruments.counter("orders_accepted", "Orders answered with 202.", "outcome", outcomes)
-
-
-def rate_limit_decisions(instruments: Instruments) -> Count:
-    """Return the counter of what the rate limiter decided."""
-    decisions = ("allowed", "limited")
-    return instruments.counter(
-        "rate_limit_decisions", "Requests that met the rate limit.", "decision", decisions
-    )
-
-
-def dead_letters_handled(instruments: Instruments) -> Count:
-    """Return the counter of dead letters that operators replayed or discarded."""
-    actions = ("replayed", "discarded")
-    return instruments.counter(
-        "dead_letters_handled", "Dead letters by what an operator did with them.", "action", actions
-    )
-
-
-def cache_reads(instruments: Instruments) -> Count:
-    """Return the counter of an order cache's reads."""
-    results = ("hit", "miss", "open")
-    return instruments.counter("order_cache_reads", "Reads of single orders.", "result", results)

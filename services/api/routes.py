@@ -129,11 +129,7 @@ def _following(router: APIRouter, orders: Orders) -> None:
     ) -> AsyncIterator[ServerSentEvent]:
         """Stream each status change as it happens, from the first (or after `Last-Event-ID`) to the last."""
         order_id, seen = start
-
-        async def load() -> OrderStatus | None:
-            return await orders.load_status(order_id)
-
-        followed = changes(orders.followers, load, order_id, seen=seen, ending=orders.ending)
+        followed = changes(orders.followers, orders.load_status, order_id, seen=seen, ending=orders.ending)
         with suppress(TooManyFollowersError):  # the last place went in between: the client asks again
             async for number, change in followed:
                 data = change.model_dump(exclude_none=True)

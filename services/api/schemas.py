@@ -42,7 +42,7 @@ class Customer(Input):
     name: Name
     # Mail servers differ in what they take of internationalised addresses; this one can be written to by all.
     # And none with `=?`, which begins an encoded word: mail software would decode it to another address.
-    email: Annotated[str, EmailAddress(), Field(pattern=ADDRESS, max_length=254)]
+    email: Annotated[EmailAddress, Field(pattern=ADDRESS, max_length=254)]
 
 
 class Item(Input):

@@ -23,9 +23,8 @@ from observability.settings import Batching
 from observability.setup import warn_of_old_names
 from services.api.dead_letters import dead_letters_router
 from services.api.follow import Followers, changes
-from services.api.http import http_api
+from services.api.http import ConcurrencyLimit, http_api
 from services.api.orders import OutboxFullError
-from services.api.overload import ConcurrencyLimit
 from services.api.store import OrderStore
 from services.common.ids import uuid7
 from services.common.lifecycle import Lifetime

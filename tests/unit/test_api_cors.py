@@ -5,8 +5,8 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from services.api.cors import allow_origins
 from services.api.docs import content_policy
+from services.api.http import allow_origins
 from services.api.settings import Settings
 from tests.unit.api_app import UNKNOWN, app
 from tests.unit.asgi import Answer, call, http_scope

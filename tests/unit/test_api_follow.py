@@ -81,7 +81,7 @@ class Orders:
         self.loads = 0
         self.looked_twice = asyncio.Event()
 
-    async def load(self) -> OrderStatus | None:
+    async def load(self, _: str) -> OrderStatus | None:
         """Return where the order stands."""
         self.loads += 1
         if self.loads > 1:
@@ -217,10 +217,10 @@ async def test_an_order_that_gets_damaged_ends_the_stream() -> None:
     """What was seen was told; whoever asks again hears of the damage."""
     orders = Orders("pending")
 
-    async def load() -> OrderStatus | None:
+    async def load(order_id: str) -> OrderStatus | None:
         if orders.loads:
             raise DamagedOrderError
-        return await orders.load()
+        return await orders.load(order_id)
 
     told = changes(Followers(cast("Redis", PubSub()), limit=1), load, "x", seen=0, ending=never)
     async with asyncio.timeout(5):
