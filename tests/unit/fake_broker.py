@@ -69,7 +69,6 @@ class FakeBroker:
                 channel.lose()
 
     def put(self, *bodies: bytes) -> None:
-        """Have messages wait."""
         self.waiting.extend(delivered(body) for body in bodies)
         if self.channels:
             self.channels[-1].deliver()
@@ -97,7 +96,6 @@ class FakeChannel:
     closed: bool = False
 
     async def get_underlay_channel(self) -> Any:  # noqa: ANN401 - stands for another class
-        """Return itself."""
         return self
 
     async def declare_exchange(self, name: str, kind: ExchangeType, **settings: object) -> "_Named":
@@ -116,7 +114,6 @@ class FakeChannel:
         return _Named(name, self)
 
     async def queue_delete(self, name: str) -> None:
-        """Forget a queue."""
         self.queues.pop(name, None)
 
     async def basic_qos(self, *, prefetch_count: int, **_: object) -> None:
@@ -124,17 +121,14 @@ class FakeChannel:
         self.prefetch = prefetch_count
 
     async def basic_consume(self, _: str, callback: Any, **__: object) -> spec.Basic.ConsumeOk:  # noqa: ANN401
-        """Begin to deliver."""
         self.consumer = callback
         self.deliver()
         return spec.Basic.ConsumeOk("consumer")
 
     async def basic_cancel(self, _: str, **__: object) -> None:
-        """Deliver no more."""
         self.consumer = None
 
     async def basic_get(self, _: str, **__: object) -> DeliveredMessage:
-        """Deliver one message, or none."""
         if not self.broker.waiting:
             return DeliveredMessage(spec.Basic.GetEmpty(), ContentHeader(), b"", cast("Any", None))
         if (message := self._next()) is None:
@@ -142,14 +136,12 @@ class FakeChannel:
         return message
 
     async def basic_ack(self, tag: int, *, wait: bool = True) -> None:
-        """Forget a message."""
         del wait
         self._check_open()
         self.broker.acknowledged.append(self.unsettled.pop(tag).body)
         self.deliver()
 
     async def basic_nack(self, tag: int, *, requeue: bool, wait: bool) -> None:
-        """Take a message back."""
         assert requeue
         assert not wait
         self._check_open()
@@ -167,7 +159,6 @@ class FakeChannel:
         self.broker.published.append(published)
 
     def deliver(self) -> None:
-        """Push what the prefetch allows."""
         while self.consumer and self.broker.waiting and len(self.unsettled) < self.prefetch:
             if (message := self._next()) is not None:
                 asyncio.get_running_loop().create_task(cast("Any", self.consumer(message)))

@@ -40,7 +40,6 @@ class Stream:
         self.entries.append((f"{len(self.entries)}-1", dict(zip(texts[::2], texts[1::2], strict=True))))
 
     async def xreadgroup(self, _group: str, _relay: str, streams: Mapping[str, str], **_: int) -> Any:  # noqa: ANN401 - as redis-py has it
-        """Return all entries."""
         return dict.fromkeys(streams, self.entries)
 
     def as_redis(self) -> Redis:

@@ -32,11 +32,9 @@ class Waiting:
     """Stands for an outbox in which one event waits."""
 
     async def prepare(self) -> None:
-        """Find that Redis is gone."""
         raise RedisError("gone")
 
     async def read_pending(self, _: str, count: int) -> list[Outgoing]:
-        """Return what waits."""
         return [Outgoing("1-1", "orders", "order.created.v1", "m", "c", b"{}", {"traceparent": str(count)})]
 
 

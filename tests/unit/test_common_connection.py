@@ -17,11 +17,9 @@ class Connection:
     """Stands for a connection that is lost when the test says so."""
 
     def __init__(self) -> None:
-        """Begin connected."""
         self.close_callbacks: set[Callable[..., None]] = set()
 
     def lose(self) -> None:
-        """Be lost."""
         for callback in list(self.close_callbacks):
             callback()
 
@@ -33,7 +31,6 @@ class Cluster:
     """Stands for aio-pika and the time: nodes that are up or down, and how long was slept between tries."""
 
     def __init__(self) -> None:
-        """Begin with all nodes up."""
         self.down: set[str] = set()
         self.tried: list[str] = []
         self.slept: list[float] = []

@@ -67,7 +67,6 @@ class Held:
     release: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, delivery: Delivery) -> Settlement:
-        """Process a delivery."""
         self.begun.append(delivery)
         await self.release.wait()
         return DONE

@@ -39,17 +39,14 @@ class Box:
         return [message(entry) for entry in self.pending[:count]]
 
     async def read_new(self, _: str, __: int, **___: int) -> list[Outgoing]:
-        """Read two entries."""
         found, self.new = self.new[:2], self.new[2:]
         self.pending += found
         return [message(entry) for entry in found]
 
     async def remove(self, confirmed: Sequence[str]) -> None:
-        """Forget what was confirmed."""
         self.pending = [entry for entry in self.pending if entry not in confirmed]
 
     async def forget_relay(self, _: str) -> None:
-        """Note that the relay left."""
         self.forgotten = True
 
 

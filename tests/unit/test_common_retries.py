@@ -40,20 +40,17 @@ class Work:
     dead: list[tuple[bytes, str]] = field(default_factory=list)
 
     async def handle(self, _: Numbered) -> str:
-        """Handle an event."""
         self.handled += 1
         if self.error is not None:
             raise self.error
         return "done"
 
     async def on_dead_letter(self, body: bytes, reason: str) -> None:
-        """Note what is dead-lettered."""
         if self.dead_letter_error is not None:
             raise self.dead_letter_error
         self.dead.append((body, reason))
 
     async def process(self, one: Delivery, deadline: float = 5) -> Settlement:
-        """Process a delivery."""
         return await with_retries(
             Numbered.model_validate_json,
             self.handle,

@@ -20,13 +20,11 @@ class Recorder(Hook):
     """Records which flags were found to be what."""
 
     def __init__(self) -> None:
-        """Begin with nothing seen."""
         self.seen: list[tuple[str, object, str]] = []
 
     def after(
         self, hook_context: HookContext, details: FlagEvaluationDetails[FlagValueType], hints: HookHints
     ) -> None:
-        """Record a flag."""
         del hook_context, hints
         self.seen.append((details.flag_key, details.value, str(details.reason)))
 

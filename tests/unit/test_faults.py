@@ -40,11 +40,9 @@ class Port:
     """Stands for any port: records its calls."""
 
     def __init__(self) -> None:
-        """Begin without calls."""
         self.calls: list[object] = []
 
     async def __call__(self, argument: object) -> None:
-        """Record a call."""
         self.calls.append(argument)
 
 

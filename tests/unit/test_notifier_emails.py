@@ -33,18 +33,15 @@ class Text(HTMLParser):
     """Takes a page apart: its text, and its tags."""
 
     def __init__(self, page: str) -> None:
-        """Read a page."""
         super().__init__()
         self.text, self.tags = "", list[str]()
         self.feed(page)
         self.close()
 
     def handle_data(self, data: str) -> None:
-        """Note text."""
         self.text += data
 
     def handle_starttag(self, tag: str, _: object) -> None:
-        """Note a tag."""
         self.tags.append(tag)
 
 

@@ -38,26 +38,21 @@ class Post:
     steps: list[str] = field(default_factory=list)
 
     async def claim(self, order_id: str) -> Literal["claimed", "sent", "being_sent"]:
-        """Claim."""
         self.steps.append(f"claim {order_id}")
         return self.claimed
 
     async def mark_sent(self, order_id: str) -> None:
-        """Remember."""
         self.steps.append(f"mark {order_id}")
 
     async def release(self, order_id: str) -> None:
-        """Release the claim."""
         self.steps.append(f"release {order_id}")
 
     async def send(self, event: OrderOutcome) -> None:
-        """Send, or fail."""
         self.steps.append(f"send to {event.data.customer.email}")
         if self.refusal is not None:
             raise self.refusal
 
     async def notified(self) -> str:
-        """Notify through these ports."""
         ports = Ports(self.claim, self.mark_sent, self.release, self.send)
         return await notify(event(), ports=ports)
 

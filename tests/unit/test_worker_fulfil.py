@@ -42,25 +42,21 @@ class World:
     steps: list[str] = field(default_factory=list)
 
     async def reserve(self, _: OrderCreatedData) -> Reservation:
-        """Reserve."""
         self.steps.append("reserve")
         if self.unknown:
             raise UnknownOrderError
         return self.reservation
 
     async def charge(self, _: OrderCreatedData) -> None:
-        """Charge."""
         self.steps.append("charge")
         if self.refusal is not None:
             raise self.refusal
 
     async def void(self, order_id: str) -> None:
-        """Void."""
         assert order_id == ORDER_ID
         self.steps.append("void")
 
     async def settle(self, order: OrderReference, status: Final, reason: str | None) -> Settled:
-        """Settle, unless it was."""
         assert order.order_id == ORDER_ID
         self.steps.append(f"settle {status} {reason}")
         if self.unknown:

@@ -24,7 +24,6 @@ class World:
     steps: list[str] = field(default_factory=list)
 
     async def backlog(self) -> int:
-        """Return how many messages wait."""
         return self.waiting
 
     async def due(self, _limit: int) -> Sequence[OpenOrder]:
@@ -32,27 +31,22 @@ class World:
         return [ORDER, OpenOrder("o-2", {"correlation_id": "c-2"})] if self.broken else [ORDER]
 
     async def sweep(self, order: OpenOrder) -> Swept:
-        """Answer as this world does."""
         if self.broken and order is ORDER:
             raise self.broken
         self.steps.append(f"sweep {order.order_id}")
         return self.swept
 
     async def reference(self, order: OpenOrder) -> OrderReference:
-        """Return whose order it is."""
         return OrderReference(order_id=order.order_id, customer={})
 
     async def settle(self, order: OrderReference, status: Final, reason: str | None) -> Settled:
-        """Settle the order."""
         self.steps.append(f"settle {order.order_id} {status} {reason}")
         return Settled(status, now=True, accepted_at="2026-11-29T12:00:00Z")
 
     async def void(self, order_id: str) -> None:
-        """Void the payment."""
         self.steps.append(f"void {order_id}")
 
     async def close(self, order_id: str) -> None:
-        """Schedule no more sweeps."""
         self.steps.append(f"close {order_id}")
 
     @contextmanager
