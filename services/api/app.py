@@ -10,14 +10,7 @@ from fastapi import FastAPI
 from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
 
-from observability import (
-    Telemetry,
-    TelemetrySettings,
-    context_headers,
-    current_ids,
-    redis_command,
-    setup,
-)
+from observability import Telemetry, TelemetrySettings, context_headers, current_ids, redis_command, setup
 from observability.flags import FlagHook, scenario_requests
 from services.api.cache import Load, OrderCache
 from services.api.catalogue import CATALOGUE

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from services.api.orders import (
     DamagedOrderError,
     IdempotencyConflictError,
+    OrderError,
     OutboxFullError,
     UnknownProductError,
 )
@@ -27,17 +28,7 @@ class NothingMoreError(Exception):
     """An event stream is asked to go on after its last event: 204 makes `EventSource` stop."""
 
 
-HANDLED = (
-    ProblemError,
-    RedisError,
-    OutboxFullError,
-    DamagedOrderError,
-    IdempotencyConflictError,
-    UnknownProductError,
-    RequestValidationError,
-    HTTPException,
-    Exception,
-)
+HANDLED = (ProblemError, RedisError, OrderError, RequestValidationError, HTTPException, Exception)
 """What `problem_of` knows: FastAPI takes the handler of the nearest class."""
 
 

@@ -27,10 +27,6 @@ KEEP = "orders:keep-alive"
 """A channel that nobody writes to, so that the subscription is never empty."""
 
 
-class TooManyFollowersError(Exception):
-    """This process streams to as many clients as it may."""
-
-
 @dataclass(slots=True)
 class Followers:
     """Wakes the streams that wait for news of an order.
@@ -81,13 +77,7 @@ class Followers:
 
     @asynccontextmanager
     async def follow(self, order_id: str) -> AsyncIterator[asyncio.Event]:
-        """Yield an event that is set when there is news.
-
-        Raises:
-            TooManyFollowersError: The bound is reached.
-        """
-        if self.full:
-            raise TooManyFollowersError
+        """Yield an event that is set when there is news."""
         channel, news = status_key(order_id), asyncio.Event()
         self._waiting.setdefault(channel, set()).add(news)
         try:
@@ -108,9 +98,10 @@ async def changes(
 ) -> AsyncIterator[tuple[int, StatusChange]]:
     """Yield an order's status changes, numbered from 1, from the one after `seen` until it is settled.
 
-    Raises:
-        TooManyFollowersError: The bound is reached.
+    Past the bound there are none: the client connects again.
     """
+    if followers.full:
+        return
     async with followers.follow(order_id) as news:
         while not ending():
             news.clear()

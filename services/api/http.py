@@ -57,11 +57,7 @@ class Api(FastAPI):
 
 
 def http_api(
-    routers: Sequence[APIRouter],
-    operational: Sequence[BaseRoute],
-    *,
-    version: str,
-    ids: Ids,
+    routers: Sequence[APIRouter], operational: Sequence[BaseRoute], *, version: str, ids: Ids
 ) -> FastAPI:
     """Return the application with its probes and metrics."""
     app = Api(

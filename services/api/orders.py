@@ -22,7 +22,11 @@ from services.api.schemas import Money, NewOrder, OrderDocument, OrderLine
 log = structlog.get_logger(__name__)
 
 
-class UnknownProductError(Exception):
+class OrderError(Exception):
+    """An order cannot be placed or read."""
+
+
+class UnknownProductError(OrderError):
     """An order names something that is not in the catalogue."""
 
     def __init__(self, position: int, sku: str) -> None:
@@ -31,15 +35,15 @@ class UnknownProductError(Exception):
         self.position = position
 
 
-class IdempotencyConflictError(Exception):
+class IdempotencyConflictError(OrderError):
     """An `Idempotency-Key` was used before, for a different order."""
 
 
-class OutboxFullError(Exception):
+class OutboxFullError(OrderError):
     """Too many events wait for the broker: no order can be accepted now."""
 
 
-class DamagedOrderError(Exception):
+class DamagedOrderError(OrderError):
     """What is stored of an order is not an order (any more)."""
 
 

@@ -1,7 +1,6 @@
 """The routes under `/v1/orders`: HTTP in, use case, HTTP out."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -15,7 +14,7 @@ from services.api.body import idempotency_key, new_order
 from services.api.cache import SETTLED, Load
 from services.api.dependencies import API_KEY_HEADER, RateLimit
 from services.api.errors import NothingMoreError
-from services.api.follow import Followers, TooManyFollowersError, changes
+from services.api.follow import Followers, changes
 from services.api.orders import Place
 from services.api.problems import ProblemError, documented
 from services.api.schemas import IdempotencyKey, Order, OrderId, OrderPage, OrderStatus
@@ -130,10 +129,9 @@ def _following(router: APIRouter, orders: Orders) -> None:
         """Stream each status change as it happens, from the first (or after `Last-Event-ID`) to the last."""
         order_id, seen = start
         followed = changes(orders.followers, orders.load_status, order_id, seen=seen, ending=orders.ending)
-        with suppress(TooManyFollowersError):  # the last place went in between: the client asks again
-            async for number, change in followed:
-                data = change.model_dump(exclude_none=True)
-                yield ServerSentEvent(event="status", id=str(number), data=data)
+        async for number, change in followed:
+            data = change.model_dump(exclude_none=True)
+            yield ServerSentEvent(event="status", id=str(number), data=data)
 
 
 KEY_DESCRIPTION = "Makes repeating the request safe: the same key and order give the same answer."

@@ -144,16 +144,12 @@ def _order(order_id: str, document: Any, state: Any) -> Order | DamagedOrderErro
         for reply in (document, state):
             if isinstance(reply, Exception):
                 raise reply
-        return _parsed(document, state)
+        if document is None or state[0] is None:
+            return None
+        fields = OrderDocument.model_validate_json(document).model_dump()
+        return Order.model_validate({**fields, "status": state[0], "reason": state[1]})
     except DAMAGED as error:
         return _damage(order_id, error)
-
-
-def _parsed(document: str | None, state: Sequence[str | None]) -> Order | None:
-    if document is None or state[0] is None:
-        return None
-    fields = OrderDocument.model_validate_json(document).model_dump()
-    return Order.model_validate({**fields, "status": state[0], "reason": state[1]})
 
 
 def _status(order_id: str, fields: Mapping[str, str]) -> OrderStatus:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
+from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -10,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
 from services.api import follow
-from services.api.follow import Followers, TooManyFollowersError, changes
+from services.api.follow import Followers, changes
 from services.api.orders import DamagedOrderError
 from services.api.schemas import OrderStatus, Status, StatusChange
 from services.api.store import status_key
@@ -48,17 +49,12 @@ class PubSub:
         self.channels.difference_update(channels)
         self.changed.set()
 
-    async def left(self, channel: str) -> None:
-        """Wait until nobody subscribes to a channel any more."""
-        while channel in self.channels:
-            self.changed.clear()
-            await self.changed.wait()
-
-    async def listening_to(self, channel: str) -> None:
-        """Wait until somebody subscribed to a channel."""
-        while channel not in self.channels:
-            self.changed.clear()
-            await self.changed.wait()
+    async def until(self, channel: str, *, listening: bool = True) -> None:
+        """Wait until somebody subscribed to a channel, or nobody does any more."""
+        async with asyncio.timeout(5):
+            while (channel in self.channels) is not listening:
+                self.changed.clear()
+                await self.changed.wait()
 
     async def get_message(self, timeout: float) -> dict[str, str] | None:  # noqa: ASYNC109 - redis-py's signature
         """Return the next message, or None after a while."""
@@ -75,41 +71,44 @@ class PubSub:
 class Orders:
     """Stands for the store: one order, whose history a test goes on with."""
 
-    def __init__(self, *history: Status) -> None:
+    def __init__(self, *history: Status, damaged_after: float = inf) -> None:
         """Start with a history; an order without one is unknown."""
         self.history = list(history)
+        self.damaged_after = damaged_after
         self.loads = 0
         self.looked_twice = asyncio.Event()
 
     async def load(self, _: str) -> OrderStatus | None:
         """Return where the order stands."""
         self.loads += 1
+        if self.loads > self.damaged_after:
+            raise DamagedOrderError
         if self.loads > 1:
             self.looked_twice.set()
-        told = [StatusChange(status=status, at=AT) for status in self.history]
-        return OrderStatus(id="x", status=self.history[-1], history=told) if told else None
+        changed = [StatusChange(status=status, at=AT) for status in self.history]
+        return OrderStatus(id="x", status=self.history[-1], history=changed) if changed else None
 
 
-def never() -> bool:
-    """Go on."""
-    return False
+def deaf(limit: int = 1) -> Followers:
+    """Return followers that nothing wakes."""
+    return Followers(cast("Redis", PubSub()), limit)
 
 
 async def followed(
     orders: Orders,
     seen: int = 0,
-    ending: Callable[[], bool] = never,
+    ending: Callable[[], bool] = lambda: False,
     followers: Followers | None = None,
 ) -> list[tuple[int, Status]]:
     """Follow an order to its end; without followers, deaf to hints."""
-    followers = followers or Followers(cast("Redis", PubSub()), limit=1)
-    told = changes(followers, orders.load, "x", seen=seen, ending=ending)
+    followers = followers or deaf()
+    found = changes(followers, orders.load, "x", seen=seen, ending=ending)
     async with asyncio.timeout(5):
-        return [(number, change.status) async for number, change in told]
+        return [(number, change.status) async for number, change in found]
 
 
 @pytest.mark.parametrize(
-    ("seen", "told"),
+    ("seen", "expected"),
     [
         (0, [(1, "pending"), (2, "processing"), (3, "done")]),
         (1, [(2, "processing"), (3, "done")]),
@@ -117,9 +116,9 @@ async def followed(
         (9, []),
     ],
 )
-async def test_changes_are_told_in_order_from_where_one_left_off(seen: int, told: list[Any]) -> None:
+async def test_changes_come_in_order_from_where_one_left_off(seen: int, expected: list[Any]) -> None:
     """Numbers count from the first change, so that a client can resume after the last it saw."""
-    assert await followed(Orders("pending", "processing", "done"), seen) == told
+    assert await followed(Orders("pending", "processing", "done"), seen) == expected
 
 
 async def test_an_unknown_order_has_no_changes() -> None:
@@ -145,7 +144,7 @@ async def test_a_service_that_ends_lets_its_followers_go(monkeypatch: pytest.Mon
 
 
 async def test_news_wakes_its_followers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A published change is told without waiting for a heartbeat, to followers of that order only."""
+    """A published change comes without waiting for a heartbeat, to followers of that order only."""
     monkeypatch.setattr(follow, "HEARTBEAT_SECONDS", 60)
     monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
     orders = Orders("pending")
@@ -153,7 +152,7 @@ async def test_news_wakes_its_followers_at_once(monkeypatch: pytest.MonkeyPatch)
         await asyncio.wait_for(other.wait(), 5)  # its subscription, before which something may have happened
         other.clear()
         following = asyncio.create_task(followed(orders, followers=followers))
-        await asyncio.wait_for(redis.listening_to(status_key("x")), 5)
+        await redis.until(status_key("x"))
         orders.history += ["done"]
         redis.news.put_nowait(status_key("x"))
         assert await following == [(1, "pending"), (2, "done")]
@@ -165,7 +164,7 @@ async def test_a_broken_subscription_comes_back(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(follow, "RETRY_SECONDS", 0.01)
     async with listening() as (followers, redis), followers.follow("x") as news:
-        await asyncio.wait_for(redis.listening_to(status_key("x")), 5)
+        await redis.until(status_key("x"))
         news.clear()
         with capture_logs() as logs:
             redis.news.put_nowait(RedisConnectionError("gone"))
@@ -180,24 +179,20 @@ async def test_nobody_listens_for_those_who_left(monkeypatch: pytest.MonkeyPatch
     async with listening() as (followers, redis):
         async with followers.follow("x"):
             async with followers.follow("x"):
-                await asyncio.wait_for(redis.listening_to(status_key("x")), 5)
+                await redis.until(status_key("x"))
             assert status_key("x") in redis.channels
-        await asyncio.wait_for(redis.left(status_key("x")), 5)
+        await redis.until(status_key("x"), listening=False)
         assert redis.channels == {follow.KEEP}
 
 
 async def test_followers_are_bounded() -> None:
-    """One too many is refused, and has a place again once another leaves."""
-    followers = Followers(cast("Redis", PubSub()), limit=2)
-    async with AsyncExitStack() as stack:
-        for order_id in ("x", "x"):
-            await stack.enter_async_context(followers.follow(order_id))
+    """One too many gets nothing, and has a place again once another leaves."""
+    followers, orders = deaf(limit=2), Orders("done")
+    async with followers.follow("x"), followers.follow("x"):
         assert followers.full
-        with pytest.raises(TooManyFollowersError):
-            await stack.enter_async_context(followers.follow("y"))
+        assert await followed(orders, followers=followers) == []
     assert not followers.full
-    async with followers.follow("y"):
-        pass
+    assert await followed(orders, followers=followers) == [(1, "done")]
 
 
 @asynccontextmanager
@@ -206,22 +201,14 @@ async def listening() -> AsyncIterator[tuple[Followers, PubSub]]:
     redis = PubSub()
     followers = Followers(cast("Redis", redis), limit=9)
     task = asyncio.create_task(followers.run())
-    await asyncio.wait_for(redis.listening_to(follow.KEEP), 5)
+    await redis.until(follow.KEEP)
     yield followers, redis
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
-async def test_an_order_that_gets_damaged_ends_the_stream() -> None:
-    """What was seen was told; whoever asks again hears of the damage."""
-    orders = Orders("pending")
-
-    async def load(order_id: str) -> OrderStatus | None:
-        if orders.loads:
-            raise DamagedOrderError
-        return await orders.load(order_id)
-
-    told = changes(Followers(cast("Redis", PubSub()), limit=1), load, "x", seen=0, ending=never)
-    async with asyncio.timeout(5):
-        assert [number async for number, _ in told] == [1]
+async def test_an_order_that_gets_damaged_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was seen was sent; whoever asks again gets the problem."""
+    monkeypatch.setattr(follow, "HEARTBEAT_SECONDS", 0.01)
+    assert await followed(Orders("pending", damaged_after=1)) == [(1, "pending")]

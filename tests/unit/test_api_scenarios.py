@@ -1,8 +1,5 @@
 """The operators' routes for scenarios."""
 
-import time
-from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,32 +13,33 @@ from tests.unit.api_app import IDS
 from tests.unit.asgi import call, http_scope
 
 
-class Board:
-    """Stands for the switches in Redis."""
+class Hash(dict[str, str]):
+    """Stands for Redis, in which there is one hash."""
 
-    def __init__(self) -> None:
-        """Start with everything off."""
-        self.until: dict[str, float] = {}
+    async def hgetall(self, _: str) -> dict[str, str]:
+        """Return it."""
+        return self
 
-    async def ends(self) -> Mapping[str, float]:
-        """Return what is on."""
-        return self.until
+    async def hset(self, _: str, name: str, value: str) -> None:
+        """Set a field."""
+        self[name] = value
 
-    async def on(self, name: str, seconds: float) -> None:
-        """Switch one on."""
-        self.until[name] = time.time() + seconds
-
-    async def off(self, *names: str) -> None:
-        """Switch some off."""
+    async def hdel(self, _: str, *names: str) -> None:
+        """Remove fields."""
         for name in names:
-            self.until.pop(name, None)
+            self.pop(name, None)
+
+
+def application(**fields: str) -> FastAPI:
+    """Return an application with the routes, open to all."""
+    redis: Any = Hash(fields)
+    return http_api([scenarios_router(Switches(redis), [])], [], version="1", ids=lambda: IDS)
 
 
 @pytest.fixture
 def app() -> FastAPI:
-    """Return an application with the routes, open to all."""
-    board: Any = Board()
-    return http_api([scenarios_router(board, [])], [], version="1", ids=lambda: IDS)
+    """Return an application in which everything is off."""
+    return application()
 
 
 async def on(app: FastAPI) -> list[str]:
@@ -52,7 +50,7 @@ async def on(app: FastAPI) -> list[str]:
 
 
 async def test_a_scenario_is_switched_on_for_a_while_and_off(app: FastAPI) -> None:
-    """Each answer tells how it stands; doing it twice is no error."""
+    """Each answer says how it stands; doing it twice is no error."""
     for _ in range(2):
         answer = await call(app, http_scope("PUT", "/v1/scenarios/smtp-down"))
         assert (answer.status, answer.json()["on"]) == (200, True)
@@ -73,7 +71,7 @@ async def test_all_are_switched_off_at_once(app: FastAPI) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 async def test_what_does_not_exist_is_named(app: FastAPI, method: str) -> None:
-    """A problem that tells which there are."""
+    """A problem that says which there are."""
     answer = await call(app, http_scope(method, "/v1/scenarios/nonsense"))
     assert (answer.status, answer.header("content-type")) == (404, MEDIA_TYPE)
     assert "payment-slow" in answer.json()["detail"]
@@ -82,9 +80,4 @@ async def test_what_does_not_exist_is_named(app: FastAPI, method: str) -> None:
 @pytest.mark.parametrize("until", ["1e30", "inf", "-inf", "nan", "soon"])
 async def test_an_end_that_is_no_time_is_none(until: str) -> None:
     """Whoever wrote it into Redis: the list is shown, and the scenario is off."""
-
-    async def hgetall(_: str) -> dict[str, str]:
-        return {"smtp-down": until}
-
-    redis: Any = SimpleNamespace(hgetall=hgetall)
-    assert await on(http_api([scenarios_router(Switches(redis), [])], [], version="1", ids=lambda: IDS)) == []
+    assert await on(application(**{"smtp-down": until})) == []
