@@ -7,7 +7,7 @@ from typing import Any
 from services.api.dead_letters import dead_letters_router
 from services.api.dependencies import RateLimit, operator
 from services.api.http import http_api
-from services.api.routes import Orders, orders_router
+from services.api.routes import orders_router
 from services.api.scenarios import scenarios_router
 from services.api.settings import Settings
 
@@ -17,12 +17,9 @@ VERSION: str = Settings.model_fields["service_version"].default
 def document() -> dict[str, Any]:
     """Return the document of the application as it ships; none of its parts is ever called."""
     nothing: Any = None
-    orders = Orders(
-        place=nothing, load=nothing, load_status=nothing, page=nothing, followers=nothing, ending=nothing
-    )
     operators_only = [operator(nothing, "")]
     routers = [
-        orders_router(orders, RateLimit(nothing, nothing)),
+        orders_router(nothing, RateLimit(nothing, nothing)),
         dead_letters_router(nothing, operators_only),
         scenarios_router(nothing, operators_only),
     ]

@@ -8,15 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from services.api.catalogue import CURRENCY, Product
-from services.api.messages import (
-    ORDER_CREATED,
-    Customer,
-    Item,
-    OrderCreated,
-    OrderCreatedData,
-    Payment,
-    Total,
-)
+from services.api.messages import OrderCreated, OrderCreatedData
 from services.api.schemas import Money, NewOrder, OrderDocument, OrderLine
 
 log = structlog.get_logger(__name__)
@@ -111,18 +103,10 @@ def _line(position: int, sku: str, quantity: int, catalogue: Mapping[str, Produc
 
 def created(order: OrderDocument, new: NewOrder, event_id: str) -> OrderCreated:
     """Return the event of an accepted order."""
-    return OrderCreated(
-        id=event_id,
-        type=ORDER_CREATED,
-        occurred_at=order.created_at,
-        data=OrderCreatedData(
-            order_id=order.id,
-            customer=Customer(name=order.customer.name, email=order.customer.email),
-            items=[Item(sku=line.sku, quantity=line.quantity) for line in order.items],
-            total=Total(amount=order.total.amount, currency=order.total.currency),
-            payment=Payment(token=new.payment.token),
-        ),
+    data = OrderCreatedData(
+        order_id=order.id, customer=new.customer, items=new.items, total=order.total, payment=new.payment
     )
+    return OrderCreated(id=event_id, occurred_at=order.created_at, data=data)
 
 
 def idempotency(new: NewOrder, key: str | None) -> Idempotency | None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -84,7 +83,7 @@ class OrderStore:
                 self.settings.idempotency_ttl_seconds,
                 first_uuid7(now_ms() - self.settings.retention_seconds * 1000),
                 now_ms() + round(self.settings.stuck_after_seconds * 1000),
-                *self.outbox.fields(event.type, event.id, orjson.dumps(event)),
+                *self.outbox.fields(event.type, event.id, event.model_dump_json()),
             ],
         )
         if outcome == "conflict":

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import orjson
 import pytest
 from redis.asyncio import Redis
 
@@ -33,7 +32,7 @@ async def test_api_and_worker_write_the_same_keys() -> None:
     await store.accept(ORDER, EVENT, None)
     moved = Scripts({"reserve": ("reserved", 1), "settle": ("done", 1, "")})
     worker = FulfilmentStore(Redis(), moved, outbox, 60, 60)
-    order = OrderCreated.model_validate_json(orjson.dumps(EVENT)).data
+    order = OrderCreated.model_validate_json(EVENT.model_dump_json()).data
     await worker.reserve(order)
     await worker.settle(order, "done", None)
     [(_, begun, _)], [(_, reserving, _), (_, settling, _)] = accepted.calls, moved.calls
