@@ -16,23 +16,19 @@ from prometheus_client import CollectorRegistry, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability.metrics import exemplar, seconds, series
-from observability.propagation import accept, correlated, extract
+from observability.propagation import accept, active_span, correlated, extract, record_failure
 from observability.redaction import redact_text
-from observability.spans import active_span, record_failure
 
 log = structlog.get_logger(__name__)
 
 METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 OTHER, UNROUTED = "_OTHER", "unmatched"
 """They stand for a method that is none of these, and for no route: what a stranger says is no label."""
-UNTRACED = frozenset({"/health", "/ready", "/metrics"})
-"""Probes and scrapes: seen through what they report, not one by one."""
-STOCK_SPAN = "orderscope.stock_span"
-"""Where the stock instrumentation leaves its span in a request's scope."""
+UNTRACED = frozenset({"/health", "/ready", "/metrics"})  # seen through what they report, not one by one
+STOCK_SPAN = "orderscope.stock_span"  # where the stock instrumentation leaves its span in a request's scope
 SERVER_ERROR = 500
 LABELS = ("url_scheme", "http_request_method", "http_route", "http_response_status_code")
-Predeclared = tuple[str, str, Sequence[int]]
-"""A method, a route and the statuses whose series exist from the start."""
+Predeclared = tuple[str, str, Sequence[int]]  # a method, a route and its statuses
 
 
 class HttpMiddleware:
@@ -162,10 +158,7 @@ def request_method(scope: Scope) -> str:
 
 
 def request_headers(scope: Scope) -> dict[str, str]:
-    """Return the request's headers by lower-case name; of a repeated one the last, but for `tracestate`.
-
-    https://www.w3.org/TR/trace-context/#combined-header-value
-    """
+    """Return the request's headers by lower-case name; of repeated ones the last, but every `tracestate`."""
     pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     headers = dict(pairs)
     if "tracestate" in headers:

@@ -14,17 +14,14 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import Attributes, AttributeValue
 
-from observability.spans import exception_attributes
+from observability.propagation import exception_attributes
 
 UNCHANGEABLE = frozenset((str, bool, int, float))
 RANDOM = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
 
 
 class LeanSpan(trace.Span):
-    """A span with those attributes of the SDK's `ReadableSpan` that an exporter reads.
-
-    Its methods are the API's. What goes beyond the specification's limits on numbers is dropped.
-    """
+    """A span with those attributes of `ReadableSpan` that an exporter reads; what exceeds a limit is dropped."""
 
     dropped_attributes = dropped_events = dropped_links = 0
     status = Status()
@@ -116,14 +113,9 @@ def _unchangeable(value: Any) -> Any:  # noqa: ANN401 - whatever stands in attri
 class LeanTracer(trace.Tracer):
     """Starts the spans of one instrumentation."""
 
-    def __init__(
-        self,
-        scope: InstrumentationScope,
-        limits: SpanLimits,
-        on_end: Callable[[LeanSpan], None],
-        sampler: Sampler,
-    ) -> None:
-        self.scope, self.limits, self.on_end, self._sampler = scope, limits, on_end, sampler
+    def __init__(self, scope: InstrumentationScope, provider: "LeanTracerProvider") -> None:
+        self.scope, self.limits = scope, provider.limits
+        self.on_end, self._sampler = provider.on_end, provider.sampler
 
     def start_span(  # noqa: PLR0913, PLR0917 - the API's signature
         self,
@@ -174,7 +166,7 @@ class LeanTracerProvider(trace.TracerProvider):
         sampler: Sampler = DEFAULT_ON,
         limits: SpanLimits | None = None,
     ) -> None:
-        self._on_end, self._sampler, self._limits = on_end, sampler, limits or SpanLimits()
+        self.on_end, self.sampler, self.limits = on_end, sampler, limits or SpanLimits()
 
     def get_tracer(
         self,
@@ -186,4 +178,4 @@ class LeanTracerProvider(trace.TracerProvider):
         """Return a tracer for an instrumentation."""
         version = instrumenting_library_version or ""
         scope = InstrumentationScope(instrumenting_module_name, version, schema_url, attributes)
-        return LeanTracer(scope, self._limits, self._on_end, self._sampler)
+        return LeanTracer(scope, self)

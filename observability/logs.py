@@ -44,7 +44,7 @@ def configure_logs(
     `constant` are fields of every line; `export` is given each line, too, and must neither wait nor raise.
     """
     structlog.configure(
-        processors=[LineRenderer(constant, export)],
+        processors=[line_renderer(constant, export)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.BytesLoggerFactory(stream or sys.stdout.buffer),
         cache_logger_on_first_use=False,
@@ -68,31 +68,32 @@ def log_uncaught(kind: type[BaseException], error: BaseException, trace_back: Tr
         sys.__excepthook__(kind, error, trace_back)
 
 
-class LineRenderer:
-    """A processor of structlog that makes a line of an event: one pass costs less than several processors."""
+def line_renderer(constant: Mapping[str, str], export: Export | None) -> Callable[..., bytes]:
+    """Return structlog's processor, which makes a line of an event: one pass costs less than several.
 
-    def __init__(self, constant: Mapping[str, str], export: Export | None) -> None:
-        """Keep what every line carries, and no event may override."""
-        self._constant, self._export = constant, export
+    What cannot be rendered is named, and fails nobody.
+    """
 
-    def __call__(self, _: object, level: str, event: EventDict) -> bytes:
-        """Return the line; what cannot be rendered is named, and fails nobody."""
+    def render(_: object, level: str, event: EventDict) -> bytes:
         try:
-            line = self._line(level, event)
+            line = _line(level, event, constant)
         except Exception as error:  # noqa: BLE001 - whatever was in the fields
             about = {"line": str(event["event"]), "error": type(error).__qualname__}
             log.error("log line not rendered", **about)  # noqa: TRY400 - the stack would say nothing more
             raise structlog.DropEvent from None
-        if self._export is not None:
-            self._export(line)
+        if export is not None:
+            export(line)
         return line
 
-    def _line(self, level: str, event: EventDict) -> bytes:
-        if "exc_info" in event:
-            event = render_exception(None, level, event)
-        start = {"timestamp": datetime.now(UTC), "level": level}
-        said = {"event": event["event"], **_ids(event), **redact(event)}
-        return _json({**start, **said, **start, **self._constant})
+    return render
+
+
+def _line(level: str, event: EventDict, constant: Mapping[str, str]) -> bytes:
+    if "exc_info" in event:
+        event = render_exception(None, level, event)
+    start = {"timestamp": datetime.now(UTC), "level": level}
+    # What every line carries comes again at the end: no event overrides it.
+    return _json({**start, "event": "", **_ids(event), **redact(event), **start, **constant})
 
 
 class _Handler(logging.Handler):

@@ -17,9 +17,17 @@ from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry, Counter
 
 from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds, series
-from observability.propagation import accept, correlated, extract, inject, links_to
+from observability.propagation import (
+    accept,
+    active_span,
+    correlated,
+    error_type,
+    extract,
+    inject,
+    links_to,
+    record_failure,
+)
 from observability.redaction import redact_text
-from observability.spans import active_span, error_type, record_failure
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +95,13 @@ class PublisherMiddleware:
             finally:
                 elapsed = perf_counter() - began
                 for message, span, error in zip(messages, spans, errors, strict=True):
-                    self._end(message, span, error, elapsed)
+                    if error is not None:
+                        record_failure(span, error)
+                    kind = "" if error is None else error_type(error)
+                    labels = ("rabbitmq", "publish", destination(message.exchange, message.routing_key), kind)
+                    self._sent(*labels).inc()
+                    self._duration(*labels).observe(elapsed, exemplar(span))
+                    span.end()
             return errors
 
         return observed
@@ -101,15 +115,6 @@ class PublisherMiddleware:
         inject(message.headers, trace.set_span_in_context(span, parent))
         return span
 
-    def _end(self, message: Any, span: Span, error: BaseException | None, elapsed: float) -> None:  # noqa: ANN401 - see Outgoing
-        if error is not None:
-            record_failure(span, error)
-        kind = "" if error is None else error_type(error)
-        labels = ("rabbitmq", "publish", destination(message.exchange, message.routing_key), kind)
-        self._sent(*labels).inc()
-        self._duration(*labels).observe(elapsed, exemplar(span))
-        span.end()
-
 
 class ConsumerMiddleware:
     """Wraps the processing of deliveries: a CONSUMER span each, in its producer's trace or linked to it."""
@@ -119,27 +124,22 @@ class ConsumerMiddleware:
     ) -> None:
         """Register the metrics; `linked` starts a trace of its own for each delivery."""
         self._tracer, self._keys, self._linked = tracer, frozenset(routing_keys), linked
-        counter, by = partial(Counter, registry=registry), ("queue", "reason")
-        duration = seconds(
-            "messaging_process_duration_seconds",
-            "Duration of processing a delivery.",
-            LABELS,
-            registry=registry,
+        histogram, counter = partial(seconds, registry=registry), partial(Counter, registry=registry)
+        duration = histogram(
+            "messaging_process_duration_seconds", "Duration of processing a delivery.", LABELS
         )
-        waited = seconds(
+        waited = histogram(
             "messaging_time_in_queue_seconds",
             "From the first publishing of a message to its first delivery.",
             ["queue"],
-            registry=registry,
             buckets=LONG_SECONDS_BUCKETS,
         )
-        consumed = (*LABELS[:2], "queue", "outcome")
-        self._duration, self._waited = series(duration), series(waited)
-        self._consumed = series(
-            counter("messaging_client_consumed_messages", "Deliveries by what became of them.", consumed)
-        )
-        self._retries = series(counter("consumer_retries", "Deliveries put off to a retry queue.", by))
-        self._dead = series(counter("dead_letters", "Deliveries set aside for an operator.", by))
+        labels, by = (*LABELS[:2], "queue", "outcome"), ("queue", "reason")
+        consumed = counter("messaging_client_consumed_messages", "Deliveries by what became of them.", labels)
+        retries = counter("consumer_retries", "Deliveries put off to a retry queue.", by)
+        dead = counter("dead_letters", "Deliveries set aside for an operator.", by)
+        self._duration, self._waited, self._consumed = series(duration), series(waited), series(consumed)
+        self._retries, self._dead = series(retries), series(dead)
 
     def predeclare(
         self,
@@ -149,11 +149,10 @@ class ConsumerMiddleware:
         dead_letters: Sequence[str] = (),
     ) -> None:
         """Have the series of known outcomes and failures exist from the start."""
-        for outcome in outcomes:
-            self._consumed("rabbitmq", "process", queue, outcome)
-        for count, reasons in ((self._retries, retries), (self._dead, dead_letters)):
-            for reason in reasons:
-                count(queue, reason)
+        consumed = partial(self._consumed, "rabbitmq", "process")
+        for count, values in ((consumed, outcomes), (self._retries, retries), (self._dead, dead_letters)):
+            for value in values:
+                count(queue, value)
 
     def __call__(self, process: Process[Delivery, Settlement]) -> Process[Delivery, Settlement]:
         """Return the processing inside a span and the message's correlation id."""

@@ -17,10 +17,9 @@ from starlette.routing import Route
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 
+# What the semantic conventions advise for requests; long ones, for what waits in queues and for retries.
 SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-"""The boundaries that the semantic conventions advise for durations of requests."""
 LONG_SECONDS_BUCKETS: Sequence[float] = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-"""For what includes waiting in queues and for retries."""
 LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 LAG_INTERVAL_SECONDS = 0.25
 EXPORT_RESULTS = ("exported", "queue_full", "timeout", "connection_error", "http_503")

@@ -1,9 +1,10 @@
-"""What goes along with the work for a request, in every service: the correlation id and the trace context.
+"""What goes along with the work for a request: the correlation id, the active span, the trace context.
 
 The trace context goes in and out of headers by OpenTelemetry's propagators (`OTEL_PROPAGATORS`).
 """
 
 import re
+import traceback
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,8 +12,10 @@ from random import getrandbits
 from typing import Any
 
 from opentelemetry import propagate, trace
-from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import Link, Span, Status, StatusCode
+
+from observability.redaction import redact_text
 
 # Short, and free of anything that could break out of a log line, a header or a query.
 WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
@@ -72,3 +75,44 @@ def links_to(span: Span) -> list[Link]:
     """Return a link to a span, if it is one."""
     context = span.get_span_context()
     return [Link(context)] if context.is_valid else []
+
+
+@contextmanager
+def active_span(span: Span, context: Context | None = None) -> Iterator[Span]:
+    """Make a span the active one and end it on leaving; an error marks the span and passes.
+
+    Unlike `trace.use_span` it takes a context, so that the baggage of a message or request comes along, and
+    keeps personal data out of what is said of the error.
+    """
+    token = attach(trace.set_span_in_context(span, context))
+    try:
+        yield span
+    except BaseException as error:
+        record_failure(span, error)
+        raise
+    finally:
+        detach(token)
+        span.end()
+
+
+def record_failure(span: Span, error: BaseException, kind: str = "") -> None:
+    """Mark a span as failed: status, `error.type` and the exception as an event, free of personal data."""
+    if not span.is_recording():
+        return  # a stack takes long to format, for nobody to see
+    span.add_event("exception", exception_attributes(error))
+    span.set_attribute("error.type", kind or error_type(error))
+    span.set_status(Status(StatusCode.ERROR, redact_text(str(error))[:200]))
+
+
+def exception_attributes(error: BaseException) -> dict[str, str]:
+    """Return what the event of an exception says, free of personal data."""
+    return {
+        "exception.type": error_type(error),
+        "exception.message": redact_text(str(error)),
+        "exception.stacktrace": redact_text("".join(traceback.format_exception(error))),
+    }
+
+
+def error_type(error: BaseException) -> str:
+    """Return the low-cardinality name of an error, as semconv/registry/attributes/error has it."""
+    return type(error).__qualname__

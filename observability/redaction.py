@@ -3,13 +3,10 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 REDACTED = "[redacted]"
-MAX_LENGTH = 4_000
-"""Characters of one value; longer ones are cut."""
-
-_HARMLESS = frozenset((int, float, bool))
-"""Values that hide nothing."""
+MAX_LENGTH = 4_000  # characters of one value; longer ones are cut
 _SECRET_KEY = re.compile(
     r"(?i)(^|_)(password|passwd|secret|token|authorization|api_key|cookie|email|recipient)($|_)"
 )
@@ -17,26 +14,22 @@ _EMAIL = re.compile(r"[^\s\"'<>:,;@]{1,64}@[^\s\"'<>:,;@/]{1,255}")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
 
 
-def redact(fields: Mapping[str, object]) -> dict[str, object]:
+def redact(fields: Mapping[Any, object]) -> dict[Any, object]:
     """Replace values of telling names, and emails and credentials inside any value; cut what is too long."""
     return {key: REDACTED if _is_secret(key) else _redacted(value) for key, value in fields.items()}
 
 
 @lru_cache(maxsize=1024)  # names of fields are few; the bound is for dicts whose keys come from data
-def _is_secret(key: str) -> bool:
-    return _SECRET_KEY.search(key) is not None
+def _is_secret(key: object) -> bool:
+    return _SECRET_KEY.search(str(key)) is not None
 
 
 def _redacted(value: object) -> object:
-    if type(value) in _HARMLESS:
-        return value
     if isinstance(value, str):
         return redact_text(value)
     if isinstance(value, dict):
-        return {k: REDACTED if _is_secret(str(k)) else _redacted(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redacted(item) for item in value]
-    return value
+        return redact(value)
+    return [_redacted(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def redact_text(text: str) -> str:

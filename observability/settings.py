@@ -1,7 +1,6 @@
 """The settings of telemetry: this project's switches, and the `OTEL_*` variables that are read here.
 
-https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ and
-https://opentelemetry.io/docs/specs/otel/protocol/exporter/; an empty variable counts as not set.
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/, …/otel/protocol/exporter/
 """
 
 from typing import Annotated, Literal

@@ -26,8 +26,7 @@ from observability.messaging import (
     Settlement,
 )
 from observability.metrics import Instruments, metrics_route, watch_event_loop
-from observability.propagation import accept, correlated, extract, links_to
-from observability.spans import active_span
+from observability.propagation import accept, active_span, correlated, extract, links_to
 
 P = ParamSpec("P")
 R = TypeVar("R")

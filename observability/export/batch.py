@@ -1,7 +1,7 @@
 """Batches of telemetry, exported in a background thread: bounded, and honest about what was lost."""
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -23,8 +23,8 @@ CLOSE_SECONDS = 5.0
 class BatchExporter(Generic[Item]):
     """Takes items without waiting, and sends them as the specification's batching processors do.
 
-    https://opentelemetry.io/docs/specs/otel/trace/sdk/#batching-processor. Lost items are counted as
-    `queue_full`, `shutdown`, `encoding_error`, `rejected`, `internal_error`, or an `Outcome`'s reason.
+    Lost items are counted as `queue_full`, `shutdown`, `encoding_error`, `rejected`, `internal_error`, or an
+    `Outcome`'s reason.
     """
 
     def __init__(
@@ -85,17 +85,14 @@ class BatchExporter(Generic[Item]):
             reason, detail, rejected = self._client.send(body)
         except Exception as error:  # noqa: BLE001 - a bug costs its batch and not the thread
             encoded, reason, detail, rejected = len(batch), "internal_error", repr(error), 0
-        self._in_hand = 0
+        self._in_hand, rejected = 0, min(rejected, encoded)
         self._metrics.seconds.observe(perf_counter() - began)
-        results = Counter({reason: encoded - min(rejected, encoded)})
-        results.update(rejected=min(rejected, encoded), encoding_error=len(batch) - encoded)
-        for result, number in (+results).items():
-            self._metrics.items(result).inc(number)
-        self._report(+results, detail)
-
-    def _report(self, results: "Counter[str]", detail: str) -> None:
-        """Log when telemetry begins to be lost and when it no longer is: an outage must not fill the log."""
-        lost = ", ".join(f"{number} {result}" for result, number in results.items() if result != "exported")
+        results = {reason: encoded - rejected, "rejected": rejected, "encoding_error": len(batch) - encoded}
+        for result, number in results.items():
+            if number:
+                self._metrics.items(result).inc(number)
+        # Logged when telemetry begins to be lost and when it no longer is: an outage must not fill the log.
+        lost = ", ".join(f"{n} {result}" for result, n in results.items() if n and result != "exported")
         about = {"signal": self._signal, "endpoint": self._client.endpoint}
         if lost and not self._failing:
             log.warning("telemetry export failing", lost=lost, error=detail[:300], **about)

@@ -1,7 +1,4 @@
-"""Posts OTLP requests over one kept connection, and tries again as OTLP says.
-
-https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
-"""
+"""Posts OTLP requests and tries again: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response."""
 
 import gzip
 from typing import Any, NamedTuple
@@ -13,8 +10,7 @@ from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
 from observability.settings import OtlpSettings
 
-ANSWER_LIMIT = 64 * 1024
-"""Bytes; an honest answer has a few hundred."""
+ANSWER_LIMIT = 64 * 1024  # bytes; an honest answer has a few hundred
 RETRIES = urllib3.Retry(
     total=4,
     redirect=False,

@@ -1,8 +1,6 @@
-"""Spans and log lines in OTLP's JSON encoding.
+"""Spans and log lines in OTLP's JSON encoding, written by hand as the kept encoders take five times as long.
 
-https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding: ids in hex, 64-bit integers as strings,
-enums as numbers. Written by hand, as the kept encoders take five times as long;
-a test holds it to both of them.
+https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding; a test holds it to both of them.
 """
 
 import base64
@@ -12,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import orjson
@@ -32,7 +30,6 @@ SEVERITIES = {"debug": 5, "info": 9, "warning": 13, "error": 17, "critical": 21}
 IN_RESOURCE = frozenset({"service", "version", "environment"})
 LONGEST_TEXT = 16_384
 """Characters of what has an inner structure, such as an exception; Loki takes 64 KB beside a line's text."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def spans_request(resource: Resource, spans: Sequence[Ended]) -> tuple[bytes, int]:
@@ -103,9 +100,8 @@ def log_records_request(resource: Resource, lines: Sequence[bytes]) -> tuple[byt
 def log_record(line: bytes) -> Document:
     """Return a `LogRecord`."""
     fields: dict[str, Any] = json.loads(line)  # not orjson, which refuses lone surrogates and huge integers
-    since = datetime.fromisoformat(fields.pop("timestamp")) - EPOCH
-    nanoseconds = str((since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000)
-    level = fields.pop("level")
+    level, time = fields.pop("level"), datetime.fromisoformat(fields.pop("timestamp"))
+    nanoseconds = f"{round(time.timestamp() * 1e6)}000"
     record = {
         "timeUnixNano": nanoseconds,
         "observedTimeUnixNano": nanoseconds,

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("observability", "services")
 LEVELS = {"exception": "error"} | {name: name for name in ("debug", "info", "warning", "error", "critical")}
 COUNTERS = frozenset({"Counter", "counter", "_counter", "results"})
-METRICS = COUNTERS | {"Gauge", "gauge", "level", "Histogram", "seconds"}
+METRICS = COUNTERS | {"Gauge", "gauge", "level", "Histogram", "histogram", "seconds"}
 SPANS = frozenset({"traced", "continued", "start_span"})
 
 

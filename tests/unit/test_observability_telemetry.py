@@ -18,9 +18,8 @@ from starlette.responses import PlainTextResponse
 from structlog.testing import capture_logs
 
 from observability import Telemetry, TelemetrySettings, redis_command, setup
-from observability.propagation import context_headers, correlation_id
+from observability.propagation import context_headers, correlation_id, record_failure
 from observability.setup import resource
-from observability.spans import record_failure
 from services.common.messaging.messages import Delivery, Outgoing, Settlement
 from tests.unit.asgi import call, http_scope
 from tests.unit.fakes import TRACE_ID, TRACEPARENT, Scripts, delivery
