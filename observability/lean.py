@@ -21,7 +21,7 @@ RANDOM = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
 
 
 class LeanSpan(trace.Span):
-    """A span with those attributes of `ReadableSpan` that an exporter reads; what exceeds a limit is dropped."""
+    """A span with what an exporter reads of a `ReadableSpan`; what exceeds a limit is dropped."""
 
     dropped_attributes = dropped_events = dropped_links = 0
     status = Status()
