@@ -43,14 +43,13 @@ def preceded(
 
 def blocking(place: Place, on: On) -> Place:
     """Return the use case with a computation that keeps the event loop from everything else."""
-    return preceded(place, on, BLOCKING_HANDLER, lambda *_: compute(BLOCKED_SECONDS))
 
+    def compute(*_: object) -> None:
+        end = perf_counter() + BLOCKED_SECONDS
+        while perf_counter() < end:
+            pass
 
-def compute(seconds: float) -> None:
-    """Keep this thread's processor busy."""
-    end = perf_counter() + seconds
-    while perf_counter() < end:
-        pass
+    return preceded(place, on, BLOCKING_HANDLER, compute)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
-"""Placing an order: prices, the event, and what tells a repeated request from another one."""
+"""Placing an order: prices, the event, and what makes a request the same as one before."""
 
 import json
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.api.catalogue import Product
 from services.api.messages import OrderCreated
-from services.api.orders import Accept, Idempotency, Placed, UnknownProductError, idempotency, place, price
+from services.api.orders import Idempotency, Placed, UnknownProductError, idempotency, place, price
 from services.api.schemas import EXAMPLE, NewOrder, OrderDocument
 
 CATALOGUE = {"cup": Product("Cup", 500), "pot": Product("Pot", 3_495)}
@@ -21,29 +22,29 @@ def new_order(*items: tuple[str, int]) -> NewOrder:
     return NewOrder.model_validate({**EXAMPLE, "items": chosen})
 
 
-class Accepted:
-    """Stands for the store: remembers what was accepted, or answers as if it knew the key."""
+@dataclass
+class Shop:
+    """Places orders with ids that count up, and stands for the store, which may know the key."""
 
-    def __init__(self, known: OrderDocument | None = None) -> None:
-        """Start with the order that the key was used for before, if any."""
-        self.known = known
-        self.calls: list[tuple[OrderDocument, OrderCreated, Idempotency | None]] = []
+    known: OrderDocument | None = None
+    calls: list[tuple[OrderDocument, OrderCreated, Idempotency | None]] = field(default_factory=list)
 
-    async def __call__(self, order: OrderDocument, event: OrderCreated, key: Idempotency | None) -> Placed:
+    async def place(self, *items: tuple[str, int], key: str | None = None) -> Placed:
+        """Place an order."""
+        ids = iter(["order-1", "event-1"])
+        return await place(
+            new_order(*items), key, accept=self.accept, catalogue=CATALOGUE, new_id=lambda: next(ids)
+        )
+
+    async def accept(self, order: OrderDocument, event: OrderCreated, key: Idempotency | None) -> Placed:
         """See `Accept`."""
         self.calls.append((order, event, key))
         return Placed(self.known or order, self.known is not None)
 
 
-async def placed(new: NewOrder, accept: Accept, key: str | None = None) -> Placed:
-    """Place an order with ids that count up."""
-    ids = iter(["order-1", "event-1"])
-    return await place(new, key, accept=accept, catalogue=CATALOGUE, new_id=lambda: next(ids))
-
-
 async def test_an_order_is_priced_by_the_catalogue() -> None:
     """Names and prices are the catalogue's, the total is their sum."""
-    order = (await placed(new_order(("cup", 3), ("pot", 1), ("cup", 1)), Accepted())).order
+    order = (await Shop().place(("cup", 3), ("pot", 1), ("cup", 1))).order
     assert [(line.name, line.quantity, line.unit_price) for line in order.items] == [
         ("Cup", 3, 500),
         ("Pot", 1, 3_495),
@@ -52,38 +53,30 @@ async def test_an_order_is_priced_by_the_catalogue() -> None:
     assert order.total.model_dump() == {"amount": 5_495, "currency": "EUR"}
 
 
-async def test_the_event_tells_what_was_accepted() -> None:
-    """Order and event are accepted together, each with its own id and the same time."""
-    accept = Accepted()
-    await placed(new_order(("pot", 2)), accept)
-    [(order, event, _)] = accept.calls
+async def test_the_event_says_what_was_accepted() -> None:
+    """Order and event are accepted together, each with its own id and the same time; no key is made up."""
+    shop = Shop()
+    await shop.place(("pot", 2))
+    [(order, event, key)] = shop.calls
     assert (order.id, event.id, event.data.order_id) == ("order-1", "event-1", "order-1")
     assert event.occurred_at == order.created_at
     assert event.data.total.amount == order.total.amount == 6_990
-    assert event.data.payment.token == "tok_visa"
+    assert (event.data.payment.token, key) == ("tok_visa", None)
 
 
 async def test_unknown_products_are_refused_before_anything_is_written() -> None:
     """The error names the first unknown product and where it stands."""
-    accept = Accepted()
+    shop = Shop()
     with pytest.raises(UnknownProductError, match="no product 'lid'") as caught:
-        await placed(new_order(("cup", 1), ("lid", 1)), accept)
-    assert caught.value.position == 1
-    assert accept.calls == []
+        await shop.place(("cup", 1), ("lid", 1))
+    assert (caught.value.position, shop.calls) == (1, [])
 
 
 async def test_a_repeated_key_answers_with_the_first_order() -> None:
     """What the store knows under the key is returned, not what was sent now."""
     first = price(new_order(("cup", 1)), CATALOGUE, "order-0")
-    again = await placed(new_order(("cup", 1)), Accepted(known=first), key="k")
+    again = await Shop(first).place(("cup", 1), key="k")
     assert (again.order, again.replayed) == (first, True)
-
-
-async def test_no_key_means_no_idempotency() -> None:
-    """Without a key nothing is remembered."""
-    accept = Accepted()
-    await placed(new_order(("cup", 1)), accept)
-    assert accept.calls[0][2] is None
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from([None, 2, "\t"]))
