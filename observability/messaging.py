@@ -68,9 +68,9 @@ def destination(exchange: str, routing_key: str, queue: str = "") -> str:
 class PublisherMiddleware:
     """Wraps the publishing of batches: a PRODUCER span a message, whose context goes into its headers."""
 
-    def __init__(self, tracer: Tracer, registry: CollectorRegistry) -> None:
+    def __init__(self, tracer: Tracer, registry: CollectorRegistry, *, enabled: bool = True) -> None:
         """Register the metrics."""
-        self._tracer = tracer
+        self._tracer, self._enabled = tracer, enabled
         sent = Counter(
             "messaging_client_sent_messages", "Messages that were to be sent.", LABELS, registry=registry
         )
@@ -104,7 +104,7 @@ class PublisherMiddleware:
                     span.end()
             return errors
 
-        return observed
+        return observed if self._enabled else publish
 
     def _start(self, message: Any) -> Span:  # noqa: ANN401 - see Outgoing
         parent, name = extract(message.headers), destination(message.exchange, message.routing_key)

@@ -16,15 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from observability.http import HttpMiddleware, Predeclared
-from observability.messaging import (
-    ConsumerMiddleware,
-    Delivery,
-    Outgoing,
-    Process,
-    PublishBatch,
-    PublisherMiddleware,
-    Settlement,
-)
+from observability.messaging import ConsumerMiddleware, Delivery, Process, PublisherMiddleware, Settlement
 from observability.metrics import Instruments, metrics_route, watch_event_loop
 from observability.propagation import accept, active_span, correlated, extract, links_to
 
@@ -84,9 +76,9 @@ class Telemetry:
         middleware.predeclare(queue, **predeclared)
         return middleware(process)
 
-    def publisher(self) -> Callable[[PublishBatch[Outgoing]], PublishBatch[Outgoing]]:
+    def publisher(self) -> PublisherMiddleware:
         """Return what makes each published message visible; the metrics are registered once."""
-        return PublisherMiddleware(self.tracer, self.registry) if self.enabled else lambda publish: publish
+        return PublisherMiddleware(self.tracer, self.registry, enabled=self.enabled)
 
     def traced(
         self, name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Attributes | None = None

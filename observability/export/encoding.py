@@ -38,14 +38,10 @@ def spans_request(resource: Resource, spans: Sequence[Ended]) -> tuple[bytes, in
     for span in spans:
         with suppress(Exception):  # whatever a program put into a span costs no other span
             scopes[span.instrumentation_scope].append(span_document(span))
-    groups = [
-        {
-            "scope": {"name": getattr(scope, "name", ""), "version": getattr(scope, "version", "") or ""},
-            "spans": found,
-            "schemaUrl": getattr(scope, "schema_url", "") or "",
-        }
-        for scope, found in scopes.items()
-    ]
+    groups = []
+    for scope, found in scopes.items():
+        name, version, url = (getattr(scope, name, None) or "" for name in ("name", "version", "schema_url"))
+        groups.append({"scope": {"name": name, "version": version}, "spans": found, "schemaUrl": url})
     return _request(resource, "Spans", groups), sum(map(len, scopes.values()))
 
 
