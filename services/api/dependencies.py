@@ -31,7 +31,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(OPERATOR_TO
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RateLimit:
-    """The dependency that counts a request against its client's limit and returns the client's name.
+    """The dependency that counts a request against its client's limit.
 
     A request without a key, or with an unknown one, counts for its address. The dependency is compared by
     identity, because FastAPI keeps dependencies in sets.
@@ -42,11 +42,10 @@ class RateLimit:
 
     async def __call__(
         self, request: Request, response: Response, key: Annotated[str | None, Security(API_KEY)]
-    ) -> str | None:
+    ) -> None:
         """Count a request; the response gets the headers of the limit."""
-        client, headers = await self.count(request, key)
+        _, headers = await self.count(request, key)
         response.headers.update(headers)
-        return client
 
     async def count(self, request: Request, key: str | None) -> tuple[str | None, dict[str, str]]:
         """Count a request and return its client's name and the headers of the limit.
@@ -56,7 +55,7 @@ class RateLimit:
         """
         client = self.keys.client(key)
         headers = await _passed(self.decide, f"key:{client}" if client else _address(request))
-        if client is None and self.keys.refuses_strangers(key):
+        if client is None and self.keys.need_client(key):
             headers["WWW-Authenticate"] = "ApiKey"
             raise ProblemError(401, "unauthorized", "a valid X-API-Key is needed", headers=headers)
         return client, headers

@@ -30,14 +30,16 @@ class ApiKeys:
 
     def client(self, key: str | None) -> str | None:
         """Return the name of a key's client, if it is known."""
+        if key is None:
+            return None
         # Headers are read as Latin-1; encoded so, they are the bytes that were sent.
-        digest = key_hash((key or "").encode("latin-1"))
+        digest = key_hash(key.encode("latin-1"))
         # All are compared, so that the time does not depend on which one is near.
         names = [name for name, known in self.hashes.items() if hmac.compare_digest(digest, known)]
-        return names[0] if names and key is not None else None
+        return names[0] if names else None
 
-    def refuses_strangers(self, key: str | None) -> bool:
-        """Whether a request with this key needs a known client: where there are keys, none may be wrong."""
+    def need_client(self, key: str | None) -> bool:
+        """Return whether a request has to be a known client's; where there are keys, none may be wrong."""
         return self.required or (key is not None and bool(self.hashes))
 
 

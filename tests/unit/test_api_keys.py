@@ -17,7 +17,7 @@ ODD = "schl\xfcssel".encode().decode("latin-1")
 @pytest.mark.parametrize("required", [False, True])
 @pytest.mark.parametrize(("key", "client"), [("one", "shop"), ("two", "till"), (ODD, "odd")])
 def test_a_key_is_its_clients(key: str, client: str, required: bool) -> None:  # noqa: FBT001 - both
-    """Whether keys are needed or not, a known one tells whose request it is."""
+    """Whether keys are needed or not, a known one says whose request it is."""
     assert ApiKeys(HASHES, required).client(key) == client
 
 
@@ -40,7 +40,7 @@ def test_nobodys_requests(hashes: dict[str, str], required: bool, key: str | Non
     """Without keys the header means nothing; with keys a wrong one is refused, and a hash is no key."""
     keys = ApiKeys(hashes, required)
     assert keys.client(key) is None
-    assert keys.refuses_strangers(key) is not known
+    assert keys.need_client(key) is not known
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])

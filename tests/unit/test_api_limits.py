@@ -27,7 +27,7 @@ async def asked(
 
 @pytest.mark.parametrize(("reset", "shown"), [(0.0, "0"), (0.001, "1"), (1.0, "1"), (1.2, "2"), (59.9, "60")])
 def test_seconds_are_rounded_up(reset: float, shown: str) -> None:
-    """A client that waits as long as it was told never comes too early."""
+    """A client that waits as long as the header says never comes too early."""
     headers = Decision(allowed=True, limit=9, remaining=4, retry_after=0, reset_after=reset).headers()
     assert headers == {"RateLimit-Limit": "9", "RateLimit-Remaining": "4", "RateLimit-Reset": shown}
 
