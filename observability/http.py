@@ -101,7 +101,14 @@ class HttpMiddleware:
         if own is not None:
             if failure is not None and exchange.status:  # otherwise it leaves the span and is recorded then
                 record_failure(own, failure)
-            _describe(own, method, route, status, failed=failure is not None)
+            elif status >= SERVER_ERROR and failure is None:
+                own.set_status(Status(StatusCode.ERROR))
+            if route != UNROUTED:
+                own.set_attribute("http.route", route)
+                own.update_name(f"{_span_name(method)} {route}")
+            if status >= SERVER_ERROR:
+                own.set_attribute("error.type", str(status))
+            own.set_attribute("http.response.status_code", status)
         span = own or exchange.scope.get(STOCK_SPAN, trace.INVALID_SPAN)
         with trace.use_span(span, record_exception=False, set_status_on_exception=False):
             if failure is not None and exchange.status < SERVER_ERROR:
@@ -109,19 +116,6 @@ class HttpMiddleware:
             self._duration(exchange.scheme, method, route, str(status)).observe(duration, exemplar(span))
             milliseconds = round(duration * 1000, 2)
             log.info("request", method=method, route=route, status=status, duration_ms=milliseconds)
-
-
-def _describe(span: Span, method: str, route: str, status: int, *, failed: bool) -> None:
-    """Add what is known of a request when it ends."""
-    known: dict[str, str | int] = {"http.response.status_code": status}
-    if route != UNROUTED:
-        known["http.route"] = route
-        span.update_name(f"{_span_name(method)} {route}")
-    if status >= SERVER_ERROR:
-        known["error.type"] = str(status)
-        if not failed:
-            span.set_status(Status(StatusCode.ERROR))
-    span.set_attributes(known)
 
 
 def _span_name(method: str) -> str:

@@ -35,10 +35,8 @@ class Telemetry:
     registry: CollectorRegistry
     instance: str
     enabled: bool = True
-    linked: bool = False
-    """Whether processing a message begins a trace of its own, linked to its producer."""
-    stock: bool = False
-    """Whether an app makes its own server spans, once `instrument` has it do so."""
+    linked: bool = False  # whether processing a message begins a trace of its own, linked to its producer
+    stock: bool = False  # whether an app makes its own server spans, once `instrument` has it do so
     instrument: Callable[[FastAPI], None] = lambda _: None
     shutdown: Callable[[], None] = lambda: None
 
