@@ -59,11 +59,9 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
     Raises:
         StackError: Something is missing, does not start or broke.
     """
-    packages = ("aio_pika", "redis")
-    missing = [name for name in packages if not find_spec(f"opentelemetry.instrumentation.{name}")]
-    if missing and "bare_stock" in given.variants:
-        what = f"no stock instrumentation of {', '.join(missing)}"
-        raise StackError(f"{what}: `make bench` installs it, `--variants on,off,bare` does without")
+    if "bare_stock" in given.variants and not find_spec("opentelemetry.distro"):
+        hint = "`make bench` installs it, `--variants on,off,bare` does without"
+        raise StackError(f"OpenTelemetry's zero-code instrumentation is missing: {hint}")
     first, *others = sorted(os.sched_getaffinity(0))
     if not others:
         raise StackError("the benchmark needs two cores: one for what is measured, another for the rest")

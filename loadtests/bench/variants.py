@@ -30,6 +30,9 @@ SETTINGS = {
     "OTEL_BSP_MAX_QUEUE_SIZE": "65536",
     "OTEL_BSP_SCHEDULE_DELAY": "200",
     "HTTP_HOST": "127.0.0.1",
+    # For the stock instrumentation: spans alone, over the protocol that the trace backend speaks.
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    **dict.fromkeys(("OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"), "none"),
 }
 
 
@@ -65,12 +68,14 @@ class Variant:
         pinned = ("taskset", "--cpu-list", str(core)) if processes == 1 else ()
         own = self.folder / ".venv" / "bin" / "python"
         python = str(own) if self.name == "against" and own.exists() else sys.executable
-        stock = ("loadtests.bench.stock",) if self.name == "bare_stock" else ()
+        # Stock is OpenTelemetry's zero-code instrumentation, with its defaults.
+        stock = (str(Path(sys.executable).with_name("opentelemetry-instrument")),)
+        wrapped = (*pinned, *(stock if self.name == "bare_stock" else ()), python)
         package = "loadtests.bench.bare_" if self.bare else "services."
         return [
             Spec(
                 name=f"{kind}-{self.name}" + (f"-{number}" if number else ""),
-                command=(*pinned, python, "-m", *stock, f"{package}{kind}"),
+                command=(*wrapped, "-m", f"{package}{kind}"),
                 cwd=self.folder,
                 environment={**self._environment(otlp), "HTTP_PORT": str(port := free_port())},
                 ready=probes.tcp(port) if self.bare else probes.http(port, "/ready"),
