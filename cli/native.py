@@ -9,11 +9,16 @@ from stack.components import BUILDERS
 from stack.layout import Layout
 from stack.progress import Progress
 
+NAMES = ", ".join(BUILDERS)
+
 
 def add_up_options(parser: ArgumentParser) -> None:
     """Add the options of `up`."""
-    names = ", ".join(BUILDERS)
-    parser.add_argument("--only", type=_names, metavar="NAME,…", help=f"some of: {names}")
+    parser.add_argument("--only", type=_names, metavar="NAME,…", help=f"some of: {NAMES}")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def up(layout: Layout, given: Namespace, progress: Progress) -> int:
@@ -47,14 +52,10 @@ def status(layout: Layout, given: Namespace, progress: Progress) -> int:
 
 def add_restart_options(parser: ArgumentParser) -> None:
     """Add the options of `restart`."""
-    parser.add_argument("name", choices=BUILDERS, metavar="NAME", help=f"one of: {', '.join(BUILDERS)}")
+    parser.add_argument("name", choices=BUILDERS, metavar="NAME", help=f"one of: {NAMES}")
 
 
 def restart(layout: Layout, given: Namespace, progress: Progress) -> int:
     """Start one component again."""
     stack.up.restart(layout, given.name, progress)
     return 0
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

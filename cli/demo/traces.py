@@ -1,7 +1,6 @@
 """A trace as a tree, from Jaeger's `/api/v3`, which the trace store answers as well."""
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
@@ -10,20 +9,9 @@ from rich.tree import Tree
 from cli.demo.waiting import get, wait_for
 
 COLOURS = {"api": "cyan", "worker": "green", "notifier": "magenta"}
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What the tree shows of a span; times in ns of Unix time."""
-
-    service: str
-    name: str
-    span_id: str
-    parent_id: str
-    start: int
-    end: int
-    failed: bool
-    attempt: str
+ERROR = 2
+Span = dict[str, Any]
+"""A span of an OTLP/JSON document, with the name of its `service`."""
 
 
 def whole_trace(traces: str, trace_id: str, last: str) -> list[Span]:
@@ -34,35 +22,21 @@ def whole_trace(traces: str, trace_id: str, last: str) -> list[Span]:
 
     def look() -> list[Span] | None:
         found = get(f"{traces}/api/v3/traces/{trace_id}")
-        spans = parse(found["result"]) if found else []
-        known = {"", *(span.span_id for span in spans)}
-        complete = all(span.parent_id in known for span in spans)
-        return spans if complete and any(span.name == last for span in spans) else None
+        spans = _spans(found["result"]) if found else []
+        known = {"", *(span["spanId"] for span in spans)}
+        complete = all(span.get("parentSpanId", "") in known for span in spans)
+        return spans if complete and any(span["name"] == last for span in spans) else None
 
     return wait_for(f"the whole trace {trace_id}", look)
 
 
-def parse(result: dict[str, Any]) -> list[Span]:
-    """Return the spans of an OTLP JSON document."""
+def _spans(result: dict[str, Any]) -> list[Span]:
     return [
-        _span(_attribute(group["resource"], "service.name"), span)
+        {**span, "service": _attribute(group["resource"], "service.name")}
         for group in result["resourceSpans"]
         for scope in group["scopeSpans"]
         for span in scope["spans"]
     ]
-
-
-def _span(service: str, span: dict[str, Any]) -> Span:
-    return Span(
-        service,
-        span["name"],
-        span["spanId"],
-        span.get("parentSpanId", ""),
-        int(span["startTimeUnixNano"]),
-        int(span["endTimeUnixNano"]),
-        str(span.get("status", {}).get("code")) in {"2", "STATUS_CODE_ERROR"},
-        _attribute(span, "orderscope.delivery.attempt"),
-    )
 
 
 def _attribute(holder: dict[str, Any], key: str) -> str:
@@ -73,28 +47,33 @@ def _attribute(holder: dict[str, Any], key: str) -> str:
 def tree(trace_id: str, spans: list[Span]) -> Tree:
     """Return the tree, children in the order of their start."""
     children: defaultdict[str, list[Span]] = defaultdict(list)
-    for span in sorted(spans, key=lambda one: one.start):
-        children[span.parent_id].append(span)
-    began = min(span.start for span in spans)
+    for span in sorted(spans, key=lambda one: int(one["startTimeUnixNano"])):
+        children[span.get("parentSpanId", "")].append(span)
+    began = min(int(span["startTimeUnixNano"]) for span in spans)
     root = Tree(Text(f"trace {trace_id}", style="bold"))
 
     def grow(branch: Tree, parent: str) -> None:
         for span in children[parent]:
-            grow(branch.add(_label(span, began)), span.span_id)
+            grow(branch.add(_label(span, began)), span["spanId"])
 
     grow(root, "")
     return root
 
 
 def _label(span: Span, began: int) -> Text:
-    label = Text.assemble(
-        (f"{span.service:9}", COLOURS.get(span.service, "")),
-        (span.name, "bold red" if span.failed else "bold"),
-        f"  {(span.end - span.start) / 1e6:.1f} ms",
-        (f"  at {(span.start - began) / 1e6:.0f} ms", "dim"),
+    start, end = int(span["startTimeUnixNano"]), int(span["endTimeUnixNano"])
+    failed, attempt = (
+        span.get("status", {}).get("code") == ERROR,
+        _attribute(span, "orderscope.delivery.attempt"),
     )
-    if span.attempt not in {"", "1"}:
-        label.append(f"  attempt {span.attempt}", "yellow")
-    if span.failed:
+    label = Text.assemble(
+        (f"{span['service']:9}", COLOURS.get(span["service"], "")),
+        (span["name"], "bold red" if failed else "bold"),
+        f"  {(end - start) / 1e6:.1f} ms",
+        (f"  at {(start - began) / 1e6:.0f} ms", "dim"),
+    )
+    if attempt not in {"", "1"}:
+        label.append(f"  attempt {attempt}", "yellow")
+    if failed:
         label.append("  failed", "red")
     return label
