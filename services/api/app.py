@@ -143,7 +143,7 @@ def build(
     scripts = telemetry.traced_scripts(
         load_scripts(connections.pipeline, LUA, once={"limit"}), {"accept": "redis: accept"}
     )
-    store, leak = OrderStore(connections.redis, scripts, outbox, settings), Leak()
+    store, leak = OrderStore(connections.redis, connections.pipeline, scripts, outbox, settings), Leak()
     orders = Orders(
         place=placing(metrics, store, scenarios, leak),
         load=reading(settings, telemetry, metrics, store, scenarios),

@@ -1,5 +1,6 @@
 """Orders in Redis: what the api writes once, and reads."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from services.common.ids import first_uuid7
 from services.common.messaging.messages import now_ms
 from services.common.outbox.stream import Outbox
 from services.common.redis.client import is_wrong_type
+from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import RunScript
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,7 @@ LISTING = "orders"
 OPEN = "orders:open"
 """Orders that are not settled, by when (ms of Unix time) the worker is to sweep them."""
 STATUSES = ("pending", "processing", "done", "failed")
+STATE = ["status", "reason"]
 DAMAGED = (ResponseError, ValueError)
 """What reading an order ends in whose key is of another type, or its value no such document."""
 
@@ -55,6 +58,7 @@ class OrderStore:
     """Writes accepted orders and reads them back."""
 
     redis: Redis
+    pipeline: AutoPipeline
     run: RunScript
     outbox: Outbox
     settings: Settings
@@ -99,7 +103,12 @@ class OrderStore:
         Raises:
             DamagedOrderError: What is stored is no order.
         """
-        [order] = await self._orders([order_id])
+        replies = await asyncio.gather(
+            self.pipeline(lambda commands: commands.get(order_key(order_id))),
+            self.pipeline(lambda commands: commands.hmget(status_key(order_id), STATE)),
+            return_exceptions=True,
+        )
+        order = _order(order_id, *replies)
         if isinstance(order, DamagedOrderError):
             raise order
         return order
@@ -111,8 +120,7 @@ class OrderStore:
             DamagedOrderError: What is stored is no status.
         """
         try:
-            reply: Any = self.redis.hgetall(status_key(order_id))
-            fields = await reply
+            fields = await self.pipeline(lambda commands: commands.hgetall(status_key(order_id)))
             return _status(order_id, fields) if fields else None
         except DAMAGED as error:
             raise _damage(order_id, error) from None
@@ -133,7 +141,7 @@ class OrderStore:
         async with self.redis.pipeline(transaction=False) as pipeline:
             for order_id in ids:
                 pipeline.get(order_key(order_id))
-                pipeline.hmget(status_key(order_id), ["status", "reason"])
+                pipeline.hmget(status_key(order_id), STATE)
             replies = await pipeline.execute(raise_on_error=False)
         return [_order(*found) for found in zip(ids, replies[::2], replies[1::2], strict=True)]
 

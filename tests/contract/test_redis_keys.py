@@ -13,6 +13,7 @@ from services.api.schemas import EXAMPLE, NewOrder
 from services.api.settings import Settings
 from services.api.store import OPEN, OrderStore, event_key, order_key, status_key
 from services.common.outbox.stream import Outbox
+from services.common.redis.pipeline import AutoPipeline
 from services.worker.messages import OrderCreated
 from services.worker.store import OrderStore as FulfilmentStore
 from tests.unit.fakes import Scripts, Stream
@@ -28,7 +29,7 @@ async def test_api_and_worker_write_the_same_keys() -> None:
     """The status that the api begins is the one that the worker moves on; so is the order that expires."""
     outbox = Outbox(Stream().as_redis(), "any", context=dict)
     accepted = Scripts({"accept": ("accepted", "")})
-    store = OrderStore(Redis(), accepted, outbox, Settings())
+    store = OrderStore(Redis(), AutoPipeline(Redis()), accepted, outbox, Settings())
     await store.accept(ORDER, EVENT, None)
     moved = Scripts({"reserve": ("reserved", 1), "settle": ("done", 1, "")})
     worker = FulfilmentStore(Redis(), moved, outbox, 60, 60)

@@ -29,7 +29,8 @@ def store(redis: Redis, **bounds: float) -> OrderStore:
     """Return a store on a real Redis."""
     settings = Settings().model_copy(update={**BOUNDS, **bounds})  # which may be out of its ranges
     outbox = Outbox(redis, "api", context=lambda: {"correlation_id": "c-1", "traceparent": "t-1"})
-    return OrderStore(redis, load_scripts(AutoPipeline(redis), LUA), outbox, settings)
+    pipeline = AutoPipeline(redis)
+    return OrderStore(redis, pipeline, load_scripts(pipeline, LUA), outbox, settings)
 
 
 def placing(store: OrderStore) -> Callable[..., asyncio.Future[Placed]]:

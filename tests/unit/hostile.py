@@ -63,8 +63,14 @@ class Redis:
     def ping(self) -> bool:
         return True
 
-    async def hgetall(self, _: str) -> dict[str, str]:
+    def hgetall(self, _: str) -> dict[str, str]:
         return {}
+
+    def get(self, _: str) -> None:
+        return None
+
+    def hmget(self, _: str, fields: list[str]) -> list[None]:
+        return [None] * len(fields)
 
 
 def telemetry(service: str) -> Telemetry:

@@ -62,9 +62,9 @@ async def asked(error: Exception) -> None:
 
 async def reading_what_is_no_order() -> None:
     """Read an order's status where something else lies."""
-    redis: Any = SimpleNamespace(hgetall=failing(ResponseError("WRONGTYPE Operation against a key")))
+    pipeline: Any = failing(ResponseError("WRONGTYPE Operation against a key"))
     nothing: Any = None
-    await OrderStore(redis, nothing, nothing, nothing).status(uuid7())
+    await OrderStore(nothing, pipeline, nothing, nothing, nothing).status(uuid7())
 
 
 async def broken_application() -> None:

@@ -39,9 +39,11 @@ class Fake:
         """List two orders, the newest first."""
         return [NEWER, OLDER]
 
-    async def hgetall(self, _: str) -> dict[str, str]:
-        """Fail."""
-        raise self.failure or AssertionError
+    async def __call__(self, _: object) -> object:
+        """Answer a single command."""
+        if self.failure is not None:
+            raise self.failure
+        return self.replies.pop(0)
 
     @asynccontextmanager
     async def pipeline(self, *, transaction: bool) -> AsyncIterator[SimpleNamespace]:
@@ -61,7 +63,7 @@ async def asked(path: str, redis: Fake) -> tuple[Answer, list[Any]]:
     """Return the answer to a request, and the lines of the log."""
     stand_in: Any = redis
     nothing: Any = None
-    store = OrderStore(stand_in, nothing, nothing, nothing)
+    store = OrderStore(stand_in, stand_in, nothing, nothing, nothing)
     api = app(load=store.order, load_status=store.status, page=store.page)
     with capture_logs() as logs:
         return await call(api, http_scope("GET", f"/v1/orders{path}")), logs
