@@ -7,6 +7,7 @@ import stack.status
 import stack.up
 from stack.components import BUILDERS
 from stack.layout import Layout
+from stack.ports import ANY_PORTS
 from stack.progress import Progress
 
 NAMES = ", ".join(BUILDERS)
@@ -15,6 +16,7 @@ NAMES = ", ".join(BUILDERS)
 def add_up_options(parser: ArgumentParser) -> None:
     """Add the options of `up`."""
     parser.add_argument("--only", type=_names, metavar="NAME,…", help=f"some of: {NAMES}")
+    parser.add_argument("--any-ports", action="store_true", help="free ports instead of the customary ones")
 
 
 def _names(text: str) -> list[str]:
@@ -23,7 +25,7 @@ def _names(text: str) -> list[str]:
 
 def up(layout: Layout, given: Namespace, progress: Progress) -> int:
     """Start what does not run yet."""
-    stack.up.up(layout, progress, given.only)
+    stack.up.up(layout, progress, given.only, ANY_PORTS if given.any_ports else None)
     return 0
 
 

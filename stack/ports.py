@@ -42,6 +42,10 @@ class Ports:
     grafana: int = 3000
 
 
+ANY_PORTS = Ports(**{field.name: 0 for field in fields(Ports)})
+"""No customary ports, so that nothing else on this machine is disturbed."""
+
+
 @contextmanager
 def reserved_ports(wanted: Ports | None = None) -> Iterator[Ports]:
     """Choose a port for every listener, and keep other stacks that start meanwhile from choosing the same.

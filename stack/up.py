@@ -7,15 +7,19 @@ from stack.components import Plan
 from stack.errors import StackError
 from stack.layout import Layout
 from stack.locking import interruptible, locked, uninterrupted
-from stack.ports import reserved_ports
+from stack.ports import Ports, reserved_ports
 from stack.processes import Process, mark_prefix
 from stack.progress import Progress
 from stack.selection import select, stop_order
 from stack.startup import start_all
 
 
-def up(layout: Layout, progress: Progress, only: Iterable[str] | None = None) -> None:
+def up(
+    layout: Layout, progress: Progress, only: Iterable[str] | None = None, wanted: Ports | None = None
+) -> None:
     """Start what does not run yet of the components (all, or `only` some), and wait until it is ready.
+
+    A stack of which nothing runs gets the `wanted` ports (by default the customary ones) where they are free.
 
     Raises:
         StackError: Something is missing, does not start, or another command is at work. What this call had
@@ -33,7 +37,7 @@ def up(layout: Layout, progress: Progress, only: Iterable[str] | None = None) ->
         if before:
             _start(Plan(layout, before.ports), missing, running, progress)
         else:
-            with reserved_ports() as ports:
+            with reserved_ports(wanted) as ports:
                 _start(Plan(layout, ports), missing, running, progress)
     _show(layout, progress)
 

@@ -26,7 +26,8 @@ def running_stack(
     """Start the stack (or some of its components), yield its endpoints, and leave no process behind."""
     selection = ["--only", only] if only else []
     try:
-        _stack("up", "--run-dir", str(run_dir), *selection, environment=environment)
+        # Another test's stack that starts while a service is down would take its customary port.
+        _stack("up", "--any-ports", "--run-dir", str(run_dir), *selection, environment=environment)
         yield json.loads((run_dir / "endpoints.json").read_text())
     finally:
         # What is thrown away need not be stopped in order.

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from resilience.chaos.orders import STOCK
 from resilience.chaos.proxy import Proxy
@@ -18,8 +18,6 @@ from stack.spec import Spec
 OBSERVERS = ("traces", "prometheus")
 SWEEPER = {"STUCK_AFTER_SECONDS": "20", "SWEEP_SECONDS": "5"}
 """The sweeper republishes open orders sooner than by default, also while some are still being retried."""
-ANY_PORTS = Ports(**{field.name: 0 for field in fields(Ports)})
-"""No customary ports, so that nothing else on this machine is disturbed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import uvloop
 from rich.console import Console
 
 from resilience.chaos import report
-from resilience.chaos.blueprint import ANY_PORTS, blueprint
+from resilience.chaos.blueprint import blueprint
 from resilience.chaos.options import Options, parse
 from resilience.chaos.plan import Plan, plan
 from resilience.chaos.run import Outcome, run
@@ -18,7 +18,7 @@ from stack import install
 from stack.errors import StackError
 from stack.layout import Layout, write_atomically
 from stack.locking import interruptible, locked
-from stack.ports import reserved_ports
+from stack.ports import ANY_PORTS, reserved_ports
 from stack.progress import RED, Progress, progress_on
 
 USAGE = 2
