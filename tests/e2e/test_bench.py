@@ -25,8 +25,8 @@ def test_the_bench_measures_and_leaves_nothing_behind(tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "bench.json").read_text())
     for kind in ("api", "worker"):
         assert figures[kind]["unseen"] == 0
-        assert min(figures[kind][name] for name in ("on", "off", "bare")) > 10
-        assert min(one["cpu_us"] for one in figures[kind]["variants"].values()) > 10
+        assert min(figures[kind][name] for name in ("on", "off", "bare")) > 0
+        assert min(one["cpu_us"] for one in figures[kind]["variants"].values()) > 0
         assert figures[kind]["telemetry_us"] is not None
         assert figures[kind]["outbox_lag_s"] < 5
         assert figures["memory_mb"][f"{kind}-on"] > 10
