@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.units import Milliseconds
 
 from grafana.layout import Row, page
 from grafana.links import Page
-from grafana.panels import number, panel, styled
+from grafana.panels import Panel, number, ranking, styled
 from grafana.sources import JAEGER, LOKI, Jaeger, logql
 
 _LINES = '{service_name=~"api|worker|notifier"} | correlation_id="$correlation_id"'
@@ -33,19 +33,16 @@ def _logs() -> logs.Panel:
         .wrap_log_message(wrap_log_message=True)
         .enable_log_details(enable_log_details=True)
         .sort_order(LogsSortOrder.ASCENDING)
-        .targets([logql(_PREFIXED).ref_id("A")])
+        .targets([logql(_PREFIXED)])
     )
 
 
 def _longest() -> table.Panel:
-    shown = panel(
-        Milliseconds,
-        "Longest step in each service",
+    shown = Panel(Milliseconds, "Longest step in each service", (500, 2500)).shows(
         "The longest request or delivery, from its log line. A service without one did not do its step yet.",
-        limits=(500, 2500),
     )
-    drawing = styled(table.Panel(), shown, 8, 12)
-    return drawing.datasource(LOKI).targets([logql(_LONGEST, instant=True).ref_id("A")])
+    query = logql(_LONGEST, instant=True)
+    return ranking(shown, query, "service_name", "Service", "Longest step", height=12).datasource(LOKI)
 
 
 def _traces() -> table.Panel:
@@ -56,7 +53,7 @@ def _traces() -> table.Panel:
     }
     search = Jaeger(queryType="search", service="api", tags="correlation_id=$correlation_id", limit=20)
     text = "One, unless the client used the id again. A click on its id draws the trace below."
-    drawing = styled(table.Panel(), number("Traces", text), 24, 6).datasource(JAEGER).targets([search])
+    drawing = styled(table.Panel(), number("Traces").shows(text), 24, 6).datasource(JAEGER).targets([search])
     return drawing.override_by_name("traceID", [DynamicConfigValue(id_val="links", value=[below])])
 
 

@@ -68,9 +68,11 @@ def _alerts() -> dashboard.AnnotationQuery:
 
 
 def _finished(page: Dashboard) -> Dashboard:
-    """Give every panel and row its own id, by which links name it, and show the links."""
+    """Give every panel and row its own id, by which links name it, and show the links that lead elsewhere."""
     for number, panel in enumerate(page.panels or (), start=1):
         panel.id_val = number  # the builders leave rows at 0
+        if isinstance(panel, Panel):
+            panel.links = [link for link in panel.links or () if link.url != f"/d/{page.uid}"]
     for link in page.links or ():
         link.placement = None  # type: ignore[assignment] # left out of the JSON: the SDK's default hides it in a menu
     return page

@@ -1,7 +1,6 @@
 """The first dashboard to open: is the system well, and if not, which part of it is to blame?"""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
-from grafana_foundation_sdk.models.units import RequestsPerSecond
 
 from grafana.layout import Row, page
 from grafana.links import Page
@@ -11,10 +10,10 @@ from grafana.panels import (
     heat_map,
     latest,
     number,
-    panel,
     per_second,
     percent,
     quantiles,
+    requests,
     seconds,
 )
 from grafana.promql import DEAD_LETTERS, OURS, USER_ROUTES, distribution, quantile, rate, ratio
@@ -37,104 +36,76 @@ _SETTLED = "order_accept_to_settled_seconds"
 _ACCEPTED = Query(rate("orders_accepted_total", 'outcome="new"'), "accepted")
 
 _NOW = (
-    per_second(
-        "Orders accepted",
+    per_second("Orders accepted").shows(
         "How busy the system is. Zero although there are clients: they cannot reach it.",
         _ACCEPTED,
     ),
-    percent(
-        "Failed requests",
+    percent("Failed requests", (0.001, 0.01), Page.SLO).shows(
         "Share of requests answered 5xx. Red: Redis is down or the outbox is full (see /ready).",
         Query(_FAILED, "5xx"),
-        limits=(0.001, 0.01),
-        more=Page.SLO,
     ),
-    seconds(
-        "Request p95",
+    seconds("Request p95", (0.1, 0.5)).shows(
         "One request in twenty takes longer. Accepting an order is one Redis call: 0.1 s is long.",
         Query(quantile(0.95, _HTTP, USER_ROUTES), "p95"),
-        limits=(0.1, 0.5),
     ),
-    seconds(
-        "Accepted to settled p95",
+    seconds("Accepted to settled p95", (2, 5), Page.SLO).shows(
         "Slow with empty queues: the payment provider. Slow with full ones: too few workers.",
         Query(quantile(0.95, _SETTLED), "p95"),
-        limits=(2, 5),
-        more=Page.SLO,
     ),
     OLDEST_OUTBOX_ENTRY,
-    number(
-        "Dead letters waiting",
+    number("Dead letters waiting", (1, 10), Page.QUEUES).shows(
         "Nobody will process these until an operator replays or discards them. Keep it at 0.",
         Query(f"sum({READY}{{{DEAD_LETTERS}}})", "waiting"),
-        limits=(1, 10),
-        more=Page.QUEUES,
     ),
 )
 
 _HTTP_PANELS = (
-    panel(
-        RequestsPerSecond,
-        "Requests by route and status",
+    requests("Requests by route and status").shows(
         "Who asks for what and gets what. 429: rate limiter; other 4xx: clients; 5xx: the server.",
         Query(
             rate(f"{_HTTP}_count", USER_ROUTES, by=_ROUTE_AND_STATUS),
             "{{http_response_status_code}} {{http_request_method}} {{http_route}}",
         ),
     ),
-    percent(
-        "Errors",
+    percent("Errors", (0.001, 0.01)).shows(
         "Failed (5xx) is the server's fault, refused (4xx) the client's. The limits are for failed.",
         Query(_FAILED, "failed"),
         Query(_REFUSED, "refused"),
-        limits=(0.001, 0.01),
     ),
-    seconds(
-        "Request duration",
+    seconds("Request duration", (0.1, 0.5)).shows(
         "A dot is a request: click it for its trace. p99 far above p50 means waiting, not work.",
         *quantiles(_HTTP, USER_ROUTES),
-        limits=(0.1, 0.5),
     ),
-    panel(
-        RequestsPerSecond,
-        "Order cache",
+    requests("Order cache").shows(
         "A hit saves a Redis call. Misses only: orders leave the cache before they are read again.",
         Query(rate("order_cache_reads_total", by="result"), "{{result}}"),
     ),
 )
 
 _ORDERS = (
-    per_second(
-        "Orders by status",
+    per_second("Orders by status").shows(
         "Accepted and settled run together. A gap that stays is a backlog: see the queues.",
         _ACCEPTED,
         Query(rate("orders_settled_total", by="status"), "{{status}}"),
     ),
-    seconds(
-        "Accepted to settled",
+    seconds("Accepted to settled", (2, 5)).shows(
         "From 202 to done or failed. Steps of 1, 5, 30 s are retries; a dot opens its trace.",
         *quantiles(_SETTLED),
-        limits=(2, 5),
     ),
 )
 
-_SPREAD = seconds(
-    "Accepted to settled, distribution",
+_SPREAD = seconds("Accepted to settled, distribution", more=Page.FOLLOW).shows(
     "Two bands mean two kinds of orders: the upper one was retried, or waited for a worker.",
     Query(distribution(_SETTLED), "{{le}}"),
-    more=Page.FOLLOW,
 )
 
 _QUEUES = (
     READY_BY_QUEUE,
     PROCESSING_TIME,
-    per_second(
-        "Retries and dead letters",
+    per_second("Retries and dead letters", (0.1, 1), Page.QUEUES).shows(
         "Only retries: a dependency is unreliable. A dead letter has no retries left: look at each.",
         Query(rate("consumer_retries_total", by="queue"), "retry {{queue}}"),
         Query(rate("dead_letters_total", by="queue"), "dead letter {{queue}}"),
-        limits=(0.1, 1),
-        more=Page.QUEUES,
     ),
 )
 
@@ -144,7 +115,7 @@ def dashboard() -> Dashboard:
     saturation = (cpu(OURS, "job"), event_loop_lag(OURS, "job"), OUTBOX_ENTRIES)
     rows = (
         Row("Now", map(latest, _NOW)),
-        Row("HTTP requests", map(chart, _HTTP_PANELS)),
+        Row("HTTP requests", (chart(panel, span=12) for panel in _HTTP_PANELS)),
         Row("Orders", (*map(chart, _ORDERS), heat_map(_SPREAD))),
         Row("Saturation", map(chart, saturation)),
         Row("Queues", map(chart, _QUEUES)),

@@ -1,6 +1,6 @@
 """Panels in one style. A panel is data; `chart`, `latest`, `heat_map`, `ranking` and `states` draw it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -15,11 +15,13 @@ from grafana_foundation_sdk.models.common import (
     LegendDisplayMode,
     LegendPlacement,
     SortOrder,
+    TableAutoCellOptions,
     TooltipDisplayMode,
     VisibilityMode,
 )
 from grafana_foundation_sdk.models.dashboard import (
     DataTransformerConfig,
+    DynamicConfigValue,
     MappingType,
     Threshold,
     ThresholdsMode,
@@ -30,7 +32,7 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColor
 
 from grafana.links import Page, link
 from grafana.promql import quantile
-from grafana.sources import PROMETHEUS, buckets, promql, promql_now
+from grafana.sources import PROMETHEUS, buckets, promql
 
 LATEST = "lastNotNull"
 Limits = tuple[float, float]
@@ -55,30 +57,35 @@ class Panel:
     dashboard with the details.
     """
 
-    title: str
-    description: str
     unit: str
-    queries: tuple[Query, ...]
+    title: str
     limits: Limits | None = None
     more: Page | None = None
+    description: str = ""
+    queries: tuple[Query, ...] = ()
+
+    def shows(self, description: str, *queries: Query) -> "Panel":
+        """Return the panel with its description and these queries."""
+        return replace(self, description=description, queries=queries)
 
 
-def panel(
-    unit: str,
-    title: str,
-    description: str,
-    *queries: Query,
-    limits: Limits | None = None,
-    more: Page | None = None,
-) -> Panel:
-    """Return a panel of these queries."""
-    return Panel(title, description, unit, queries, limits, more)
+per_second = partial(Panel, units.OpsPerSecond)
+requests = partial(Panel, units.RequestsPerSecond)
+seconds = partial(Panel, units.Seconds)
+percent = partial(Panel, units.PercentUnit)
+number = partial(Panel, units.Short)
 
-
-per_second = partial(panel, units.OpsPerSecond)
-seconds = partial(panel, units.Seconds)
-percent = partial(panel, units.PercentUnit)
-number = partial(panel, units.Short)
+AXIS_REACHES = {
+    units.OpsPerSecond: 1,
+    units.RequestsPerSecond: 1,
+    units.Seconds: 0.01,
+    units.PercentUnit: 0.01,
+    units.Short: 10,
+    units.BytesIEC: 1024**2,
+}
+"""How far an axis reaches at the least, by unit: of a flat zero Grafana makes 0 to 100, or 0 to 10,000 %."""
+FEW = 3
+"""So many series have room for their figures in the legend of a third of a row."""
 
 
 def quantiles(histogram: str, labels: str = "") -> tuple[Query, ...]:
@@ -103,17 +110,22 @@ def styled(drawing: Drawing, of: Panel, span: int = 8, height: int = 8) -> Drawi
 
 
 def chart(of: Panel, span: int = 8) -> timeseries.Panel:
-    """Return a panel that draws its queries over time."""
-    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.TABLE).placement(LegendPlacement.BOTTOM)
-    legend.show_legend(show_legend=True).sort_by("Last *").sort_desc(sort_desc=True).calcs([LATEST, "max"])
+    """Return a panel that draws its queries over time, with gaps where there is no data.
+
+    The legend is a list: of a table, which gets a third of the height, two and a half rows would be seen.
+    """
+    few = len(of.queries) <= FEW and not any("{{" in query.legend for query in of.queries)
+    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
     return (
         styled(timeseries.Panel(), of, span)
         .min(0)
+        .axis_soft_max(AXIS_REACHES[of.unit])
+        .span_nulls(span_nulls=False)
         .fill_opacity(10)
         .show_points(VisibilityMode.NEVER)
         .thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED))
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
-        .legend(legend)
+        .legend(legend.show_legend(show_legend=True).calcs([LATEST, "max"] if few else []))
     )
 
 
@@ -143,20 +155,25 @@ def heat_map(of: Panel) -> heatmap.Panel:
     )
 
 
-def ranking(of: Panel, columns: dict[str, str]) -> table.Panel:
-    """Return a third of a row that lists the series of its one query now, largest first.
+def ranking(of: Panel, query: Builder[Dataquery], label: str, *columns: str, height: int = 8) -> table.Panel:
+    """Return a third of a row that lists the series of an instant query, largest first.
 
     Args:
         of: What to show.
-        columns: Titles of the labels that are shown, by label, and of `Value`; others are left out.
+        query: Its series differ in one label.
+        label: That label.
+        columns: The titles of the label's column and of the value's.
+        height: In units of the grid.
     """
-    [query] = of.queries
-    options = {"renameByName": columns, "includeByName": dict.fromkeys(columns, True)}
+    titles = dict(zip((label, "Value", "Value #A"), (*columns, columns[-1]), strict=True))
+    options = {"excludeByName": {"Time": True}, "renameByName": titles}
     return (
-        styled(table.Panel(), of)
-        .sort_by([common.TableSortByFieldState().display_name(columns["Value"]).desc(desc=True)])
+        styled(table.Panel(), of, height=height)
+        .cell_options(TableAutoCellOptions(wrap_text=True))
+        .override_by_name(columns[-1], [DynamicConfigValue("custom.width", 90)])
+        .sort_by([common.TableSortByFieldState().display_name(columns[-1]).desc(desc=True)])
         .with_transformation(DataTransformerConfig(id_val="organize", options=options))
-        .targets([promql_now(query.expr).ref_id("A")])
+        .targets([query])
     )
 
 

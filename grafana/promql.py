@@ -18,9 +18,22 @@ def rate(counter: str, labels: str = "", by: str = "") -> str:
 
 
 def quantile(share: float, histogram: str, labels: str = "", by: str = "") -> str:
-    """Return the `share` quantile (0 to 1) of `histogram`, in the histogram's unit."""
+    """Return the `share` quantile (0 to 1) of `histogram`, in the histogram's unit.
+
+    Without observations it is NaN, over which sparklines draw a line; the comparison leaves NaN out.
+    """
     groups = f"le, {by}" if by else "le"
-    return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', labels, groups)})"
+    return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', labels, groups)}) >= 0"
+
+
+def quantile_by_queue(share: float, histogram: str) -> str:
+    """Return the `share` quantile of `histogram` for each queue that messages were taken from.
+
+    The queue is the last part of `messaging_destination_name`, which for a retry lacks the parts before it.
+    """
+    source = '"messaging_destination_name", "(?:.*:)?([^:]+)"'
+    rates = f'label_replace(rate({histogram}_bucket[{WINDOW}]), "queue", "$1", {source})'
+    return f"histogram_quantile({share}, sum by (le, queue) ({rates})) >= 0"
 
 
 def ratio(part: str, total: str) -> str:
@@ -38,10 +51,18 @@ def share_of_core(labels: str, by: str) -> str:
     return f"max{_split(by)}(rate(process_cpu_seconds_total{{{labels}}}[{WINDOW}]))"
 
 
-def distribution(histogram: str, labels: str = "") -> str:
+def distribution(histogram: str) -> str:
     """Return how many observations fell into each bucket of `histogram`, for a heat map."""
-    selected = f"{histogram}_bucket{{{labels}}}" if labels else f"{histogram}_bucket"
-    return f"sum by (le) (increase({selected}[{WINDOW}]))"
+    return f"sum by (le) (increase({histogram}_bucket[{WINDOW}]))"
+
+
+def processes(labels: str) -> str:
+    """Return how many processes answer Prometheus.
+
+    After Prometheus was stopped its last samples count for another minute (the lookback), also those of
+    containers whose addresses are others now; the range leaves them out.
+    """
+    return f"sum(last_over_time(up{{{labels}}}[15s]))"
 
 
 def _split(by: str) -> str:

@@ -1,7 +1,5 @@
 """Where messages are, how long they wait, and which of them failed."""
 
-from dataclasses import replace
-
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.layout import Row, page
@@ -15,108 +13,81 @@ _CONSUMERS = "rabbitmq_detailed_queue_consumers"
 _BROKER = "rabbitmq_global_messages"
 
 _NOW = (
-    number(
-        "Ready",
+    number("Ready", (100, 1000)).shows(
         "Messages in work queues that no consumer has yet. Near 0 when there are enough workers.",
         Query(f"sum({READY}{{{WORK_QUEUES}}})", "ready"),
-        limits=(100, 1000),
     ),
-    number(
-        "Unacknowledged",
+    number("Unacknowledged", (50, 500)).shows(
         "Delivered and not yet acknowledged. At the prefetch (50 a worker) all workers are busy.",
         Query(f"sum({_UNACKED}{{{WORK_QUEUES}}})", "unacknowledged"),
-        limits=(50, 500),
     ),
-    number(
-        "Fewest consumers",
+    number("Fewest consumers", (1, 1), Page.SERVICE).shows(
         "Of any work queue. At 0 its messages wait: is that service up, and is it connected?",
         Query(f"min(sum by (queue) ({_CONSUMERS}{{{WORK_QUEUES}}}))", "consumers"),
-        limits=(1, 1),
-        more=Page.SERVICE,
     ),
-    number(
-        "Waiting for a retry",
+    number("Waiting for a retry", (20, 200)).shows(
         "In a retry queue for 1, 5 or 30 s. Many at once: a dependency fails, and load is deferred.",
         Query(f"sum({READY}{{{RETRIES}}})", "waiting"),
-        limits=(20, 200),
     ),
-    number(
-        "Dead letters",
+    number("Dead letters", (1, 10)).shows(
         "Find out why they failed, repair that, then replay or discard them: make dead-letters.",
         Query(f"sum({READY}{{{DEAD_LETTERS}}})", "dead letters"),
-        limits=(1, 10),
     ),
-    replace(OLDEST_OUTBOX_ENTRY, more=None),
+    OLDEST_OUTBOX_ENTRY,
 )
 
 _QUEUES = (
-    replace(READY_BY_QUEUE, more=None),
-    number(
-        "Unacknowledged by queue",
+    READY_BY_QUEUE,
+    number("Unacknowledged by queue", (50, 500)).shows(
         "A flat line at the prefetch while others are ready: the consumers are the bottleneck.",
         Query(f"sum by (queue) ({_UNACKED}{{{WORK_QUEUES}}})", "{{queue}}"),
-        limits=(50, 500),
     ),
-    number(
-        "Consumers",
+    number("Consumers", (1, 1)).shows(
         "One for each process of a service. A dip is a restart or a lost connection.",
         Query(f"sum by (queue) ({_CONSUMERS}{{{WORK_QUEUES}}})", "{{queue}}"),
-        limits=(1, 1),
     ),
 )
 
 _DURATIONS = (
-    seconds(
-        "Time in queue",
+    seconds("Time in queue", (1, 5)).shows(
         "p95 from publishing to first delivery. Grows before the queue's depth looks bad.",
         Query(quantile(0.95, "messaging_time_in_queue_seconds", by="queue"), "{{queue}}", exemplars=True),
-        limits=(1, 5),
     ),
     PROCESSING_TIME,
-    per_second(
-        "Deliveries by outcome",
+    per_second("Deliveries by outcome").shows(
         "The result of each delivery. Many duplicates: acknowledgements get lost. Others: errors.",
         Query(rate("messaging_client_consumed_messages_total", by="queue, outcome"), "{{outcome}} {{queue}}"),
     ),
 )
 
 _THROUGHPUT = (
-    per_second(
-        "Published and confirmed",
+    per_second("Published and confirmed").shows(
         "A confirmed message is safe. A gap between the two: the broker is slow, or blocks publishers.",
         Query(rate(f"{_BROKER}_received_total"), "published"),
         Query(rate(f"{_BROKER}_confirmed_total"), "confirmed"),
         Query(rate(f"{_BROKER}_unroutable_returned_total"), "returned: no queue"),
     ),
-    per_second(
-        "Delivered and acknowledged",
+    per_second("Delivered and acknowledged").shows(
         "The two run together. Only delivered: consumers take messages and do not acknowledge them.",
         Query(rate(f"{_BROKER}_delivered_total"), "delivered"),
         Query(rate(f"{_BROKER}_acknowledged_total"), "acknowledged"),
     ),
-    per_second(
-        "Redelivered",
+    per_second("Redelivered", (0.1, 1)).shows(
         "Requeued, or taken from a consumer that died. A steady rate: a consumer keeps crashing.",
         Query(rate(f"{_BROKER}_redelivered_total"), "redelivered"),
-        limits=(0.1, 1),
     ),
 )
 
 _FAILURES = (
-    per_second(
-        "Retries",
+    per_second("Retries", (0.1, 1)).shows(
         "By the error's name. payment_unavailable: the provider; connection: Redis or SMTP.",
         Query(rate("consumer_retries_total", by="queue, reason"), "{{reason}} {{queue}}"),
-        limits=(0.1, 1),
     ),
-    per_second(
-        "Dead letters by reason",
+    per_second("Dead letters by reason", (0.01, 0.1)).shows(
         "retries_exhausted: repair the cause, then replay. Others: a producer is wrong.",
         Query(rate("dead_letters_total", by="queue, reason"), "{{reason}} {{queue}}"),
-        limits=(0.01, 0.1),
     ),
-    per_second(
-        "Replayed, discarded and swept",
+    per_second("Replayed, discarded and swept").shows(
         "Swept orders had lost their message: find out where. Replayed ones should not come back.",
         Query(rate("dead_letters_handled_total", by="action"), "dead letters {{action}}"),
         Query(rate("orders_swept_total", by="outcome"), "orders swept: {{outcome}}"),
@@ -124,15 +95,12 @@ _FAILURES = (
 )
 
 _OUTBOX = (
-    replace(OUTBOX_ENTRIES, more=None),
-    seconds(
-        "Age of the oldest entry",
+    OUTBOX_ENTRIES,
+    seconds("Age of the oldest entry", (5, 30)).shows(
         "Rising by 1 s a second: nothing is published. For one service only: its relay.",
         Query("max by (job) (outbox_oldest_age_seconds)", "{{job}}"),
-        limits=(5, 30),
     ),
-    per_second(
-        "Sent from the outbox",
+    per_second("Sent from the outbox").shows(
         "By event. With an error's name: those entries stay in the outbox, and are sent again.",
         Query(
             rate("messaging_client_sent_messages_total", by="messaging_destination_name, error_type"),

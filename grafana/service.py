@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, VariableOption, V
 from grafana.layout import Row, page
 from grafana.links import Page
 from grafana.panels import Query, chart, latest, number, per_second, percent, seconds, states
-from grafana.promql import USER_ROUTES, either, quantile, rate, ratio
+from grafana.promql import USER_ROUTES, either, processes, quantile, rate, ratio
 from grafana.shared import cpu, event_loop_lag, memory
 from grafana.sources import PROMETHEUS
 
@@ -17,7 +17,7 @@ _REQUEST = f"{_THIS}, {USER_ROUTES}"
 _RATE = either(rate(f"{_HTTP}_count", _REQUEST), rate(f"{_MESSAGES}_count", _THIS))
 _RATE_BY_KIND = either(
     rate(f"{_HTTP}_count", _REQUEST, by="http_request_method, http_route"),
-    rate(f"{_MESSAGES}_count", _THIS, by="messaging_destination_name"),
+    rate("messaging_client_consumed_messages_total", _THIS, by="queue"),
 )
 _ERRORS = either(
     ratio(
@@ -31,52 +31,40 @@ _P50, _P95, _P99 = (
 )
 
 _NOW = (
-    number(
-        "Processes",
+    number("Processes", (1, 1)).shows(
         "How many answer Prometheus. 0: it is down, or its /metrics is too slow to be scraped.",
-        Query(f"sum(up{{{_THIS}}})", "up"),
-        limits=(1, 1),
+        Query(processes(_THIS), "up"),
     ),
-    per_second(
-        "Requests or messages",
+    per_second("Requests or messages").shows(
         "What all its processes do in a second. 0 under load: it receives none, or is stuck.",
         Query(_RATE, "done"),
     ),
-    percent(
-        "Errors",
+    percent("Errors", (0.01, 0.1)).shows(
         "Share of requests answered 5xx, or of messages that failed. Look at its logs and traces.",
         Query(_ERRORS, "failed"),
-        limits=(0.01, 0.1),
     ),
-    seconds(
-        "Duration p95",
+    seconds("Duration p95", (0.5, 2.5)).shows(
         "Of a request or message. Long with little CPU: it waits for a dependency; see a trace.",
         Query(_P95, "p95"),
-        limits=(0.5, 2.5),
     ),
     event_loop_lag(_THIS),
     memory("Largest memory", Query(f"max(process_resident_memory_bytes{{{_THIS}}})", "memory")),
 )
 
 _WORK = (
-    per_second(
-        "Requests or messages by kind",
-        "By route, or by event and queue: which of them brings the load, and which stopped?",
-        Query(_RATE_BY_KIND, "{{http_request_method}} {{http_route}}{{messaging_destination_name}}"),
+    per_second("Requests or messages by kind").shows(
+        "By route, or by queue: which of them brings the load, and which stopped?",
+        Query(_RATE_BY_KIND, "{{http_request_method}} {{http_route}}{{queue}}"),
     ),
-    percent(
-        "Errors over time",
+    percent("Errors over time", (0.01, 0.1)).shows(
         "Began with a deployment: roll back. Began with a dependency's, below: look there first.",
         Query(_ERRORS, "failed"),
-        limits=(0.01, 0.1),
     ),
-    seconds(
-        "Duration",
+    seconds("Duration", (0.5, 2.5)).shows(
         "A dot is a request or message: click it for its trace. p99 far above p50: waiting.",
         Query(_P50, "p50"),
         Query(_P95, "p95"),
         Query(_P99, "p99", exemplars=True),
-        limits=(0.5, 2.5),
     ),
 )
 
@@ -87,24 +75,19 @@ _PROCESSES = (
 )
 
 _RESOURCES = (
-    per_second(
-        "Garbage collections by generation",
+    per_second("Garbage collections by generation").shows(
         "Generation 2 looks at every object, and all else waits. Often: too many objects live long.",
         Query(rate("python_gc_collections_total", _THIS, by="generation"), "generation {{generation}}"),
     ),
-    percent(
-        "Open files and connections",
+    percent("Open files and connections", (0.7, 0.9)).shows(
         "Share of what the process may open. A slope that never falls: connections leak.",
         Query(f"process_open_fds{{{_THIS}}} / process_max_fds{{{_THIS}}}", "{{instance}}"),
-        limits=(0.7, 0.9),
     ),
 )
 
-_DEPENDENCIES = number(
-    "Redis and RabbitMQ",
+_DEPENDENCIES = number("Redis and RabbitMQ", (1, 1)).shows(
     "Whether each process reaches them. Red for all: that server. Red for one: its network.",
     Query(f"dependency_up{{{_THIS}}}", "{{dependency}} {{instance}}"),
-    limits=(1, 1),
 )
 
 

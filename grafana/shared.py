@@ -3,41 +3,26 @@
 from grafana_foundation_sdk.models.units import BytesIEC
 
 from grafana.links import Page
-from grafana.panels import Panel, Query, number, panel, percent, seconds
-from grafana.promql import quantile, share_of_core
+from grafana.panels import Panel, Query, number, percent, seconds
+from grafana.promql import quantile, quantile_by_queue, share_of_core
 
 READY = "rabbitmq_detailed_queue_messages_ready"
 
-OLDEST_OUTBOX_ENTRY = seconds(
-    "Oldest outbox entry",
+OLDEST_OUTBOX_ENTRY = seconds("Oldest outbox entry", (5, 30), Page.QUEUES).shows(
     "How long an accepted event has waited to be published. Grows while RabbitMQ is down.",
     Query("max(outbox_oldest_age_seconds)", "oldest"),
-    limits=(5, 30),
-    more=Page.QUEUES,
 )
-OUTBOX_ENTRIES = number(
-    "Outbox entries",
+OUTBOX_ENTRIES = number("Outbox entries", (100, 1000), Page.QUEUES).shows(
     "Accepted and not yet published. Near 0 when all is well; at the bound, POST answers 503.",
     Query("max by (job) (outbox_entries)", "{{job}}"),
-    limits=(100, 1000),
-    more=Page.QUEUES,
 )
-READY_BY_QUEUE = number(
-    "Ready by queue",
+READY_BY_QUEUE = number("Ready by queue", (100, 1000), Page.QUEUES).shows(
     "A work queue that keeps growing lacks workers, or they are slow; a .dlq needs an operator.",
     Query(f"sum by (queue) ({READY})", "{{queue}}"),
-    limits=(100, 1000),
-    more=Page.QUEUES,
 )
-PROCESSING_TIME = seconds(
-    "Processing time",
+PROCESSING_TIME = seconds("Processing time", (1, 5)).shows(
     "p95 of one delivery. Long in the worker: the payment provider; in the notifier: SMTP.",
-    Query(
-        quantile(0.95, "messaging_process_duration_seconds", by="messaging_destination_name"),
-        "{{messaging_destination_name}}",
-        exemplars=True,
-    ),
-    limits=(1, 5),
+    Query(quantile_by_queue(0.95, "messaging_process_duration_seconds"), "{{queue}}", exemplars=True),
 )
 
 
@@ -47,27 +32,21 @@ BY = {"job": " by service", "instance": " by process", "": ""}
 
 def event_loop_lag(labels: str, by: str = "") -> Panel:
     """Return the lag of the selected processes' event loops, split by a label."""
-    return seconds(
-        f"Event-loop lag p99{BY[by]}",
+    return seconds(f"Event-loop lag p99{BY[by]}", (0.05, 0.25), Page.SERVICE).shows(
         "How late timers run. High with low CPU: something blocks. High with high CPU: overload.",
         Query(quantile(0.99, "event_loop_lag_seconds", labels, by), f"{{{{{by}}}}}" if by else "p99"),
-        limits=(0.05, 0.25),
-        more=Page.SERVICE if by == "job" else None,
     )
 
 
 def cpu(labels: str, by: str) -> Panel:
     """Return the CPU time of the busiest selected process, split by a label."""
-    return percent(
-        f"CPU{BY[by]}",
+    return percent(f"CPU{BY[by]}", (0.7, 0.95), Page.SERVICE).shows(
         "Share of one core, which is all that a Python process can use. Near 1: add processes.",
         Query(share_of_core(labels, by), f"{{{{{by}}}}}"),
-        limits=(0.7, 0.95),
-        more=Page.SERVICE if by == "job" else None,
     )
 
 
 def memory(title: str, query: Query) -> Panel:
     """Return the memory of processes."""
     text = "Flat after some minutes is well; a slope that never falls is a leak. Containers end at 256 MiB."
-    return panel(BytesIEC, title, text, query, limits=(160 * 1024**2, 224 * 1024**2))
+    return Panel(BytesIEC, title, (160 * 1024**2, 224 * 1024**2)).shows(text, query)

@@ -42,33 +42,27 @@ _OBJECTIVES = (
         "availability",
         "Placing an order works: 99.9 %",
         0.999,
-        percent(
-            "POST /v1/orders answered 5xx",
+        percent("POST /v1/orders answered 5xx", (0.001, 0.0144)).shows(
             "What this objective counts. Above the lines: Redis is down, or the outbox is full.",
             Query(_FAILED, "5xx"),
-            limits=(0.001, 0.0144),
         ),
     ),
     _Objective(
         "settlement",
         "An order is settled within 5 s: 99 %",
         0.99,
-        seconds(
-            "Accepted to settled",
+        seconds("Accepted to settled", (2, 5)).shows(
             "The objective: p99 below the red line. A dot is an order: click it for its trace.",
             *quantiles("order_accept_to_settled_seconds"),
-            limits=(2, 5),
         ),
     ),
     _Objective(
         "notification",
         "A customer is notified within 30 s: 99 %",
         0.99,
-        seconds(
-            "Settled to notified",
+        seconds("Settled to notified", (10, 30)).shows(
             "The objective: p99 below the red line. A dot is an order: click it for its trace.",
             *quantiles("notification_duration_seconds"),
-            limits=(10, 30),
         ),
     ),
 )
@@ -77,27 +71,21 @@ _OBJECTIVES = (
 def _figures(objective: _Objective) -> tuple[Panel, ...]:
     target = objective.target
     return (
-        percent(
-            "Met in the last hour",
+        percent("Met in the last hour", (target + (1 - target) / 2, target)).shows(
             "Share of events that were good. Red: below the objective; look at the burn rate.",
             Query(f"1 - {objective.query('slo:error_ratio:rate1h')}", "good"),
-            limits=(target + (1 - target) / 2, target),
         ),
-        percent(
-            "Budget left",
+        percent("Budget left", (0.5, 0.1)).shows(
             "Of what may go wrong in 3 days. Below 0 it is overspent: repair comes first.",
             Query(f"1 - {objective.spent('3d')}", "left"),
-            limits=(0.5, 0.1),
         ),
     )
 
 
 def _burn(objective: _Objective) -> Panel:
-    return number(
-        "Burn rate",
+    return number("Burn rate", (1, _PAGE_RATE)).shows(
         "1 uses the budget up in 30 days, 14.4 in 2: that pages. A short window shows recovery.",
         *(Query(objective.spent(window), window) for window in _WINDOWS),
-        limits=(1, _PAGE_RATE),
     )
 
 

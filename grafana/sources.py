@@ -21,7 +21,8 @@ def promql(expr: str, legend: str, *, exemplars: bool = False) -> prometheus.Dat
 
 def promql_now(expr: str) -> prometheus.Dataquery:
     """Return a query of the values at the end of the dashboard's time, as a table."""
-    return prometheus.Dataquery().datasource(PROMETHEUS).expr(expr).instant().format(PromQueryFormat.TABLE)
+    query = prometheus.Dataquery().datasource(PROMETHEUS).expr(expr).ref_id("A")
+    return query.instant().format(PromQueryFormat.TABLE)
 
 
 def buckets(expr: str) -> prometheus.Dataquery:
@@ -32,7 +33,8 @@ def buckets(expr: str) -> prometheus.Dataquery:
 
 def logql(expr: str, *, instant: bool = False) -> loki.Dataquery:
     """Return a query of log lines, or of figures made from them."""
-    return loki.Dataquery().datasource(LOKI).expr(expr).query_type("instant" if instant else "range")
+    query = loki.Dataquery().datasource(LOKI).expr(expr).ref_id("A")
+    return query.query_type("instant" if instant else "range")
 
 
 class Jaeger(Builder[Dataquery], Dataquery):

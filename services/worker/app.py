@@ -71,9 +71,8 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
             await enter(lifetime.background(work, name))
         await enter(relaying(lifetime, parts.relay))
         await retry_until_done(partial(parts.store.stock_up, settings.stock), lifetime)
-        sweeping = periodically(parts.sweeper.sweep, settings.sweep_seconds, name="sweep", errors=TRANSIENT)
-        await enter(lifetime.background(sweeping, "sweeper"))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
+        await enter(lifetime.background(sweeping(parts.sweeper, consumer, settings.sweep_seconds), "sweeper"))
         freeze_startup_objects()
         await lifetime.wait()
 
@@ -113,6 +112,12 @@ def _apply(scenarios: Scenarios, consumer: Consumer, *brokers: BrokerConnection)
     consumer.pause(paused=scenarios.everywhere(CONSUMER_STOPPED))
     for broker in brokers:
         broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN))
+
+
+async def sweeping(sweeper: Sweeper, consumer: Consumer, seconds: float) -> None:
+    """Sweep every so often, from then on that there is the queue whose length the sweeper asks for."""
+    await consumer.declared.wait()
+    await periodically(sweeper.sweep, seconds, name="sweep", errors=TRANSIENT)
 
 
 async def _backlog(broker: BrokerConnection) -> int:

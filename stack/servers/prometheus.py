@@ -25,6 +25,7 @@ def spec(
             "--storage.tsdb.retention.time=7d",
             "--storage.tsdb.retention.size=512MB",
             "--enable-feature=exemplar-storage",
+            "--query.lookback-delta=1m",  # as in compose
             f"--web.listen-address=127.0.0.1:{port}",
             f"--web.external-url=http://127.0.0.1:{port}",  # else alerts name this machine
         ),

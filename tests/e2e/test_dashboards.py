@@ -141,6 +141,18 @@ async def test_only_what_exists_is_named(watched: Watched, name: str) -> None:
     assert named.grouped <= set().union(*known.values())
 
 
+async def test_a_queue_has_one_name_when_its_messages_come_back(watched: Watched) -> None:
+    """A retry's exchange and key are others than the first delivery's, its queue is the same."""
+    [expression] = {text for text in ASKED.values() if "label_replace" in text}
+    retried = 'messaging_process_duration_seconds_count{messaging_destination_name="worker.order-created"}'
+
+    async def queues() -> list[str]:
+        found = await watched.ask("query", query=f"({expression}) and on () rate({retried}[20s]) > 0")
+        return sorted(one["metric"]["queue"] for one in found["result"])
+
+    assert await watched.eventually(queues) == ["notifier.order-outcome", "worker.order-created"]
+
+
 async def test_prometheus_finds_no_rule_wrong(watched: Watched) -> None:
     """As it evaluates them: several series of one name, for example, are an error only then."""
 

@@ -1,5 +1,6 @@
 """The sweeper's decisions: what is published again, what fails, what is left alone."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,9 +8,13 @@ from dataclasses import dataclass, field
 import pytest
 from structlog.testing import capture_logs
 
+from services.common.messaging.consumer import Consumer
+from services.worker.app import ORDERS, sweeping
 from services.worker.handlers import DamagedOrderError, Final, Ports, Settled, UnknownOrderError
 from services.worker.messages import OrderCreatedData, OrderReference
 from services.worker.sweeper import MAX_BACKLOG, OpenOrder, Sweeper, Swept
+from tests.servers import eventually
+from tests.unit.fake_broker import FakeBroker
 
 ORDER = OpenOrder("o-1", {"correlation_id": "c-1"})
 
@@ -107,3 +112,17 @@ async def test_orders_that_wait_for_their_turn_are_left_alone() -> None:
     world = World("republished", waiting=MAX_BACKLOG + 1)
     await world.sweeper().sweep()
     assert world.steps == []
+
+
+async def test_sweeping_begins_when_the_queue_is_declared() -> None:
+    """On empty volumes there is none at first, and to ask for its length would fail."""
+    broker, world = FakeBroker(declare_error=ConnectionError("not yet")), World("settled")
+    consumer = Consumer(broker.as_connection(), ORDERS, world.never, 1)  # type: ignore[arg-type]
+    tasks = [asyncio.create_task(work) for work in (consumer.run(), sweeping(world.sweeper(), consumer, 60))]
+    await eventually(lambda: broker.channels)
+    assert world.steps == []
+    broker.declare_error = None
+    await eventually(lambda: world.steps)
+    assert ORDERS.queue in broker.channels[-1].queues
+    for task in tasks:
+        task.cancel()

@@ -45,6 +45,8 @@ class Consumer:
     subscription: Subscription
     process: Process
     prefetch: int
+    declared: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set as soon as the subscription's queues are there."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _paused: asyncio.Event = field(default_factory=asyncio.Event)
@@ -95,6 +97,7 @@ class Consumer:
     async def _consume(self, channel: AioPikaChannel) -> None:
         """Take deliveries until the channel is lost, or the consumer is paused or stopped."""
         await declare_subscription(channel, self.subscription)
+        self.declared.set()
         amqp, lost = await channel.get_underlay_channel(), asyncio.Event()
         channel.close_callbacks.add(lambda *_: lost.set())
         amqp.on_consumer_cancel_callbacks.add(lambda _: lost.set())
