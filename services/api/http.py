@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api.docs import docs_route, extend
+from services.api.docs import docs_routes, extend
 from services.api.errors import handle_errors
 from services.api.problems import Ids, ProblemError, problem_response
 
@@ -26,7 +26,10 @@ REQUEST_HEADERS = (
     "Last-Event-ID",
     "X-API-Key",
     "X-Correlation-ID",
+    "X-Request-ID",
     "traceparent",
+    "tracestate",
+    "baggage",
 )
 RESPONSE_HEADERS = (
     "Location",
@@ -74,7 +77,7 @@ def http_api(
     # As they are: an included router is asked anew, at each request, what its routes inherit from the others.
     for router in routers:
         app.router.routes.extend(router.routes)
-    app.router.routes.extend([*operational, docs_route(app.title, "/openapi.json")])
+    app.router.routes.extend([*operational, *docs_routes()])
     app.add_middleware(ConcurrencyLimit, routes=app.router.routes, ids=ids, limit=MAX_REQUESTS)
     handle_errors(app, ids)
     return app
