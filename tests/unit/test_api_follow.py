@@ -196,10 +196,10 @@ async def test_followers_are_bounded() -> None:
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[tuple[Followers, PubSub]]:
+async def listening(limit: int = 9) -> AsyncIterator[tuple[Followers, PubSub]]:
     """Run followers over a subscription that is open."""
     redis = PubSub()
-    followers = Followers(cast("Redis", redis), limit=9)
+    followers = Followers(cast("Redis", redis), limit)
     task = asyncio.create_task(followers.run())
     await redis.until(follow.KEEP)
     yield followers, redis

@@ -64,6 +64,23 @@ async def test_a_request_counts_against_its_client_or_its_address(key: str | Non
     assert limiter.counted == [counted]
 
 
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("2001:db8:0:7::1", "address:2001:db8:0:7::/64"),
+        ("2001:db8::7:ffff:ffff:ffff:ffff", "address:2001:db8:0:7::/64"),
+        ("2001:db8:0:8::1", "address:2001:db8:0:8::/64"),
+        ("::1", "address:::/64"),
+        ("fe80::1%eth0", "address:fe80::/64"),
+    ],
+)
+async def test_ipv6_clients_count_by_their_network(address: str, counted: str) -> None:
+    """A host has a whole /64 to choose addresses from."""
+    limiter = Limiter()
+    await asked(limiter, client=(address, 5))
+    assert limiter.counted == [counted]
+
+
 async def test_invented_keys_do_not_walk_around_the_limit() -> None:
     """Where no keys are known, whatever is sent as one, the address counts; without address, one for all."""
     limiter = Limiter()
