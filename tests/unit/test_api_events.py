@@ -94,7 +94,7 @@ async def test_cut_streams_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch)
             for _ in range(2):
                 await _cut(port, 250)
                 async with asyncio.timeout(10):
-                    while len(asyncio.all_tasks()) > before or redis.channels != {follow.KEEP}:  # noqa: ASYNC110
+                    while len(asyncio.all_tasks()) > before or redis.channels != {follow.KEEP}:  # noqa: ASYNC110 - no event
                         await asyncio.sleep(0.01)
                 gc.collect()
                 kept.append(len(gc.get_objects()))
