@@ -65,38 +65,32 @@ def _reading(router: APIRouter, dead_letters: DeadLetters) -> None:
 
 
 def _handling(router: APIRouter, dead_letters: DeadLetters) -> None:
+    async def handle(handling: Awaitable[tuple[int, int]], dead_letter_id: str | None = None) -> Handled:
+        with _broker_problems():
+            handled, left = await handling
+        if dead_letter_id and not handled:
+            raise _not_found(dead_letter_id)
+        return Handled(handled=handled, left=left)
+
     @router.post("/{queue}/replay")
     async def replay_dead_letters(queue: QueueName) -> Handled:
         """Send every dead letter back to the queue it comes from, with its ids and in its trace."""
-        with _broker_problems():
-            handled, left = await dead_letters.replay(queue)
-        return Handled(handled=handled, left=left)
+        return await handle(dead_letters.replay(queue))
 
     @router.post("/{queue}/{dead_letter_id:dead_letter}/replay")
     async def replay_dead_letter(dead_letter_id: DeadLetterId, queue: QueueName) -> Handled:
         """Send one dead letter back to the queue it comes from."""
-        with _broker_problems():
-            return _one(dead_letter_id, await dead_letters.replay(queue, dead_letter_id))
+        return await handle(dead_letters.replay(queue, dead_letter_id), dead_letter_id)
 
     @router.delete("/{queue}")
     async def discard_dead_letters(queue: QueueName) -> Handled:
         """Drop every dead letter of a queue for good."""
-        with _broker_problems():
-            handled, left = await dead_letters.discard(queue)
-        return Handled(handled=handled, left=left)
+        return await handle(dead_letters.discard(queue))
 
     @router.delete("/{queue}/{dead_letter_id:dead_letter}")
     async def discard_dead_letter(dead_letter_id: DeadLetterId, queue: QueueName) -> Handled:
         """Drop one dead letter for good."""
-        with _broker_problems():
-            return _one(dead_letter_id, await dead_letters.discard(queue, dead_letter_id))
-
-
-def _one(dead_letter_id: str, numbers: tuple[int, int]) -> Handled:
-    handled, left = numbers
-    if not handled:
-        raise _not_found(dead_letter_id)
-    return Handled(handled=handled, left=left)
+        return await handle(dead_letters.discard(queue, dead_letter_id), dead_letter_id)
 
 
 def _not_found(dead_letter_id: str) -> ProblemError:

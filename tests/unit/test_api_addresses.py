@@ -40,7 +40,7 @@ TAKEN = {
     "ada@[192.0.2.1]": "ada@[192.0.2.1]",
     "ada@[IPv6:2001:DB8::1]": "ada@[IPv6:2001:db8::1]",
     "a" * 65 + "@example.com": "a" * 65 + "@example.com",
-    "A" * 248 + "@a.aa": "A" * 248 + "@a.aa",
+    "A" * 249 + "@a.aa": "A" * 249 + "@a.aa",
     " ada@example.com ": "ada@example.com",
     "Ada <ada@example.com>": "ada@example.com",
 }

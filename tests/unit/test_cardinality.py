@@ -22,7 +22,9 @@ MANY = 10_000
 FEWER = 2_500
 """Where the other service has shown the same code to be right."""
 ROUTES = [
-    route.replace(":dead_letter", "").format(order_id="1", queue="q", dead_letter_id="0" * 32, name="x")
+    route.replace(":dead_letter", "").format(
+        order_id="1", queue="q", dead_letter_id="0" * 32, name="x", file="x"
+    )
     for route in CONTRACT.values["route"]
 ]
 
