@@ -1,6 +1,6 @@
 """The operators' routes under `/v1/dead-letters`: look at dead letters, replay them, discard them."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -9,6 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from services.api import dead_letter_schemas as schemas
 from services.api.dead_letter_schemas import DeadLetterDetail, DeadLetterId, DeadLetterPage, Handled
+from services.api.dependencies import Dependency
+from services.api.errors import RETRY_SOON
 from services.api.problems import ProblemError, documented
 from services.common.errors import describe
 from services.common.messaging.connection import BROKER_ERRORS
@@ -16,8 +18,6 @@ from services.common.messaging.dead_letters import DeadLetters, OperatorBusyErro
 
 log = structlog.get_logger(__name__)
 
-RETRY_SOON = {"Retry-After": "1"}
-Dependency = Callable[..., Awaitable[None]]
 QueueName = Annotated[str, Path(examples=["worker.order-created.dlq"])]
 
 

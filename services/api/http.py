@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.api.docs import docs_routes, extend
-from services.api.errors import handle_errors
+from services.api.errors import RETRY_SOON, handle_errors
 from services.api.problems import Ids, ProblemError, problem_response
 
 log = structlog.get_logger(__name__)
@@ -110,8 +110,7 @@ class ConcurrencyLimit:
         matching = (route for route in self._routes if route.matches(scope)[0] is Match.FULL)
         scope["route"] = next(matching, None)
         log.warning("request refused", reason="overloaded")
-        headers = {"Retry-After": "1"}
-        error = ProblemError(503, "overloaded", "too many requests are being served", headers=headers)
+        error = ProblemError(503, "overloaded", "too many requests are being served", headers=RETRY_SOON)
         await problem_response(Request(scope), error, self._ids())(scope, receive, send)
 
 

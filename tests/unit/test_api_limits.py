@@ -54,30 +54,24 @@ async def test_clients_are_counted_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "counted"), [("pqT-7", "key:shop"), ("", "address:10.0.0.9"), (None, "address:10.0.0.9")]
-)
-async def test_a_request_counts_against_its_client_or_its_address(key: str | None, counted: str) -> None:
-    """A key stands for its client's name; without one there is the address; the answer says what is left."""
-    limiter = Limiter()
-    answer = await asked(limiter, key)
-    assert (answer.status, answer.header("ratelimit-remaining")) == (200, "7")
-    assert limiter.counted == [counted]
-
-
-@pytest.mark.parametrize(
-    ("address", "counted"),
+    ("key", "address", "counted"),
     [
-        ("2001:db8:0:7::1", "address:2001:db8:0:7::/64"),
-        ("2001:db8::7:ffff:ffff:ffff:ffff", "address:2001:db8:0:7::/64"),
-        ("2001:db8:0:8::1", "address:2001:db8:0:8::/64"),
-        ("::1", "address:::/64"),
-        ("fe80::1%eth0", "address:fe80::/64"),
+        ("pqT-7", "10.0.0.9", "key:shop"),
+        ("", "10.0.0.9", "address:10.0.0.9"),
+        (None, "10.0.0.9", "address:10.0.0.9"),
+        (None, "2001:db8:0:7::1", "address:2001:db8:0:7::/64"),
+        (None, "2001:db8::7:ffff:ffff:ffff:ffff", "address:2001:db8:0:7::/64"),
+        (None, "2001:db8:0:8::1", "address:2001:db8:0:8::/64"),
+        (None, "fe80::1%eth0", "address:fe80::/64"),
     ],
 )
-async def test_ipv6_clients_count_by_their_network(address: str, counted: str) -> None:
-    """A host has a whole /64 to choose addresses from."""
+async def test_a_request_counts_against_its_client_or_its_address(
+    key: str | None, address: str, counted: str
+) -> None:
+    """A key stands for its client's name; without one there is the address, of IPv6 the network of a host."""
     limiter = Limiter()
-    await asked(limiter, client=(address, 5))
+    answer = await asked(limiter, key, client=(address, 5))
+    assert (answer.status, answer.header("ratelimit-remaining")) == (200, "7")
     assert limiter.counted == [counted]
 
 
