@@ -10,7 +10,7 @@ MAX_LENGTH = 4_000  # characters of one value; longer ones are cut
 _SECRET_KEY = re.compile(
     r"(?i)(^|_)(password|passwd|secret|token|authorization|api_key|cookie|email|recipient)($|_)"
 )
-_EMAIL = re.compile(r"[^\s\"'<>:,;@]{1,64}@[^\s\"'<>:,;@/]{1,255}")
+_EMAIL = re.compile(r"([^\s\"'<>:,;@]{1,64}|\"[^\"]{1,64}\")@[^\s\"'<>:,;@/]{1,255}")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
 
 

@@ -68,9 +68,14 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(relaying(lifetime, parts.relay))
         telemetry.instrument(parts.app)
         app = telemetry.http(allow_origins(parts.app, settings.cors_origins), PREDECLARED)
-        timeout = settings.shutdown_timeout_seconds
         await enter(
-            http_server(app, host=settings.http_host, port=settings.http_port, shutdown_timeout=timeout)
+            http_server(
+                app,
+                host=settings.http_host,
+                port=settings.http_port,
+                keep_alive=settings.http_keep_alive_seconds,
+                shutdown_timeout=settings.shutdown_timeout_seconds,
+            )
         )
         freeze_startup_objects()
         await lifetime.wait()

@@ -1,6 +1,6 @@
 """The operators' routes under `/v1/dead-letters`: look at dead letters, replay them, discard them."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -9,6 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from services.api import dead_letter_schemas as schemas
 from services.api.dead_letter_schemas import DeadLetterDetail, DeadLetterId, DeadLetterPage, Handled
+from services.api.dependencies import Dependency
+from services.api.errors import RETRY_SOON
 from services.api.problems import ProblemError, documented
 from services.common.errors import describe
 from services.common.messaging.connection import BROKER_ERRORS
@@ -16,8 +18,6 @@ from services.common.messaging.dead_letters import DeadLetters, OperatorBusyErro
 
 log = structlog.get_logger(__name__)
 
-RETRY_SOON = {"Retry-After": "1"}
-Dependency = Callable[..., Awaitable[None]]
 QueueName = Annotated[str, Path(examples=["worker.order-created.dlq"])]
 
 
@@ -65,38 +65,32 @@ def _reading(router: APIRouter, dead_letters: DeadLetters) -> None:
 
 
 def _handling(router: APIRouter, dead_letters: DeadLetters) -> None:
+    async def handle(handling: Awaitable[tuple[int, int]], dead_letter_id: str | None = None) -> Handled:
+        with _broker_problems():
+            handled, left = await handling
+        if dead_letter_id and not handled:
+            raise _not_found(dead_letter_id)
+        return Handled(handled=handled, left=left)
+
     @router.post("/{queue}/replay")
     async def replay_dead_letters(queue: QueueName) -> Handled:
         """Send every dead letter back to the queue it comes from, with its ids and in its trace."""
-        with _broker_problems():
-            handled, left = await dead_letters.replay(queue)
-        return Handled(handled=handled, left=left)
+        return await handle(dead_letters.replay(queue))
 
     @router.post("/{queue}/{dead_letter_id:dead_letter}/replay")
     async def replay_dead_letter(dead_letter_id: DeadLetterId, queue: QueueName) -> Handled:
         """Send one dead letter back to the queue it comes from."""
-        with _broker_problems():
-            return _one(dead_letter_id, await dead_letters.replay(queue, dead_letter_id))
+        return await handle(dead_letters.replay(queue, dead_letter_id), dead_letter_id)
 
     @router.delete("/{queue}")
     async def discard_dead_letters(queue: QueueName) -> Handled:
         """Drop every dead letter of a queue for good."""
-        with _broker_problems():
-            handled, left = await dead_letters.discard(queue)
-        return Handled(handled=handled, left=left)
+        return await handle(dead_letters.discard(queue))
 
     @router.delete("/{queue}/{dead_letter_id:dead_letter}")
     async def discard_dead_letter(dead_letter_id: DeadLetterId, queue: QueueName) -> Handled:
         """Drop one dead letter for good."""
-        with _broker_problems():
-            return _one(dead_letter_id, await dead_letters.discard(queue, dead_letter_id))
-
-
-def _one(dead_letter_id: str, numbers: tuple[int, int]) -> Handled:
-    handled, left = numbers
-    if not handled:
-        raise _not_found(dead_letter_id)
-    return Handled(handled=handled, left=left)
+        return await handle(dead_letters.discard(queue, dead_letter_id), dead_letter_id)
 
 
 def _not_found(dead_letter_id: str) -> ProblemError:

@@ -4,6 +4,7 @@ import hmac
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Network
 from typing import Annotated
 
 from fastapi import Depends, Request, Response, Security
@@ -18,8 +19,8 @@ API_KEY_HEADER = "X-API-Key"
 API_KEY = APIKeyHeader(
     name=API_KEY_HEADER,
     scheme_name="client",
-    description="Whose request it is: limits and idempotency keys are counted by it. Needed where "
-    "`REQUIRE_API_KEY` is on, as in production.",
+    description="Whose request it is: limits and idempotency keys are counted by it, or by the address. "
+    "Needed where `REQUIRE_API_KEY` is on, as in production.",
     auto_error=False,
 )
 OPERATOR_TOKEN = HTTPBearer(
@@ -47,18 +48,18 @@ class RateLimit:
         _, headers = await self.count(request, key)
         response.headers.update(headers)
 
-    async def count(self, request: Request, key: str | None) -> tuple[str | None, dict[str, str]]:
-        """Count a request and return its client's name and the headers of the limit.
+    async def count(self, request: Request, key: str | None) -> tuple[str, dict[str, str]]:
+        """Count a request; return whose it is (a client's name, or an address) and the headers of the limit.
 
         Raises:
             ProblemError: 429 past the limit, 401 without a key where one is needed.
         """
-        client = self.keys.client(key)
-        headers = await _passed(self.decide, f"key:{client}" if client else _address(request))
+        client, address = self.keys.client(key), _address(request)
+        headers = await _passed(self.decide, f"key:{client}" if client else address)
         if client is None and self.keys.need_client(key):
             headers["WWW-Authenticate"] = "ApiKey"
             raise ProblemError(401, "unauthorized", "a valid X-API-Key is needed", headers=headers)
-        return client, headers
+        return client or address, headers
 
 
 def operator(decide: Decide, token: str) -> Dependency:
@@ -91,4 +92,7 @@ async def _passed(decide: Decide, counted: str) -> dict[str, str]:
 
 
 def _address(request: Request) -> str:
-    return f"address:{request.client.host if request.client else 'unknown'}"
+    host = request.client.host if request.client else "unknown"
+    if ":" in host:  # of IPv6 the /64: a host chooses addresses within one as it likes
+        host = str(IPv6Network((host, 64), strict=False))
+    return f"address:{host}"

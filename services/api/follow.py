@@ -1,7 +1,7 @@
 """Following an order: its status changes as they happen, over one Redis subscription a process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -95,7 +95,7 @@ async def changes(
     *,
     seen: int,
     ending: Callable[[], bool],
-) -> AsyncIterator[tuple[int, StatusChange]]:
+) -> AsyncGenerator[tuple[int, StatusChange], None]:
     """Yield an order's status changes, numbered from 1, from the one after `seen` until it is settled.
 
     Past the bound there are none: the client connects again.
@@ -121,4 +121,5 @@ async def changes(
             if status is None or status.status in SETTLED:
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), HEARTBEAT_SECONDS)
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await news.wait()

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api.docs import docs_route, extend
-from services.api.errors import handle_errors
+from services.api.docs import docs_routes, extend
+from services.api.errors import RETRY_SOON, handle_errors
 from services.api.problems import Ids, ProblemError, problem_response
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,10 @@ REQUEST_HEADERS = (
     "Last-Event-ID",
     "X-API-Key",
     "X-Correlation-ID",
+    "X-Request-ID",
     "traceparent",
+    "tracestate",
+    "baggage",
 )
 RESPONSE_HEADERS = (
     "Location",
@@ -74,7 +77,7 @@ def http_api(
     # As they are: an included router is asked anew, at each request, what its routes inherit from the others.
     for router in routers:
         app.router.routes.extend(router.routes)
-    app.router.routes.extend([*operational, docs_route(app.title, "/openapi.json")])
+    app.router.routes.extend([*operational, *docs_routes()])
     app.add_middleware(ConcurrencyLimit, routes=app.router.routes, ids=ids, limit=MAX_REQUESTS)
     handle_errors(app, ids)
     return app
@@ -107,8 +110,7 @@ class ConcurrencyLimit:
         matching = (route for route in self._routes if route.matches(scope)[0] is Match.FULL)
         scope["route"] = next(matching, None)
         log.warning("request refused", reason="overloaded")
-        headers = {"Retry-After": "1"}
-        error = ProblemError(503, "overloaded", "too many requests are being served", headers=headers)
+        error = ProblemError(503, "overloaded", "too many requests are being served", headers=RETRY_SOON)
         await problem_response(Request(scope), error, self._ids())(scope, receive, send)
 
 

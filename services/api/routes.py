@@ -1,6 +1,7 @@
 """The routes under `/v1/orders`: HTTP in, use case, HTTP out."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -64,10 +65,9 @@ def orders_router(orders: Orders, rate_limit: RateLimit) -> APIRouter:
 def _writing(router: APIRouter, orders: Orders, rate_limit: RateLimit) -> None:
     async def place_order(request: Request) -> Response:
         """Accept an order: from here on it will be settled, whatever fails meanwhile."""
-        client, headers = await rate_limit.count(request, request.headers.get(API_KEY_HEADER))
+        owner, headers = await rate_limit.count(request, request.headers.get(API_KEY_HEADER))
         key = idempotency_key(request)
-        # A key is its client's own, as far as the client says who it is.
-        placed = await orders.place(await new_order(request), key and f"{client or ''} {key}")
+        placed = await orders.place(await new_order(request), key and f"{owner} {key}")
         headers["Location"] = f"/v1/orders/{placed.order.id}"
         if placed.replayed:
             headers["Idempotency-Replayed"] = "true"
@@ -129,9 +129,10 @@ def _following(router: APIRouter, orders: Orders) -> None:
         """Stream each status change as it happens, from the first (or after `Last-Event-ID`) to the last."""
         order_id, seen = start
         followed = changes(orders.followers, orders.load_status, order_id, seen=seen, ending=orders.ending)
-        async for number, change in followed:
-            data = change.model_dump(exclude_none=True)
-            yield ServerSentEvent(event="status", id=str(number), data=data)
+        async with aclosing(followed):  # its place is free as soon as the client is gone
+            async for number, change in followed:
+                data = change.model_dump(exclude_none=True)
+                yield ServerSentEvent(event="status", id=str(number), data=data)
 
 
 KEY_DESCRIPTION = "Makes repeating the request safe: the same key and order give the same answer."

@@ -3,7 +3,7 @@
 import re
 
 # Bounded on both sides: a stranger may have written the text, and it must not take quadratic time.
-_EMAIL = re.compile(r"[^\s<>'\"@]{1,64}@[^\s<>'\"@]{1,255}")
+_EMAIL = re.compile(r"([^\s<>'\"@]{1,64}|\"[^\"]{1,64}\")@[^\s<>'\"@]{1,255}")
 MAX_LENGTH = 500
 MAX_SEARCHED = 2_000
 """Characters that are searched: an address that begins before the cut must be found, too."""

@@ -41,6 +41,8 @@ class ServiceSettings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=1, le=65535)
+    http_keep_alive_seconds: float = Field(default=10.0, ge=1, le=3600)
+    """How long a connection may be idle, or take for a head; behind a proxy, longer than the proxy does."""
     shutdown_timeout_seconds: float = Field(default=20.0, gt=0)
     """How long work in progress may take to finish after SIGTERM."""
     outbox_max_entries: int = Field(default=100_000, ge=1)

@@ -2,7 +2,7 @@
 
 import re
 from email.message import EmailMessage
-from email.utils import formataddr, formatdate
+from email.utils import formatdate
 from html import escape
 
 from services.notifier.messages import ORDER_DONE, OrderOutcome
@@ -13,25 +13,21 @@ REASONS = {
 }
 UNKNOWN_REASON = "something went wrong on our side"
 
-SPECIALS = re.compile(r'[()<>\[\]:;@\\,."=?]+')
+SPECIALS = re.compile(r'[()<>\[\]:;@\\,."=?\x85]+')
 """What a name must quote (https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3), or begins an encoded word.
 
-`EmailMessage` loses the quotes of a name that is not ASCII, and decodes what looks encoded.
+`EmailMessage` loses the quotes of a name that is not ASCII, decodes what looks encoded, and refuses U+0085.
 """
 
 
 def compose(event: OrderOutcome, sender: str) -> EmailMessage:
-    """Return the email about an order's outcome; `EmailMessage` refuses line breaks in headers.
-
-    Raises:
-        UnicodeEncodeError: The customer's address is not ASCII.
-    """
+    """Return the email about an order's outcome; `EmailMessage` refuses line breaks in headers."""
     customer, order_id = event.data.customer, event.data.order_id
     subject, sentences = _content(event)
     paragraphs = [f"Hello {customer.name},", *sentences, f"Your order's number is {order_id}."]
     message = EmailMessage()
-    message["From"] = formataddr(("Orderscope", sender))
-    message["To"] = formataddr((" ".join(SPECIALS.sub(" ", customer.name).split()), customer.email))
+    message["From"] = f"Orderscope <{sender}>"
+    message["To"] = f"{' '.join(SPECIALS.sub(' ', customer.name).split())} <{customer.email}>"
     message["Subject"] = subject
     message["Date"] = formatdate(usegmt=True)
     # The event's id: an email that is sent twice has the same Message-ID.

@@ -36,8 +36,10 @@ class MailServer:
             # aiosmtplib's own timeout holds for each command anew.
             async with asyncio.timeout(self.settings.smtp_timeout_seconds):
                 await self._submit(compose(event, self.settings.mail_from))
-        except UnicodeEncodeError as error:
-            raise RecipientRefusedError("the address has characters that SMTP does not take") from error
+        except aiosmtplib.SMTPNotSupported as error:
+            if "SMTPUTF8" not in str(error):  # but STARTTLS or AUTH, which a server may offer tomorrow
+                raise
+            raise RecipientRefusedError("the mail server takes ASCII addresses alone (no SMTPUTF8)") from None
         # What a server replies often repeats the address, so only its code is passed on.
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _refusal(min(refusal.code for refusal in error.recipients)) from None

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from pydantic import EmailStr, Field
+from email_validator import validate_email
+from pydantic import EmailStr, Field, field_validator
 
 from services.common.settings import ServiceSettings
 
@@ -21,3 +22,9 @@ class Settings(ServiceSettings):
     smtp_timeout_seconds: float = Field(default=5.0, gt=0, le=15)
     """For submitting one email; a claim lasts twice as long, and must lapse before the last retry."""
     mail_from: EmailStr = "orders@orderscope.example"
+
+    @field_validator("mail_from")
+    @classmethod
+    def _as_smtp_carries_it(cls, address: str) -> str:
+        """Return the sender with its domain in ASCII, which every mail server takes."""
+        return validate_email(address, check_deliverability=False).ascii_email or address

@@ -13,7 +13,7 @@ CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 EVENTS = ("order.created.v1", "order.done.v1", "order.failed.v1")
 NAMES = (*EVENTS, "headers", "properties")
 
-FORMATS = FormatChecker(["email"])
+FORMATS = FormatChecker(["idn-email"])
 
 
 @FORMATS.checks("date-time", raises=ValueError)

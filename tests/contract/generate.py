@@ -49,7 +49,7 @@ def _integers(schema: Schema, _: Schema) -> SearchStrategy[Any]:
 
 
 def _strings(schema: Schema, _: Schema) -> SearchStrategy[Any]:
-    if schema.get("format") == "email":
+    if schema.get("format") == "idn-email":
         return EMAILS
     if schema.get("format") == "date-time":
         return TIMES

@@ -89,7 +89,8 @@ async def test_nobody_sees_what_a_dead_letter_says(senders: Senders) -> None:
     """Poison of every kind, and an address that no mail can reach, are dead-lettered without being quoted."""
     event = created()
     event["data"].update(marked(f"tok_{MARK}"))
-    unreachable = {**event["data"], "customer": {**CUSTOMER, "email": f"{MARK}\u00e9@example.com"}}
+    too_long = MARK + "\u8a9e" * 200 + "@example.com"  # in bytes
+    unreachable = {**event["data"], "customer": {**CUSTOMER, "email": too_long}}
     poison: list[tuple[str, bytes | dict[str, Any], dict[str, Any], str]] = [
         (WORK, f'{{"{MARK}": {MARK}'.encode(), {}, "malformed_json"),
         (WORK, {**event, "type": MARK}, {}, "unknown_type"),

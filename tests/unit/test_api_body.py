@@ -8,12 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from observability.http import HttpMiddleware
 from services.api import body as body_module
 from services.api.body import MAX_BODY_BYTES
 from services.api.schemas import EXAMPLE
 from services.common.http.server import http_server
 from tests.unit.api_app import app
 from tests.unit.asgi import Answer, call, http_scope
+from tests.unit.recorder import Recorder
 from tests.unit.wire import Connection, free_port
 
 APP = app()
@@ -119,21 +121,33 @@ async def test_no_value_is_ever_a_server_error(path: str, value: Any) -> None:  
 
 
 @pytest.mark.parametrize(
-    ("sent", "status"), [([b"{"], 408), ([], 408), ([example()[:9], example()[9:]], 202), ([b"x" * 300], 400)]
+    ("sent", "length", "status"),
+    [
+        ([b"{"], 9, 408),
+        ([], 9, 408),
+        ([example()[:9], example()[9:]], len(example()), 202),
+        ([b"x" * 300], 300, 400),
+        ([example(), None], 999, 400),
+        ([b"x" * MAX_BODY_BYTES, b"x"], 999_999, 413),
+    ],
 )
 async def test_a_body_is_waited_for_so_long_and_no_longer(
-    monkeypatch: pytest.MonkeyPatch, sent: list[bytes], status: int
+    monkeypatch: pytest.MonkeyPatch, sent: list[bytes | None], length: int, status: int
 ) -> None:
-    """Over a real connection, on which it may come after the head, in parts, or not at all."""
+    """Over a real connection: late, in parts, too long, not at all, broken off. Each answer is counted."""
     monkeypatch.setattr(body_module, "READ_TIMEOUT_SECONDS", 0.3)
-    port = free_port()
-    length = len(example()) if status != 400 else 300
+    port, recorder = free_port(), Recorder()
+    traced = HttpMiddleware(APP, recorder.tracer, recorder.registry, enabled=True)
     head = (
         f"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}"
     )
-    async with http_server(APP, host="127.0.0.1", port=port, shutdown_timeout=1):
+    async with http_server(traced, host="127.0.0.1", port=port, keep_alive=10, shutdown_timeout=1):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        await Connection(reader, writer).send(head.encode() + b"\r\n\r\n", *sent)
-        answered = (await Connection(reader, writer).answer())[0]
+        await Connection(reader, writer).send(head.encode() + b"\r\n\r\n", *filter(None, sent))
+        if None in sent:
+            writer.write_eof()
+        assert (await Connection(reader, writer).answer())[0] == status
         writer.transport.abort()
-    assert answered == status
+    labels = {"http_request_method": "POST", "http_route": "/v1/orders", "url_scheme": "http"}
+    name = "http_server_request_duration_seconds_count"
+    assert recorder.value(name, **labels, http_response_status_code=str(status)) == 1

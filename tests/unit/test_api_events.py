@@ -1,13 +1,19 @@
 """The stream of an order's events over HTTP."""
 
+import asyncio
+import gc
 from typing import Any
 
 import pytest
 
+from services.api import follow
 from services.api.schemas import OrderStatus, StatusChange
+from services.common.http.server import http_server
 from services.common.ids import uuid7
 from tests.unit.api_app import app
 from tests.unit.asgi import Answer, call, http_scope
+from tests.unit.test_api_follow import Orders, deaf, listening
+from tests.unit.wire import free_port
 
 ORDER_ID = uuid7()
 
@@ -63,3 +69,45 @@ async def test_one_follower_too_many_is_asked_to_come_back() -> None:
     )
     assert (answer.status, answer.header("retry-after")) == (503, "5")
     assert answer.json()["type"].endswith(":too-many-streams")
+
+
+async def test_a_stream_that_is_closed_gives_its_place_back() -> None:
+    """At once, not when the garbage collector comes by."""
+    followers = deaf(limit=1)
+    routes: Any = app(load_status=Orders("pending").load, followers=followers).routes
+    [follow_order] = [route.endpoint for route in routes if route.path.endswith("/events")]
+    stream = follow_order(start=(ORDER_ID, 0))
+    await anext(stream)
+    assert followers.full
+    await stream.aclose()
+    assert not followers.full
+
+
+async def test_cut_streams_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 clients vanish, in two rounds for 250 places: places, subscriptions, tasks and memory are back."""
+    monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
+    kept, port = [], free_port()
+    async with listening(limit=250) as (followers, redis):
+        streams = app(load_status=Orders("pending").load, followers=followers)
+        async with http_server(streams, host="127.0.0.1", port=port, keep_alive=10, shutdown_timeout=1):
+            before = len(asyncio.all_tasks())
+            for _ in range(2):
+                await _cut(port, 250)
+                async with asyncio.timeout(10):
+                    while len(asyncio.all_tasks()) > before or redis.channels != {follow.KEEP}:  # noqa: ASYNC110 - no event
+                        await asyncio.sleep(0.01)
+                gc.collect()
+                kept.append(len(gc.get_objects()))
+    assert kept[1] - kept[0] < 250
+
+
+async def _cut(port: int, clients: int) -> None:
+    """Open streams, each to its first event, and cut them all."""
+    writers = []
+    for _ in range(clients):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET /v1/orders/{uuid7()}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await reader.readuntil(b"event: status")
+        writers.append(writer)
+    for writer in writers:
+        writer.transport.abort()

@@ -19,6 +19,7 @@ from services.api.store import status_key
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+SETTLED: list[Status] = ["pending", "processing", "done"]
 AT = "2026-11-23T09:30:00Z"
 
 
@@ -108,22 +109,20 @@ async def followed(
 
 
 @pytest.mark.parametrize(
-    ("seen", "expected"),
+    ("history", "seen", "expected"),
     [
-        (0, [(1, "pending"), (2, "processing"), (3, "done")]),
-        (1, [(2, "processing"), (3, "done")]),
-        (3, []),
-        (9, []),
+        (SETTLED, 0, [(1, "pending"), (2, "processing"), (3, "done")]),
+        (SETTLED, 1, [(2, "processing"), (3, "done")]),
+        (SETTLED, 3, []),
+        (SETTLED, 9, []),
+        ([], 0, []),
     ],
 )
-async def test_changes_come_in_order_from_where_one_left_off(seen: int, expected: list[Any]) -> None:
-    """Numbers count from the first change, so that a client can resume after the last it saw."""
-    assert await followed(Orders("pending", "processing", "done"), seen) == expected
-
-
-async def test_an_unknown_order_has_no_changes() -> None:
-    """The stream ends at once, also when the order expired meanwhile."""
-    assert await followed(Orders()) == []
+async def test_changes_come_in_order_from_where_one_left_off(
+    history: list[Status], seen: int, expected: list[Any]
+) -> None:
+    """Numbers count from the first change, for clients that resume; an order that expired has no changes."""
+    assert await followed(Orders(*history), seen) == expected
 
 
 async def test_a_lost_hint_costs_a_heartbeat_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,10 +195,10 @@ async def test_followers_are_bounded() -> None:
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[tuple[Followers, PubSub]]:
+async def listening(limit: int = 9) -> AsyncIterator[tuple[Followers, PubSub]]:
     """Run followers over a subscription that is open."""
     redis = PubSub()
-    followers = Followers(cast("Redis", redis), limit=9)
+    followers = Followers(cast("Redis", redis), limit)
     task = asyncio.create_task(followers.run())
     await redis.until(follow.KEEP)
     yield followers, redis

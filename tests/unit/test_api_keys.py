@@ -7,8 +7,6 @@ from pydantic import ValidationError
 
 from services.api.keys import ApiKeys, key_hash, main
 from services.api.settings import Settings
-from tests.unit.api_app import app
-from tests.unit.asgi import call, http_scope
 
 HASHES = {"shop": key_hash(b"one"), "till": key_hash(b"two"), "odd": key_hash("schl\xfcssel".encode())}
 ODD = "schl\xfcssel".encode().decode("latin-1")
@@ -41,12 +39,6 @@ def test_nobodys_requests(hashes: dict[str, str], required: bool, key: str | Non
     keys = ApiKeys(hashes, required)
     assert keys.client(key) is None
     assert keys.need_client(key) is not known
-
-
-@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
-async def test_the_documentation_needs_no_key(path: str) -> None:
-    """Whoever is to use the api can read how."""
-    assert (await call(app(), http_scope("GET", path))).status == 200
 
 
 def test_a_new_key_opens_with_its_entry(capsys: pytest.CaptureFixture[str]) -> None:

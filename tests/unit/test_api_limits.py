@@ -54,12 +54,23 @@ async def test_clients_are_counted_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "counted"), [("pqT-7", "key:shop"), ("", "address:10.0.0.9"), (None, "address:10.0.0.9")]
+    ("key", "address", "counted"),
+    [
+        ("pqT-7", "10.0.0.9", "key:shop"),
+        ("", "10.0.0.9", "address:10.0.0.9"),
+        (None, "10.0.0.9", "address:10.0.0.9"),
+        (None, "2001:db8:0:7::1", "address:2001:db8:0:7::/64"),
+        (None, "2001:db8::7:ffff:ffff:ffff:ffff", "address:2001:db8:0:7::/64"),
+        (None, "2001:db8:0:8::1", "address:2001:db8:0:8::/64"),
+        (None, "fe80::1%eth0", "address:fe80::/64"),
+    ],
 )
-async def test_a_request_counts_against_its_client_or_its_address(key: str | None, counted: str) -> None:
-    """A key stands for its client's name; without one there is the address; the answer says what is left."""
+async def test_a_request_counts_against_its_client_or_its_address(
+    key: str | None, address: str, counted: str
+) -> None:
+    """A key stands for its client's name; without one there is the address, of IPv6 the network of a host."""
     limiter = Limiter()
-    answer = await asked(limiter, key)
+    answer = await asked(limiter, key, client=(address, 5))
     assert (answer.status, answer.header("ratelimit-remaining")) == (200, "7")
     assert limiter.counted == [counted]
 

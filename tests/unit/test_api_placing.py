@@ -32,9 +32,9 @@ class Shop:
     async def place(self, new: NewOrder, key: str | None) -> Placed:
         """Place an order, or fail as its key says."""
         self.asked.append(key)
-        if key == " full":
+        if key and key.endswith(" full"):
             raise OutboxFullError
-        if key == " bug":
+        if key and key.endswith(" bug"):
             raise ZeroDivisionError
         placed = await placing(new, key)
         return Placed(placed.order, replayed=key is not None)
@@ -50,9 +50,9 @@ class Shop:
     [
         ([JSON], "address:10.0.0.9", None),
         ([JSON, ("x-api-key", "key")], "key:shop", None),
-        ([JSON, ("idempotency-key", "again")], "address:10.0.0.9", " again"),
+        ([JSON, ("idempotency-key", "again")], "address:10.0.0.9", "address:10.0.0.9 again"),
         ([JSON, ("idempotency-key", "again"), ("x-api-key", "key")], "key:shop", "shop again"),
-        ([JSON, ("idempotency-key", "k" * 255)], "address:10.0.0.9", f" {'k' * 255}"),
+        ([JSON, ("idempotency-key", "k" * 255)], "address:10.0.0.9", f"address:10.0.0.9 {'k' * 255}"),
     ],
 )
 async def test_an_order_is_accepted(headers: Headers, client: str, key: str | None) -> None:

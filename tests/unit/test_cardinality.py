@@ -22,7 +22,7 @@ MANY = 10_000
 FEWER = 2_500
 """Where the other service has shown the same code to be right."""
 ROUTES = [
-    route.replace(":dead_letter", "").format(order_id="1", queue="q", dead_letter_id="0" * 32, name="x")
+    route.replace(":dead_letter", "").format(order_id=1, queue=1, dead_letter_id="0" * 32, name=1, file=1)
     for route in CONTRACT.values["route"]
 ]
 

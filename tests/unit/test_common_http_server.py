@@ -37,9 +37,8 @@ async def connection(server: Running) -> AsyncIterator[Connection]:
 @pytest.fixture
 async def strict(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     """Serve with deadlines of 0.3 s."""
-    monkeypatch.setattr(http, "HEAD_TIMEOUT_SECONDS", 0.3)
     monkeypatch.setattr(http, "SEND_TIMEOUT_SECONDS", 0.3)
-    async with serving() as server:
+    async with serving(keep_alive=0.3) as server:
         yield server
 
 
@@ -60,9 +59,10 @@ async def test_a_request_to_upgrade_is_served_with_its_body(
     assert (await connection.answer())[0] == 200
 
 
-async def test_an_http_1_0_client_gets_a_stream_without_chunks(connection: Connection) -> None:
-    """It knows no chunks: the end of the connection is the end of the answer."""
-    await connection.send(b"GET /stream HTTP/1.0\r\n\r\n")
+@pytest.mark.parametrize("wishes", [b"", b"Connection: keep-alive\r\n"])
+async def test_an_http_1_0_client_gets_a_stream_without_chunks(connection: Connection, wishes: bytes) -> None:
+    """It knows no chunks: the end of the connection is the end of the answer, whatever it wishes."""
+    await connection.send(b"GET /stream HTTP/1.0\r\n" + wishes + b"\r\n")
     _, headers = await connection.head()
     assert "transfer-encoding" not in headers
     assert await connection.reader.readexactly(4) == b"data"
@@ -166,6 +166,16 @@ async def test_a_head_has_a_deadline(strict: Running, before: bytes, sent: bytes
         await connection.closed()
 
 
+async def test_a_connection_is_kept_as_long_as_the_setting_says() -> None:
+    """A proxy that keeps its connections for less never meets one that was just closed."""
+    async with serving(keep_alive=1.5) as server, server.connected() as connection:
+        for pause in (1.0, 1.0, 0.0):
+            await connection.send(GET + b"\r\n")
+            assert (await connection.answer())[0] == 200
+            await asyncio.sleep(pause)
+        await connection.closed()
+
+
 async def test_slow_bytes_do_not_extend_the_deadline(strict: Running) -> None:
     """A byte now and then holds a connection no longer than none."""
     began = asyncio.get_running_loop().time()
@@ -232,8 +242,7 @@ async def test_a_stream_ends_when_its_client_reads_nothing(strict: Running) -> N
 async def test_connections_past_the_bound_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until another ends; idle ones do so by their deadline."""
     monkeypatch.setattr(http, "MAX_CONNECTIONS", 1)
-    monkeypatch.setattr(http, "HEAD_TIMEOUT_SECONDS", 0.5)
-    async with serving() as server, server.connected() as first, server.connected() as second:
+    async with serving(keep_alive=0.5) as server, server.connected() as first, server.connected() as second:
         await first.send(GET + b"\r\n")
         await second.send(GET + b"\r\n")
         assert (await first.answer())[0] == 200
@@ -262,7 +271,7 @@ async def test_a_host_that_is_none_is_named() -> None:
 
 
 async def _served(port: int, host: str = "127.0.0.1") -> None:
-    async with http_server(Recorded(), host=host, port=port, shutdown_timeout=1):
+    async with http_server(Recorded(), host=host, port=port, keep_alive=1, shutdown_timeout=1):
         pytest.fail("it serves")
 
 

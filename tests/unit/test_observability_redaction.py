@@ -50,6 +50,7 @@ def test_other_names_are_shown(name: str) -> None:
     ("text", "shown"),
     [
         ("mail to ada@example.com failed", f"mail to {REDACTED} failed"),
+        ('to "Ada L"@example.com: no', f"to {REDACTED}: no"),
         ("<ada.l+x@mail.example.co.uk>, 'eve@x.org'", f"<{REDACTED}>, '{REDACTED}'"),
         ("amqp://shop:hunter2@mq.internal:5672/", f"amqp:{REDACTED}:5672/"),
         ("redis://:hunter2@redis:6379/0", f"redis:{REDACTED}:6379/0"),

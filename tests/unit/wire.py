@@ -127,8 +127,8 @@ class Running:
 
 
 @asynccontextmanager
-async def serving(host: str = "127.0.0.1", shutdown_timeout: float = 1) -> AsyncIterator[Running]:
+async def serving(host: str = "127.0.0.1", **bounds: float) -> AsyncIterator[Running]:
     """Serve on a free port."""
     app, port = Recorded(), free_port(host)
-    async with http_server(app, host=host, port=port, shutdown_timeout=shutdown_timeout):
+    async with http_server(app, host=host, port=port, **{"keep_alive": 10, "shutdown_timeout": 1, **bounds}):
         yield Running(port, app)

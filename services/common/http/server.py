@@ -13,8 +13,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_HEAD_BYTES = 16 * 1024
 """Of a request line with its headers; a larger one, or one of more than 100 fields, is answered 431."""
-HEAD_TIMEOUT_SECONDS = 10.0
-"""From the start of a connection, or the answer before, to the end of a head: so idle ones end, too."""
 MAX_CONNECTIONS = 4096
 """Past them clients wait until a connection ends."""
 SEND_TIMEOUT_SECONDS = 30.0
@@ -35,8 +33,13 @@ LOGGING = {"version": 1, "incremental": True, "formatters": {}, "handlers": {}, 
 
 
 @asynccontextmanager
-async def http_server(app: ASGIApp, *, host: str, port: int, shutdown_timeout: float) -> AsyncIterator[None]:
+async def http_server(
+    app: ASGIApp, *, host: str, port: int, keep_alive: float, shutdown_timeout: float
+) -> AsyncIterator[None]:
     """Serve the app while the block runs; on leaving, finish open requests within the deadline (seconds).
+
+    Granian has one timer for idle connections and for slow heads: `keep_alive` is the time (seconds) from the
+    start of a connection, or the answer before, to the end of a head.
 
     Raises:
         OSError: The address cannot be bound.
@@ -52,7 +55,7 @@ async def http_server(app: ASGIApp, *, host: str, port: int, shutdown_timeout: f
         backlog=1024,
         backpressure=MAX_CONNECTIONS,
         http1_settings=HTTP1Settings(
-            header_read_timeout=round(HEAD_TIMEOUT_SECONDS * 1000), max_buffer_size=MAX_HEAD_BYTES
+            header_read_timeout=round(keep_alive * 1000), max_buffer_size=MAX_HEAD_BYTES
         ),
         log_level=LogLevels.error,
         log_dictconfig=LOGGING,
