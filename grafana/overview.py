@@ -19,10 +19,10 @@ from grafana.panels import (
 )
 from grafana.promql import DEAD_LETTERS, OURS, USER_ROUTES, distribution, quantile, rate, ratio
 from grafana.shared import (
+    DEAD,
     OLDEST_OUTBOX_ENTRY,
     OUTBOX_ENTRIES,
     PROCESSING_TIME,
-    READY,
     READY_BY_QUEUE,
     cpu,
     event_loop_lag,
@@ -66,7 +66,7 @@ _NOW = (
     number(
         "Dead letters waiting",
         "Nobody will process these until an operator replays or discards them. Keep it at 0.",
-        Query(f"sum({READY}{{{DEAD_LETTERS}}})", "waiting"),
+        Query(f"sum({DEAD}{{{DEAD_LETTERS}}})", "waiting"),
         limits=(1, 10),
         more=Page.QUEUES,
     ),

@@ -7,6 +7,8 @@ from grafana.panels import Panel, Query, number, panel, percent, seconds
 from grafana.promql import quantile, share_of_core
 
 READY = "rabbitmq_detailed_queue_messages_ready"
+DEAD = "rabbitmq_detailed_queue_messages"
+"""Also of those that an operator looks through, and holds meanwhile."""
 
 OLDEST_OUTBOX_ENTRY = seconds(
     "Oldest outbox entry",

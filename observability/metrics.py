@@ -102,6 +102,15 @@ class Instruments:
         up = gauge("dependency_up", "Whether this process reaches what it depends on: 1 or 0.")
         return lambda dependency, reached: up.labels(dependency).set(reached)
 
+    def blocked_gauge(self, blocked: Callable[[], bool]) -> None:
+        """Show, at every scrape, whether the broker blocks what this process publishes."""
+        gauge = Gauge(
+            "broker_connection_blocked",
+            "Whether RabbitMQ has blocked this process's publishing (`connection.blocked`): 1 or 0.",
+            registry=self.registry,
+        )
+        gauge.set_function(blocked)
+
 
 class ExportMetrics(NamedTuple):
     """A signal's items by what became of them (`result`), and how many seconds an export takes."""

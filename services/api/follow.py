@@ -121,4 +121,5 @@ async def changes(
             if status is None or status.status in SETTLED:
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), HEARTBEAT_SECONDS)
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await news.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
 
 import aiosmtplib
@@ -15,9 +16,21 @@ from tests.unit.test_notifier_notify import event
 REFUSED, LATER = RecipientRefusedError, MailServerError
 
 
-async def submit(email: str = "ada@example.com") -> None:
-    """Send an email to a server that has 0.05 s to take it."""
-    await asyncio.wait_for(MailServer(Settings(smtp_timeout_seconds=0.05)).send(event(email=email)), 5)
+async def submit(email: str = "ada@example.com", **server: int) -> None:
+    """Send an email to a server that has 0.05 s to take it, unless it is told otherwise."""
+    settings = Settings.model_validate({"smtp_timeout_seconds": 0.05, **server})
+    async with asyncio.timeout(5):
+        await MailServer(settings).send(event(email=email))
+
+
+def conversing(monkeypatch: pytest.MonkeyPatch, send: Callable[..., Awaitable[None]]) -> None:
+    """Have this instead of a conversation with a server."""
+
+    async def connected(_: object) -> None:
+        """Do nothing: there is no server."""
+
+    monkeypatch.setattr(aiosmtplib.SMTP, "connect", connected)
+    monkeypatch.setattr(aiosmtplib.SMTP, "send_message", send)
 
 
 def refusing(*codes: int) -> aiosmtplib.SMTPRecipientsRefused:
@@ -49,11 +62,11 @@ async def test_only_refusals_from_500_on_are_final(
 ) -> None:
     """Anything else may pass; neither the error nor its stack trace repeats the customer's address."""
 
-    async def send(message: EmailMessage, **_: object) -> None:
+    async def send(_: object, message: EmailMessage) -> None:
         assert message["To"] == "Ada <ada@example.com>"
         raise answer
 
-    monkeypatch.setattr(aiosmtplib, "send", send)
+    conversing(monkeypatch, send)
     with pytest.raises(expected) as caught:
         await submit()
     assert "ada@" not in "".join(traceback.format_exception(caught.value))
@@ -62,10 +75,10 @@ async def test_only_refusals_from_500_on_are_final(
 async def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline holds for the whole conversation."""
 
-    async def hang(_: EmailMessage, **__: object) -> None:
+    async def hang(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(aiosmtplib, "send", hang)
+    conversing(monkeypatch, hang)
     with pytest.raises(TimeoutError):
         await submit()
 
@@ -74,3 +87,31 @@ async def test_an_address_that_smtp_cannot_carry_is_refused_for_good() -> None:
     """No retry can help, and no server was asked."""
     with pytest.raises(RecipientRefusedError):
         await submit("zoë@example.com")
+
+
+@pytest.mark.parametrize("goodbye", [b"", b"421 busy\r\n", b"what?\r\n", None])
+async def test_an_email_is_sent_once_its_data_was_taken(goodbye: bytes | None) -> None:
+    """Whatever becomes of QUIT: no answer, a refusal, nonsense, or a connection that is cut."""
+    asked = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 here\r\n")
+        async for line in reader:
+            if line == b"DATA\r\n":
+                writer.write(b"354 go on\r\n")
+                await reader.readuntil(b"\r\n.\r\n")
+            elif line == b"QUIT\r\n":
+                asked.set()
+                writer.write(goodbye or b"")
+                if goodbye is None:
+                    break
+                continue
+            writer.write(b"250 OK\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1") as server:
+        began = asyncio.get_running_loop().time()
+        await submit(smtp_port=server.sockets[0].getsockname()[1], smtp_timeout_seconds=2)
+        assert asyncio.get_running_loop().time() - began < 0.5
+        async with asyncio.timeout(5):
+            await asked.wait()
