@@ -104,12 +104,8 @@ class Instruments:
 
     def blocked_gauge(self, blocked: Callable[[], bool]) -> None:
         """Show, at every scrape, whether the broker blocks what this process publishes."""
-        gauge = Gauge(
-            "broker_connection_blocked",
-            "Whether RabbitMQ has blocked this process's publishing (`connection.blocked`): 1 or 0.",
-            registry=self.registry,
-        )
-        gauge.set_function(blocked)
+        gauge = partial(Gauge, registry=self.registry)
+        gauge("broker_connection_blocked", "Whether RabbitMQ blocks what it publishes.").set_function(blocked)
 
 
 class ExportMetrics(NamedTuple):

@@ -45,7 +45,8 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
             for purpose in ("consumer", "publisher")
         )
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
-        scenarios.applies(partial(_apply, scenarios, broker, outgoing))
+        for one in (broker, outgoing):
+            scenarios.applies(partial(_apply, scenarios, one))
         process = build(settings, telemetry, pipeline, scenarios)
         consumer = Consumer(broker, outgoing, OUTCOMES, process, settings.prefetch)
         telemetry.instruments().blocked_gauge(lambda: outgoing.blocked)
@@ -64,10 +65,8 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await lifetime.wait()
 
 
-def _apply(scenarios: Scenarios, *brokers: BrokerConnection) -> None:
-    """Apply the scenario that needs no message to take effect."""
-    for broker in brokers:
-        broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN))
+def _apply(scenarios: Scenarios, broker: BrokerConnection) -> None:
+    broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN))
 
 
 def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scenarios: Scenarios) -> Process:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
-from aio_pika.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, DeliveryError
+from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError
 from aiormq import spec
 from structlog.testing import capture_logs
 
@@ -26,7 +26,7 @@ RETRY = Settlement("retry", "timeout", TimeoutError())
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no long pauses."""
-    for name in ("PAUSE_SECONDS", "CONFLICT_PAUSE_SECONDS", "ISOLATION_SECONDS"):
+    for name in ("PAUSE_SECONDS", "ISOLATION_SECONDS"):
         monkeypatch.setattr(module, name, 0.02)
 
 
@@ -322,22 +322,6 @@ async def test_a_paused_consumer_takes_nothing_until_it_goes_on(broker: FakeBrok
         consumer.pause(paused=False)
         await eventually(lambda: broker.acknowledged)
         await consumer.ping()
-
-
-async def test_a_queue_of_another_version_is_reported_with_its_remedy(broker: FakeBroker) -> None:
-    """Until it is gone the consumer is not ready; then all is well."""
-    broker.declare_error = ChannelPreconditionFailed("inequivalent arg 'x-delivery-limit'")
-    broker.put(b"{}")
-    with capture_logs() as logs:
-        async with running(broker, settling()) as consumer:
-            await eventually(
-                lambda: [line for line in logs if line["event"] == "queue is of another version"]
-            )
-            with pytest.raises(ConnectionError):
-                await consumer.ping()
-            broker.declare_error = None
-            await eventually(lambda: broker.acknowledged)
-    assert "delete the queue" in logs[0]["remedy"]
 
 
 async def test_a_consumer_that_the_broker_cancels_begins_again(broker: FakeBroker) -> None:

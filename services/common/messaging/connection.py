@@ -3,7 +3,7 @@
 import asyncio
 import random
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -157,13 +157,13 @@ class BrokerConnection:
         connection.close_callbacks.add(lambda *_: lost.set())
         self._connection = connection
         self.up.set()
+        self.writable.set()
         log.info("rabbitmq connected", node=node)
         try:
-            while not lost.is_set():
-                (self.writable.clear if await _blocked(connection) else self.writable.set)()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(WATCH_SECONDS):
-                        await lost.wait()
+            while await _pending(lost.wait(), WATCH_SECONDS):
+                # aiormq's `ready` returns at once, or else when the broker goes on reading.
+                blocked = connection.transport and await _pending(connection.transport.ready(), 0)
+                (self.writable.clear if blocked else self.writable.set)()
         finally:
             self.up.clear()
             self.writable.clear()
@@ -171,14 +171,12 @@ class BrokerConnection:
             await _close(connection)
 
 
-async def _blocked(connection: AbstractConnection) -> bool:
-    if connection.transport is not None:
-        try:
-            async with asyncio.timeout(0):  # it returns at once, or when the broker goes on reading
-                await connection.transport.ready()
-        except TimeoutError:
-            return True
-    return False
+async def _pending(waiting: Awaitable[object], seconds: float) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await waiting
+            return False
+    return True
 
 
 async def _close(closable: AbstractChannel | AbstractConnection) -> None:

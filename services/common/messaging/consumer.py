@@ -10,7 +10,7 @@ nothing more, no acknowledgement either, from a connection on which something wa
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -21,7 +21,7 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 from services.common.errors import describe
 from services.common.lifecycle import Lifetime
 from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors, underlay
-from services.common.messaging.messages import Delivery, Process, Settlement
+from services.common.messaging.messages import Process
 from services.common.messaging.properties import delivery_of
 from services.common.messaging.publisher import republish
 from services.common.messaging.topology import Subscription, TopologyConflictError, declare_subscription
@@ -171,36 +171,29 @@ class Consumer:
 
     async def _work(self, amqp: AbstractChannel, lost: asyncio.Event, message: DeliveredMessage) -> None:
         delivery, tag = delivery_of(message, self.subscription.queue), message.delivery_tag or 0
-        try:
-            settlement = await self.process(delivery)
-            async with self._copied(delivery, settlement):
+        async with AsyncExitStack() as cleanup:  # outside of the `try`: what goes wrong in it fails nothing
+            try:
+                settlement = await self.process(delivery)
+                if settlement.action != "ack":
+                    await _first_of(self.outgoing.writable, self._stopping, timeout=REPUBLISH_SECONDS)
+                    channel = await cleanup.enter_async_context(self.outgoing.channel())
+                    await republish(await underlay(channel), self.subscription, delivery, settlement)
                 with broker_errors():
                     async with asyncio.timeout(TIMEOUT_SECONDS):
                         await amqp.basic_ack(tag, wait=False)
-        except asyncio.CancelledError as error:
-            log.warning("delivery not settled", error=describe(error), **delivery.log_fields())
-            await _requeue(amqp, tag)
-            raise
-        except Exception as error:  # noqa: BLE001 - also a bug must not hold the message
-            # Not settled: the broker delivers it again, and processing it twice changes nothing. One that
-            # comes back for ever is dead-lettered (`retries`), or reaches the queue's delivery limit.
-            log.warning("delivery not settled", error=describe(error), **delivery.log_fields())
-            await asyncio.sleep(PAUSE_SECONDS)
-            if isinstance(error, AMQPChannelError | DeliveryError):
-                lost.set()  # its retry or dead-letter queue is full or gone: the next channel declares them
-            else:
+            except asyncio.CancelledError as error:
+                log.warning("delivery not settled", error=describe(error), **delivery.log_fields())
                 await _requeue(amqp, tag)
-
-    @asynccontextmanager
-    async def _copied(self, delivery: Delivery, settlement: Settlement) -> AsyncIterator[None]:
-        """Publish the copy that a settlement asks for, if any; the block runs when it is confirmed."""
-        if settlement.action == "ack":
-            yield
-            return
-        await _first_of(self.outgoing.writable, self._stopping, timeout=REPUBLISH_SECONDS)
-        async with self.outgoing.channel() as channel:
-            await republish(await underlay(channel), self.subscription, delivery, settlement)
-            yield
+                raise
+            except Exception as error:  # noqa: BLE001 - also a bug must not hold the message
+                # Not settled: the broker delivers it again, and processing it twice changes nothing. One that
+                # comes back for ever is dead-lettered (`retries`), or reaches the queue's delivery limit.
+                log.warning("delivery not settled", error=describe(error), **delivery.log_fields())
+                await asyncio.sleep(PAUSE_SECONDS)
+                if isinstance(error, AMQPChannelError | DeliveryError):
+                    lost.set()  # its retry or dead-letter queue is full or gone: the next channel declares it
+                else:
+                    await _requeue(amqp, tag)
 
     async def _finish(self) -> None:
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -83,7 +83,8 @@ class Relay:
         claimed = clock()
         while True:
             if clock() - claimed > CLAIM_EVERY_SECONDS:
-                await self._send_claimed(publish)
+                async for messages in self.outbox.claim_stale(self.instance, BATCH):
+                    await self._send(publish, messages)
                 claimed = clock()
             await self._send(publish, await self.outbox.read_new(self.instance, BATCH, block_ms=BLOCK_MS))
 
@@ -109,11 +110,6 @@ class Relay:
                     log.error("event skipped: the channel closes over it", **message.log_fields())  # noqa: TRY400
                 raise
             self._tries[message.entry] = 0
-
-    async def _send_claimed(self, publish: PublishBatch) -> None:
-        """Send what another relay, or this one, has read and not removed for a while."""
-        async for messages in self.outbox.claim_stale(self.instance, BATCH):
-            await self._send(publish, messages)
 
     async def _send(self, publish: PublishBatch, messages: Sequence[Outgoing]) -> None:
         """Publish messages, and remove those that are confirmed.
