@@ -50,7 +50,7 @@ def refusing(*codes: int) -> aiosmtplib.SMTPRecipientsRefused:
 async def test_only_refusals_from_500_on_are_final(
     monkeypatch: pytest.MonkeyPatch, answer: Exception | None, expected: type[Exception]
 ) -> None:
-    """Anything else may pass, no answer, too; neither error nor stack trace repeats the customer's address."""
+    """Anything else may pass, silence, too; neither error nor stack trace repeats the customer's address."""
 
     async def send(_: object, message: EmailMessage) -> None:
         assert message["To"] == "Ada <ada@example.com>"
