@@ -262,7 +262,7 @@ async def test_slow_deliveries_hold_up_no_others_after_a_loss(
         await eventually(lambda: broker.channels and len(broker.channels[-1].unsettled) == 30)
         broker.channels[-1].lose()
         broker.put(*(b"%d" % number for number in range(20)))
-        await eventually(lambda: len(broker.acknowledged) == 20, seconds=2)
+        await eventually(lambda: len(broker.acknowledged) == 20, seconds=4)
         slow.set()
         await eventually(lambda: len(broker.acknowledged) == 50)
 

@@ -11,8 +11,8 @@ QUEUE = "worker.order-created.dlq"
 
 async def test_what_was_replayed_is_however_long_cleaning_up_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator must not be told that it failed, and replay it once more."""
-    monkeypatch.setattr(module, "DEADLINE_SECONDS", 0.05)
-    broker, outgoing = FakeBroker(close_seconds=0.1), FakeBroker(close_seconds=0.1)
+    monkeypatch.setattr(module, "DEADLINE_SECONDS", 0.3)
+    broker, outgoing = FakeBroker(close_seconds=0.4), FakeBroker(close_seconds=0.4)
     connections = broker.as_connection(), outgoing.as_connection()
     broker.put(b"1", b"2")
     operator = DeadLetters(*connections, [QUEUE], lambda publish: publish, lambda _: None)

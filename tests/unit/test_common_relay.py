@@ -108,9 +108,9 @@ async def test_what_a_relay_leaves_when_it_drains(
 
 async def test_all_is_sent_however_long_the_channel_takes_to_close(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that does not answer any more makes no failure of what it has confirmed."""
-    monkeypatch.setattr(module, "DRAIN_SECONDS", 0.05)
+    monkeypatch.setattr(module, "DRAIN_SECONDS", 0.3)
     box = Box(["a"], ["b"])
-    one = relay(box, Publishing(), FakeBroker(close_seconds=0.1))
+    one = relay(box, Publishing(), FakeBroker(close_seconds=0.4))
     with capture_logs() as logs:
         await one.drain()
     assert (box.pending + box.new, logs) == ([], [])
