@@ -18,10 +18,10 @@ from grafana.panels import (
 )
 from grafana.promql import DEAD_LETTERS, OURS, USER_ROUTES, distribution, quantile, rate, ratio
 from grafana.shared import (
+    DEAD,
     OLDEST_OUTBOX_ENTRY,
     OUTBOX_ENTRIES,
     PROCESSING_TIME,
-    READY,
     READY_BY_QUEUE,
     cpu,
     event_loop_lag,
@@ -55,7 +55,7 @@ _NOW = (
     OLDEST_OUTBOX_ENTRY,
     number("Dead letters waiting", (1, 10), Page.QUEUES).shows(
         "Nobody will process these until an operator replays or discards them. Keep it at 0.",
-        Query(f"sum({READY}{{{DEAD_LETTERS}}})", "waiting"),
+        Query(f"sum({DEAD}{{{DEAD_LETTERS}}})", "waiting"),
     ),
 )
 

@@ -3,7 +3,7 @@
 WINDOW = "$__rate_interval"
 
 OURS = 'job=~"api|worker|notifier"'
-WORK_QUEUES = 'queue!~".*[.](dlq|retry[.].*)"'
+WORK_QUEUES = 'queue!~".*[.](dlq|retry[.].*)|operator[.].*"'
 DEAD_LETTERS = 'queue=~".*[.]dlq"'
 RETRIES = 'queue=~".*[.]retry[.].*"'
 

@@ -6,7 +6,7 @@ from grafana.layout import Row, page
 from grafana.links import Page
 from grafana.panels import Query, chart, latest, number, per_second, seconds
 from grafana.promql import DEAD_LETTERS, RETRIES, WORK_QUEUES, quantile, rate
-from grafana.shared import OLDEST_OUTBOX_ENTRY, OUTBOX_ENTRIES, PROCESSING_TIME, READY, READY_BY_QUEUE
+from grafana.shared import DEAD, OLDEST_OUTBOX_ENTRY, OUTBOX_ENTRIES, PROCESSING_TIME, READY, READY_BY_QUEUE
 
 _UNACKED = "rabbitmq_detailed_queue_messages_unacked"
 _CONSUMERS = "rabbitmq_detailed_queue_consumers"
@@ -31,7 +31,7 @@ _NOW = (
     ),
     number("Dead letters", (1, 10)).shows(
         "Find out why they failed, repair that, then replay or discard them: make dead-letters.",
-        Query(f"sum({READY}{{{DEAD_LETTERS}}})", "dead letters"),
+        Query(f"sum({DEAD}{{{DEAD_LETTERS}}})", "dead letters"),
     ),
     OLDEST_OUTBOX_ENTRY,
 )

@@ -86,8 +86,9 @@ _RESOURCES = (
 )
 
 _DEPENDENCIES = number("Redis and RabbitMQ", (1, 1)).shows(
-    "Whether each process reaches them. Red for all: that server. Red for one: its network.",
+    "Whether each process reaches them, and RabbitMQ lets it publish. Red for all: that server.",
     Query(f"dependency_up{{{_THIS}}}", "{{dependency}} {{instance}}"),
+    Query(f"1 - broker_connection_blocked{{{_THIS}}}", "publishing {{instance}}"),
 )
 
 

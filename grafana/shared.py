@@ -7,6 +7,8 @@ from grafana.panels import Panel, Query, number, percent, seconds
 from grafana.promql import quantile, quantile_by_queue, share_of_core
 
 READY = "rabbitmq_detailed_queue_messages_ready"
+DEAD = "rabbitmq_detailed_queue_messages"
+"""Also of those that an operator looks through, and holds meanwhile."""
 
 OLDEST_OUTBOX_ENTRY = seconds("Oldest outbox entry", (5, 30), Page.QUEUES).shows(
     "How long an accepted event has waited to be published. Grows while RabbitMQ is down.",

@@ -102,6 +102,11 @@ class Instruments:
         up = gauge("dependency_up", "Whether this process reaches what it depends on: 1 or 0.")
         return lambda dependency, reached: up.labels(dependency).set(reached)
 
+    def blocked_gauge(self, blocked: Callable[[], bool]) -> None:
+        """Show, at every scrape, whether the broker blocks what this process publishes."""
+        gauge = partial(Gauge, registry=self.registry)
+        gauge("broker_connection_blocked", "Whether RabbitMQ blocks what it publishes.").set_function(blocked)
+
 
 class ExportMetrics(NamedTuple):
     """A signal's items by what became of them (`result`), and how many seconds an export takes."""

@@ -16,7 +16,7 @@ TIMEOUT_SECONDS = 4.0
 MAX_SAMPLES = 5000
 OUTBOXES = 2
 """The services that have an outbox are api and worker."""
-WORK_QUEUES = 'queue!~".*[.](dlq|retry[.].*)"'
+WORK_QUEUES = 'queue!~".*[.](dlq|retry[.].*)|operator[.].*"'
 
 
 @dataclass(frozen=True, slots=True)

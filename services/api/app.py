@@ -56,6 +56,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         parts = build(settings, telemetry, connections, scenarios, lifetime)
         scenarios.applies(partial(_apply, scenarios, parts.leak, connections.broker, connections.operators))
         instruments = telemetry.instruments()
+        instruments.blocked_gauge(lambda: connections.broker.blocked)
         for name, work in {
             "dependency watch": watch_dependencies(
                 connections.pings, telemetry.instruments().dependency_gauge()
@@ -91,7 +92,8 @@ class Connections:
     outbox: Outbox
     broker: BrokerConnection
     operators: BrokerConnection
-    """A connection of its own: a dead letter that cannot be decoded closes it, not the relay's."""
+    """A connection of its own: a dead letter that cannot be decoded closes it, not the relay's, by which
+    replays go out."""
 
     @property
     def pings(self) -> Mapping[str, Ping]:
@@ -159,7 +161,7 @@ def build(
     )
     limit, operators_only = limits(settings, metrics, scripts, scenarios)
     queues = settings.dead_letter_queues
-    dead_letters = DeadLetters(connections.operators, queues, publisher, metrics.dead_letters)
+    dead_letters = DeadLetters(connections.operators, broker, queues, publisher, metrics.dead_letters)
     app = http_api(
         [
             orders_router(orders, limit),

@@ -51,7 +51,7 @@ class Lifetime:
             yield task
         finally:
             task.remove_done_callback(self._end_service)
-            # More than once: Python 3.11's wait_for can swallow a cancellation that meets its result.
+            # More than once: on Python 3.11 a library's `wait_for` can swallow one that meets its result.
             for _ in range(CANCEL_TRIES):
                 task.cancel()
                 await asyncio.wait([task], timeout=1.0)

@@ -40,16 +40,22 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(telemetry.running())
         redis = await enter(redis_client(settings.redis_url))
         pipeline = AutoPipeline(await enter(pipeline_client(settings.redis_url)))
-        broker = BrokerConnection(settings.amqp_url, telemetry.instance)
+        broker, outgoing = (
+            BrokerConnection(settings.amqp_url, f"{telemetry.instance} {purpose}")
+            for purpose in ("consumer", "publisher")
+        )
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
-        scenarios.applies(lambda: broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN)))
+        for one in (broker, outgoing):
+            scenarios.applies(partial(_apply, scenarios, one))
         process = build(settings, telemetry, pipeline, scenarios)
-        consumer = Consumer(broker, OUTCOMES, process, settings.prefetch)
+        consumer = Consumer(broker, outgoing, OUTCOMES, process, settings.prefetch)
+        telemetry.instruments().blocked_gauge(lambda: outgoing.blocked)
         pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
             "broker": broker.keep_connected(),
+            "outgoing broker": outgoing.keep_connected(),
             "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),
             "scenarios": scenarios.watch(redis),
         }.items():
@@ -57,6 +63,10 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
         freeze_startup_objects()
         await lifetime.wait()
+
+
+def _apply(scenarios: Scenarios, broker: BrokerConnection) -> None:
+    broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN))
 
 
 def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scenarios: Scenarios) -> Process:

@@ -1,7 +1,8 @@
 """Sending email over SMTP."""
 
 import asyncio
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 
 import aiosmtplib
@@ -13,6 +14,8 @@ from services.notifier.settings import Settings
 
 PERMANENT = 500
 """Replies from 500 on are final (https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1)."""
+LEAVE_SECONDS = 1.0
+"""For saying goodbye to the server: whether it answers does not matter."""
 
 
 class MailServerError(Exception):
@@ -24,9 +27,10 @@ class MailServer:
     """The server that emails are submitted to."""
 
     settings: Settings
+    _leaving: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def send(self, event: OrderOutcome) -> None:
-        """Submit the email about an order's outcome.
+        """Submit the email about an order's outcome: it is sent as soon as the server has taken its data.
 
         Raises:
             RecipientRefusedError: The server refuses it for good.
@@ -50,8 +54,7 @@ class MailServer:
 
     async def _submit(self, email: EmailMessage) -> None:
         settings = self.settings
-        await aiosmtplib.send(
-            email,
+        client = aiosmtplib.SMTP(
             hostname=settings.smtp_host,
             port=settings.smtp_port,
             timeout=settings.smtp_timeout_seconds,
@@ -60,6 +63,21 @@ class MailServer:
             username=settings.smtp_username,
             password=settings.smtp_password,
         )
+        try:
+            await client.connect()
+            await client.send_message(email)
+        finally:
+            # In a task of its own, which no deadline and no cancellation turns into a failure to send.
+            task = asyncio.create_task(_leave(client))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    with suppress(aiosmtplib.SMTPException, OSError):
+        async with asyncio.timeout(LEAVE_SECONDS):
+            await client.quit()
+    client.close()
 
 
 def _refusal(code: int) -> Exception:

@@ -58,9 +58,11 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         connections = await enter(connect(settings, telemetry, lifetime))
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
         parts = build(settings, telemetry, connections, scenarios)
-        consumer = Consumer(connections.broker, ORDERS, parts.process, settings.prefetch)
-        scenarios.applies(partial(_apply, scenarios, consumer, connections.broker, connections.outgoing))
-        pings = {"redis": Ping(connections.redis.ping), "rabbitmq": Ping(connections.broker.ping)}
+        broker, outgoing = connections.broker, connections.outgoing
+        consumer = Consumer(broker, outgoing, ORDERS, parts.process, settings.prefetch)
+        telemetry.instruments().blocked_gauge(lambda: outgoing.blocked)
+        scenarios.applies(partial(_apply, scenarios, consumer, broker, outgoing))
+        pings = {"redis": Ping(connections.redis.ping), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
@@ -86,7 +88,7 @@ class Connections:
     outbox: Outbox
     broker: BrokerConnection
     outgoing: BrokerConnection
-    """A connection of its own: what goes wrong with a delivery must not hold up the relay."""
+    """For all that is published: see `BrokerConnection.writable`."""
 
 
 @asynccontextmanager
@@ -94,7 +96,7 @@ async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) 
     """Keep the worker connected to Redis and RabbitMQ while the block runs."""
     broker, outgoing = (
         BrokerConnection(settings.amqp_url, f"{telemetry.instance} {purpose}")
-        for purpose in ("consumer", "relay")
+        for purpose in ("consumer", "publisher")
     )
     async with (
         redis_client(settings.redis_url) as redis,

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from services.common.ids import uuid7
-from services.common.messaging.messages import now_ms
+from services.common.messaging.messages import FIRST_PUBLISHED_AT, now_ms
 from services.common.outbox.stream import REQUIRED, Outbox
 from services.common.redis.client import is_wrong_type
 from services.common.redis.scripts import RunScript
@@ -118,7 +118,8 @@ class OrderStore:
     async def sweep(self, order: OpenOrder) -> Swept:
         """See `OpenOrders.sweep`; raises `DamagedOrderError`."""
         event = order.event
-        fields = self.outbox.fields(event["type"], event["message_id"], event["body"]) if event else []
+        first = event.get(FIRST_PUBLISHED_AT, "")
+        fields = self.outbox.fields(event["type"], event["message_id"], event["body"], first) if event else []
         keys = [key(order.order_id, "status"), key(order.order_id, "event"), OPEN, self.outbox.stream]
         stuck_after_ms = round(self.stuck_after_seconds * 1000)
         arguments = [order.order_id, now_ms(), stuck_after_ms, MAX_SWEEPS, *fields]

@@ -39,11 +39,12 @@ async def test_the_outbox_sends_what_the_contract_says(context: dict[str, str]) 
     assert {**headers_of(sent), "correlation_id": sent.correlation_id}.items() >= context.items()
 
 
-@pytest.mark.parametrize("attempt", [1, 3, 7])
-async def test_a_retry_is_the_same_message_with_its_attempt_counted(attempt: int) -> None:
-    """Properties stay, the attempt counts on, the reason and the trace are added."""
+@pytest.mark.parametrize(("attempt", "delay"), [(1, 1), (2, 5), (3, 30), (99, 30)])
+async def test_a_retry_is_the_same_message_with_its_attempt_counted(attempt: int, delay: int) -> None:
+    """Properties stay, the attempt counts on, the reason and the trace are added; each waits longer."""
     original = {"x-attempt": attempt, "x-first-published-at": 5, "baggage": "b=2"}
-    _, copy = await settled(original, Settlement("retry", "payment_unavailable"))
+    queue, copy = await settled(original, Settlement("retry", "payment_unavailable"))
+    assert queue == f"worker.order-created.retry.{delay}s"
     assert problems("headers", headers_of(copy)) == []
     assert headers_of(copy) == {
         "x-attempt": attempt + 1,

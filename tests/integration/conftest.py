@@ -2,9 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import aio_pika
+import psutil
 import pytest
 from aio_pika.abc import AbstractChannel
 from redis.asyncio import Redis
@@ -12,8 +16,22 @@ from redis.asyncio import Redis
 from services.common.lifecycle import Lifetime
 from services.common.messaging.connection import BrokerConnection
 from services.common.redis.client import blocking_client
-from tests.running import Endpoints, running_stack
+from stack import programs
+from stack.layout import Layout
+from tests.running import Endpoints, component, running_stack
 from tests.servers import virtual_host
+
+MemoryAlarm = Callable[[], AbstractAsyncContextManager[None]]
+
+
+@asynccontextmanager
+async def connected(address: str) -> AsyncIterator[BrokerConnection]:
+    """Yield a connection as services use it."""
+    broker = BrokerConnection(address, "tests")
+    async with Lifetime().background(broker.keep_connected(), "broker"):
+        async with asyncio.timeout(10):
+            await broker.writable.wait()
+        yield broker
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +40,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
     run_dir = tmp_path_factory.mktemp("servers")
     with running_stack(run_dir, only="rabbitmq,redis") as endpoints:
         ports = json.loads((run_dir / "stack.json").read_text())["ports"]
-        yield {**endpoints, "management": f"http://127.0.0.1:{ports['rabbitmq_management']}"}
+        management = f"http://127.0.0.1:{ports['rabbitmq_management']}"
+        yield {**endpoints, "management": management, "run_dir": str(run_dir)}
 
 
 @pytest.fixture
@@ -56,7 +75,33 @@ async def channel(amqp: str) -> AsyncIterator[AbstractChannel]:
 @pytest.fixture
 async def broker(amqp: str) -> AsyncIterator[BrokerConnection]:
     """Return a connected broker, as services use it."""
-    broker = BrokerConnection(amqp, "tests")
-    async with Lifetime().background(broker.keep_connected(), "broker"):
-        await asyncio.wait_for(broker.up.wait(), 10)
+    async with connected(amqp) as broker:
         yield broker
+
+
+@pytest.fixture
+async def outgoing(amqp: str) -> AsyncIterator[BrokerConnection]:
+    """Return another connection to it, for publishing."""
+    async with connected(amqp) as broker:
+        yield broker
+
+
+@pytest.fixture
+def memory_alarm(servers: Endpoints) -> MemoryAlarm:
+    """Return what makes the broker lack memory while a block runs: then it blocks whoever publishes."""
+    node = psutil.Process(component(Layout(Path(servers["run_dir"])), "rabbitmq").pid)
+    command = programs.require(programs.RABBITMQ).with_name("rabbitmqctl")
+
+    async def allow(*memory: str) -> None:
+        setting = [str(command), "set_vm_memory_high_watermark", *memory]
+        await asyncio.to_thread(subprocess.run, setting, env=node.environ(), check=True, timeout=30)
+
+    @asynccontextmanager
+    async def alarm() -> AsyncIterator[None]:
+        await allow("absolute", "1MB")
+        try:
+            yield
+        finally:
+            await allow("absolute", "384MB")
+
+    return alarm

@@ -7,13 +7,13 @@ import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel
 
-from services.common.lifecycle import Lifetime
 from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection
 from services.common.messaging.dead_letter import DeadLetter
 from services.common.messaging.dead_letters import DeadLetters, OperatorBusyError, UnknownQueueError
 from services.common.messaging.messages import Outgoing, PublishBatch
 from services.common.messaging.topology import Subscription, declare_subscription
-from tests.servers import message_in, publish
+from tests.integration.conftest import MemoryAlarm, connected
+from tests.servers import eventually, message_in, publish
 
 SUBSCRIPTION = Subscription("test.queue", ["test.happened.v1"])
 QUEUE = SUBSCRIPTION.dead_letter_queue
@@ -61,12 +61,14 @@ def noted() -> list[str]:
 
 
 @pytest.fixture
-async def operator(broker: BrokerConnection, channel: AbstractChannel, noted: list[str]) -> DeadLetters:
+async def operator(
+    broker: BrokerConnection, outgoing: BrokerConnection, channel: AbstractChannel, noted: list[str]
+) -> DeadLetters:
     """Return an operator with three dead letters to work through."""
     await declare_subscription(channel, SUBSCRIPTION)
     for number in range(3):
         await publish(channel, QUEUE, dead(number))
-    return DeadLetters(broker, [QUEUE], traced, noted.append)
+    return DeadLetters(broker, outgoing, [QUEUE], traced, noted.append)
 
 
 async def test_looking_changes_nothing(operator: DeadLetters) -> None:
@@ -150,12 +152,30 @@ async def test_a_replay_that_cannot_be_delivered_leaves_the_dead_letter(
     assert noted == []
 
 
+@pytest.mark.timeout(120)
+async def test_a_memory_alarm_stops_replays_alone(
+    operator: DeadLetters, outgoing: BrokerConnection, channel: AbstractChannel, memory_alarm: MemoryAlarm
+) -> None:
+    """Operators go on looking and discarding, no lock is left behind, and afterwards replays go out again."""
+    first, *_ = await all_of(operator)
+    async with memory_alarm():
+        with pytest.raises(BROKER_ERRORS):
+            await operator.replay(QUEUE, first.id)
+        await eventually(lambda: outgoing.blocked)
+        with pytest.raises(BROKER_ERRORS, match="lacks memory"):
+            await operator.replay(QUEUE)
+        assert sorted(await bodies(operator)) == [b"0", b"1", b"2"]
+        assert await operator.discard(QUEUE, first.id) == (1, 2)
+    await outgoing.writable.wait()
+    assert await operator.replay(QUEUE) == (2, 0)
+    # The one that seemed to have failed went out, too, once the broker read it.
+    assert {(await message_in(channel, "test.queue")).body for _ in range(3)} == {b"0", b"1", b"2"}
+
+
 async def test_one_operator_at_a_time(operator: DeadLetters, amqp: str) -> None:
     """Another process is asked to come again, rather than shown an empty queue; then all is there for it."""
-    connection = BrokerConnection(amqp, "another process")
-    async with Lifetime().background(connection.keep_connected(), "another broker"):
-        await asyncio.wait_for(connection.up.wait(), 10)
-        other = DeadLetters(connection, [QUEUE], traced, print)
+    async with connected(amqp) as connection:
+        other = DeadLetters(connection, connection, [QUEUE], traced, print)
         async with operator._locked(QUEUE):  # noqa: SLF001 - as long as the test wants
             with pytest.raises(OperatorBusyError):
                 await all_of(other)
@@ -163,9 +183,11 @@ async def test_one_operator_at_a_time(operator: DeadLetters, amqp: str) -> None:
 
 
 @pytest.mark.usefixtures("amqp")  # a virtual host without queues
-async def test_a_queue_that_nobody_declared_is_unknown(broker: BrokerConnection) -> None:
+async def test_a_queue_that_nobody_declared_is_unknown(
+    broker: BrokerConnection, outgoing: BrokerConnection
+) -> None:
     """It has no dead letters to count, and none to look at."""
-    operator = DeadLetters(broker, [QUEUE], traced, print)
+    operator = DeadLetters(broker, outgoing, [QUEUE], traced, print)
     assert await operator.counts() == {QUEUE: 0}
     with pytest.raises(UnknownQueueError):
         await all_of(operator)

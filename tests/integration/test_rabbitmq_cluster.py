@@ -89,7 +89,7 @@ async def at_work(url: str) -> AsyncIterator[tuple[list[int], set[int]]]:
         arrived.add(int(delivery.body))
         return Settlement("ack", "done")
 
-    consumer = Consumer(incoming, SUBSCRIPTION, process, 20)
+    consumer = Consumer(incoming, outgoing, SUBSCRIPTION, process, 20)
     async with (
         Lifetime().background(outgoing.keep_connected(), "out"),
         Lifetime().background(incoming.keep_connected(), "in"),

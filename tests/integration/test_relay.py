@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from services.common.lifecycle import Lifetime
 from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.topology import Subscription, declare_subscription
+from services.common.outbox import relay as relay_module
 from services.common.outbox import stream as outbox_module
 from services.common.outbox.relay import Relay
 from services.common.outbox.stream import Outbox
@@ -128,13 +129,33 @@ async def test_an_event_that_breaks_the_channel_does_not_hold_up_the_rest(events
 async def test_entries_of_a_relay_that_died_are_taken_over(
     events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a relay took before it was killed is published by another."""
+    """What a relay took before it was killed is published by another, with the time of the first time."""
     monkeypatch.setattr(outbox_module, "CLAIM_AFTER_MS", 100)
     await events.add(1)
-    assert await events.outbox.read_new("relay-that-dies", count=10, block_ms=1)
+    [taken] = await events.outbox.read_new("relay-that-dies", count=10, block_ms=1)
     async with events.relaying():
-        assert await events.arrived(1) == {"m-1"}
+        message = await message_in(events.channel, QUEUE)
         await eventually(events.gone)
+    assert message.message_id == taken.message_id
+    first = "x-first-published-at"
+    assert message.headers[first] == taken.headers[first]
+
+
+async def test_entries_of_a_relay_that_was_deleted_are_found(
+    events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis forgets what was pending for it; what another relay has just read is left to that one."""
+    monkeypatch.setattr(relay_module, "CLAIM_EVERY_SECONDS", 0.1)
+    await events.add(*range(250))
+    assert await events.outbox.read_new("relay-that-is-deleted", count=249, block_ms=1)
+    assert await events.outbox.read_new("relay-2", count=1, block_ms=1)
+    await events.redis.xgroup_delconsumer(events.outbox.stream, "relay", "relay-that-is-deleted")
+    async with events.relaying():
+        assert await events.arrived(249) == {f"m-{number}" for number in range(249)}
+        await events.add(250)
+        message = await message_in(events.channel, QUEUE)
+    assert message.message_id == "m-250"
+    assert (await events.outbox.backlog())[0] == 1
 
 
 async def test_a_relay_that_leaves_sends_what_is_left(events: Events) -> None:

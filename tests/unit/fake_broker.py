@@ -44,27 +44,32 @@ class FakeBroker:
     """For each channel that closed: how many deliveries the broker had to requeue by itself."""
     open_error: Exception | None = None
     declare_error: Exception | None = None
+    close_seconds: float = 0
+    """How long closing a channel takes."""
     channels: list["FakeChannel"] = field(default_factory=list)
     """In the order in which they were opened."""
     tags: Iterator[int] = field(default_factory=lambda: count(1))
     up: asyncio.Event = field(default_factory=asyncio.Event)
+    writable: asyncio.Event = field(default_factory=asyncio.Event)
     on_publish: Callable[[Published], Awaitable[None]] = field(default=lambda _: asyncio.sleep(0))
 
     def as_connection(self) -> BrokerConnection:
         """Return itself as the connection that it stands for; it is up from now on."""
         self.up.set()
+        self.writable.set()
         return cast("BrokerConnection", self)
 
     @asynccontextmanager
     async def channel(self) -> AsyncIterator["FakeChannel"]:
         """Open a channel; what is unsettled when it closes is requeued."""
-        if self.open_error is not None or not self.up.is_set():
-            raise self.open_error or ConnectionError("not connected")
+        if self.open_error is not None or not self.writable.is_set():
+            raise self.open_error or ConnectionError("not connected, or blocked")
         channel = FakeChannel(self)
         self.channels.append(channel)
         try:
             yield channel
         finally:
+            await asyncio.sleep(self.close_seconds)
             if not channel.closed:
                 channel.lose()
 

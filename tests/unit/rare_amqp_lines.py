@@ -40,7 +40,8 @@ class Waiting:
 
 def consumer(broker: FakeBroker, *tasks: "asyncio.Task[None]") -> Consumer:
     """Return a consumer whose deliveries fail."""
-    return Consumer(broker.as_connection(), WORK, failing(GONE), prefetch=1, _tasks=set(tasks))
+    connection = broker.as_connection()
+    return Consumer(connection, connection, WORK, failing(GONE), prefetch=1, _tasks=set(tasks))
 
 
 def relay(error: Exception | None = None) -> Relay:
@@ -91,7 +92,8 @@ def broken_off(what: str) -> Emit:
     broker, ends = FakeBroker(), iter([None, GONE])
     headers = {**HEADERS, "x-dead-letter-reason": "timeout"}
     broker.waiting.extend(delivered(b"%d" % number, {"headers": headers}) for number in range(2))
-    dead_letters = DeadLetters(broker.as_connection(), [DEAD_LETTERS], lambda publish: publish, print)
+    connection = broker.as_connection()
+    dead_letters = DeadLetters(connection, connection, [DEAD_LETTERS], lambda publish: publish, print)
 
     async def act(*_: object) -> None:
         if (error := next(ends)) is not None:

@@ -88,7 +88,7 @@ async def one_request_too_many() -> None:
 async def operator_without_broker() -> None:
     """Ask for dead letters while there is no connection."""
     nowhere = BrokerConnection("amqp://nobody", "test")
-    dead_letters = DeadLetters(nowhere, ["q.dlq"], lambda publish: publish, print)
+    dead_letters = DeadLetters(nowhere, nowhere, ["q.dlq"], lambda publish: publish, print)
     api = http_api([dead_letters_router(dead_letters, [])], [], version="1", ids=lambda: IDS)
     await call(api, http_scope("GET", "/v1/dead-letters"))
 

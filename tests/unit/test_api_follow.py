@@ -211,3 +211,17 @@ async def test_an_order_that_gets_damaged_ends_the_stream(monkeypatch: pytest.Mo
     """What was seen was sent; whoever asks again gets the problem."""
     monkeypatch.setattr(follow, "HEARTBEAT_SECONDS", 0.01)
     assert await followed(Orders("pending", damaged_after=1)) == [(1, "pending")]
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_follower_that_is_cancelled_as_news_comes_is_gone(turns: int) -> None:
+    """`asyncio.wait_for` would swallow the cancellation, and a stream that nobody reads would go on."""
+    followers, orders = deaf(), Orders("pending")
+    task = asyncio.create_task(followed(orders, seen=1, followers=followers))
+    await asyncio.sleep(0.01)
+    followers._wake({status_key("x")})  # noqa: SLF001 - what a message from Redis does
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task], timeout=1)
+    assert task.cancelled()

@@ -2,22 +2,32 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import aio_pika
 import pytest
 
-from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors
+from services.common.messaging import connection as module
+from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors, underlay
 
 NODES = "amqp://u:p@a:1/,amqp://u:p@b:1/,amqp://u:p@c:1/"
 
 
 class Connection:
-    """Stands for a connection that is lost when the test says so."""
+    """Stands for a connection that is lost, or blocked by the broker, when the test says so."""
 
     def __init__(self) -> None:
         self.close_callbacks: set[Callable[..., None]] = set()
+        self.transport = self
+        self.unblocked = asyncio.Event()
+        self.unblocked.set()
+
+    async def ready(self) -> None:
+        """Wait until the broker reads."""
+        await self.unblocked.wait()
 
     def lose(self) -> None:
         for callback in list(self.close_callbacks):
@@ -64,12 +74,13 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 
 @asynccontextmanager
-async def kept_connected(urls: str = NODES) -> AsyncIterator[None]:
+async def kept_connected(urls: str = NODES) -> AsyncIterator[BrokerConnection]:
     """Keep a broker connected while the block runs, for at most 5 s."""
-    task = asyncio.create_task(BrokerConnection(urls, "test").keep_connected())
+    broker = BrokerConnection(urls, "test")
+    task = asyncio.create_task(broker.keep_connected())
     try:
         async with asyncio.timeout(5):
-            yield
+            yield broker
     finally:
         task.cancel()
         await asyncio.wait([task])
@@ -111,6 +122,27 @@ async def test_connections_spread_over_the_nodes(cluster: Cluster, monkeypatch: 
     assert cluster.tried == ["c"]
 
 
+async def test_a_blocked_connection_is_not_writable(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No channel is asked for on it, for there would be no answer; a lost one is blocked no more."""
+    monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
+    async with kept_connected() as broker:
+        connection = await cluster.connected.get()
+        await broker.writable.wait()
+        for end in (connection.unblocked.set, connection.lose):
+            connection.unblocked.clear()
+            await asyncio.to_thread(time.sleep, 0.1)
+            assert broker.blocked
+            with pytest.raises(ConnectionError, match="lacks memory or disk space"):
+                async with broker.channel():
+                    pass
+            end()
+            await broker.writable.wait()
+            assert not broker.blocked
+    assert cluster.tried == ["a", "b"]
+
+
 async def test_a_channel_needs_a_connection() -> None:
     """Without one it fails at once: whoever can wait does so for `up`."""
     with pytest.raises(ConnectionError):
@@ -130,6 +162,12 @@ async def test_a_cancellation_that_was_asked_for_is_none_of_the_brokers() -> Non
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_channel_that_was_closed_meanwhile_is_a_lost_connection() -> None:
+    """The library's error for it is a `RuntimeError`, which elsewhere is a bug."""
+    with pytest.raises(ConnectionError):
+        await underlay(aio_pika.Channel(cast("Any", None)))
 
 
 @pytest.mark.parametrize("bug", [KeyError("x"), ValueError("x"), ZeroDivisionError()])

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
-from aio_pika.exceptions import ChannelPreconditionFailed, DeliveryError
+from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError
 from aiormq import spec
 from structlog.testing import capture_logs
 
@@ -26,7 +26,7 @@ RETRY = Settlement("retry", "timeout", TimeoutError())
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no long pauses."""
-    for name in ("PAUSE_SECONDS", "CONFLICT_PAUSE_SECONDS", "ISOLATION_SECONDS"):
+    for name in ("PAUSE_SECONDS", "ISOLATION_SECONDS"):
         monkeypatch.setattr(module, name, 0.02)
 
 
@@ -36,10 +36,19 @@ def broker() -> FakeBroker:
     return FakeBroker()
 
 
+@pytest.fixture
+def outgoing() -> FakeBroker:
+    """Return the same broker as the connection for publishing shows it."""
+    return FakeBroker()
+
+
 @asynccontextmanager
-async def running(broker: FakeBroker, process: Process, prefetch: int = 5) -> AsyncIterator[Consumer]:
+async def running(
+    broker: FakeBroker, process: Process, outgoing: FakeBroker | None = None, *, prefetch: int = 5
+) -> AsyncIterator[Consumer]:
     """Run a consumer while the block runs, and have it end in order."""
-    consumer = Consumer(broker.as_connection(), QUEUE, process, prefetch)
+    copies = (outgoing or FakeBroker()).as_connection()
+    consumer = Consumer(broker.as_connection(), copies, QUEUE, process, prefetch)
     task = asyncio.create_task(consumer.run())
     try:
         yield consumer
@@ -97,7 +106,7 @@ async def test_deliveries_are_processed_side_by_side_up_to_the_prefetch(broker: 
     ("settlement", "queue"), [(RETRY, "q.retry.1s"), (Settlement("dead_letter", "unknown_type"), "q.dlq")]
 )
 async def test_the_original_is_acknowledged_after_its_copy_was_confirmed(
-    broker: FakeBroker, settlement: Settlement, queue: str
+    broker: FakeBroker, outgoing: FakeBroker, settlement: Settlement, queue: str
 ) -> None:
     """Until then it is the only one there is."""
     confirm, asked = asyncio.Event(), asyncio.Event()
@@ -106,41 +115,86 @@ async def test_the_original_is_acknowledged_after_its_copy_was_confirmed(
         asked.set()
         await confirm.wait()
 
-    broker.on_publish = on_publish
+    outgoing.on_publish = on_publish
     broker.put(b"{}")
-    async with running(broker, settling(settlement)):
+    async with running(broker, settling(settlement), outgoing):
         await asyncio.wait_for(asked.wait(), 5)
         assert broker.acknowledged == []
         confirm.set()
         await eventually(lambda: broker.acknowledged)
-    assert [(copy.exchange, copy.routing_key) for copy in broker.published] == [("q", queue)]
+    assert [(copy.exchange, copy.routing_key) for copy in outgoing.published] == [("q", queue)]
+    assert not broker.published
 
 
 @pytest.mark.parametrize(
     "error", [ConnectionError("gone"), TimeoutError(), RuntimeError("closed"), asyncio.CancelledError()]
 )
 async def test_a_copy_that_is_not_confirmed_leaves_the_original_with_the_broker(
-    broker: FakeBroker, error: BaseException
+    broker: FakeBroker, outgoing: FakeBroker, error: BaseException
 ) -> None:
     """However the library puts it, also by a cancellation that nobody asked for: the message comes again."""
-    broker.on_publish = failing_once(error)
+    outgoing.on_publish = failing_once(error)
     broker.put(b"{}")
     with capture_logs() as logs:
-        async with running(broker, settling(RETRY)):
+        async with running(broker, settling(RETRY), outgoing):
             await eventually(lambda: broker.acknowledged)
-    assert len(broker.published) == 1
+    assert len(outgoing.published) == 1
     [line] = [line for line in logs if line["event"] == "delivery not settled"]
     assert (line["log_level"], line["correlation_id"]) == ("warning", "checkout-42")
 
 
-async def test_a_retry_queue_that_is_full_or_gone_is_declared_again(broker: FakeBroker) -> None:
-    """On a new channel, and then the message is settled."""
-    broker.on_publish = failing_once(DeliveryError(None, spec.Basic.Nack()))
+@pytest.mark.parametrize("error", [DeliveryError(None, spec.Basic.Nack()), ChannelNotFoundEntity("gone")])
+async def test_a_retry_queue_that_is_full_or_gone_is_declared_again(
+    broker: FakeBroker, outgoing: FakeBroker, error: Exception
+) -> None:
+    """On a new channel, also when its exchange is gone, and then the message is settled."""
+    outgoing.on_publish = failing_once(error)
     broker.put(b"{}")
-    async with running(broker, settling(RETRY)):
+    async with running(broker, settling(RETRY), outgoing):
         await eventually(lambda: broker.acknowledged)
     assert len(broker.channels) == 2
     assert "q.retry.1s" in broker.channels[-1].queues
+
+
+async def retrying(delivery: Delivery) -> Settlement:
+    """Put off what says so, unless it was requeued, and settle all else."""
+    return RETRY if delivery.body == b"retry" and not delivery.redelivered else DONE
+
+
+async def test_a_copy_waits_while_the_broker_blocks_publishers(
+    broker: FakeBroker, outgoing: FakeBroker
+) -> None:
+    """All else is settled meanwhile, and its original is neither acknowledged nor delivered again."""
+    broker.put(b"retry", *(b"%d" % number for number in range(20)))
+    async with running(broker, retrying, outgoing):
+        outgoing.writable.clear()
+        await eventually(lambda: len(broker.acknowledged) == 20)
+        await asyncio.sleep(0.05)
+        assert b"retry" not in broker.acknowledged
+        outgoing.writable.set()
+        await eventually(lambda: b"retry" in broker.acknowledged)
+    assert [copy.body for copy in outgoing.published] == [b"retry"]
+
+
+async def test_copies_that_wait_hold_up_the_queue_for_a_while_only(
+    broker: FakeBroker, outgoing: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if all that may be in progress have to wait: their originals are requeued, and tried again."""
+    monkeypatch.setattr(module, "REPUBLISH_SECONDS", 0.02)
+    broker.put(b"retry", b"retry", b"good")
+    async with running(broker, retrying, outgoing, prefetch=2):
+        outgoing.writable.clear()
+        await eventually(lambda: len(broker.acknowledged) == 3)
+    assert outgoing.published == []
+
+
+async def test_a_copy_that_waits_holds_up_no_stop(broker: FakeBroker, outgoing: FakeBroker) -> None:
+    """Its original is requeued at once."""
+    broker.put(b"retry")
+    async with running(broker, retrying, outgoing) as consumer:
+        outgoing.writable.clear()
+        await eventually(lambda: consumer.busy)
+    assert [message.body for message in broker.waiting] == [b"retry"]
 
 
 async def test_a_bug_in_processing_requeues_the_message_and_stops_nobody(broker: FakeBroker) -> None:
@@ -191,8 +245,11 @@ async def test_a_poison_message_takes_no_others_with_it(broker: FakeBroker) -> N
     assert set(broker.poisoned_beside[1:]) == {0}
 
 
-async def test_one_slow_delivery_holds_up_no_others_after_a_loss(broker: FakeBroker) -> None:
-    """Isolation ends when a delivery has arrived decoded, not when it is settled."""
+async def test_slow_deliveries_hold_up_no_others_after_a_loss(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Isolation ends when they have arrived decoded, not when they are settled, however many they are."""
+    monkeypatch.setattr(module, "ISOLATION_SECONDS", 0.2)
     slow = asyncio.Event()
 
     async def process(delivery: Delivery) -> Settlement:
@@ -200,14 +257,14 @@ async def test_one_slow_delivery_holds_up_no_others_after_a_loss(broker: FakeBro
             await slow.wait()
         return DONE
 
-    broker.put(b"slow")
-    async with running(broker, process):
-        await eventually(lambda: broker.channels and broker.channels[-1].unsettled)
+    broker.put(*[b"slow"] * 30)
+    async with running(broker, process, prefetch=40):
+        await eventually(lambda: broker.channels and len(broker.channels[-1].unsettled) == 30)
         broker.channels[-1].lose()
         broker.put(*(b"%d" % number for number in range(20)))
-        await eventually(lambda: len(broker.acknowledged) == 20)
+        await eventually(lambda: len(broker.acknowledged) == 20, seconds=4)
         slow.set()
-        await eventually(lambda: b"slow" in broker.acknowledged)
+        await eventually(lambda: len(broker.acknowledged) == 50)
 
 
 async def test_a_stop_finishes_what_is_in_progress_and_takes_no_more(broker: FakeBroker) -> None:
@@ -226,7 +283,7 @@ async def test_a_stop_finishes_what_is_in_progress_and_takes_no_more(broker: Fak
 async def test_what_is_unfinished_at_the_deadline_is_requeued(broker: FakeBroker) -> None:
     """While the channel is open, so that another consumer has it at once; the shutdown goes on."""
     broker.put(b"{}")
-    consumer = Consumer(broker.as_connection(), QUEUE, Held(), prefetch=1)
+    consumer = Consumer(broker.as_connection(), FakeBroker().as_connection(), QUEUE, Held(), prefetch=1)
     with capture_logs() as logs:
         async with consuming(Lifetime(), consumer, deadline=0.02):
             await eventually(lambda: consumer.busy)
@@ -265,22 +322,6 @@ async def test_a_paused_consumer_takes_nothing_until_it_goes_on(broker: FakeBrok
         consumer.pause(paused=False)
         await eventually(lambda: broker.acknowledged)
         await consumer.ping()
-
-
-async def test_a_queue_of_another_version_is_reported_with_its_remedy(broker: FakeBroker) -> None:
-    """Until it is gone the consumer is not ready; then all is well."""
-    broker.declare_error = ChannelPreconditionFailed("inequivalent arg 'x-delivery-limit'")
-    broker.put(b"{}")
-    with capture_logs() as logs:
-        async with running(broker, settling()) as consumer:
-            await eventually(
-                lambda: [line for line in logs if line["event"] == "queue is of another version"]
-            )
-            with pytest.raises(ConnectionError):
-                await consumer.ping()
-            broker.declare_error = None
-            await eventually(lambda: broker.acknowledged)
-    assert "delete the queue" in logs[0]["remedy"]
 
 
 async def test_a_consumer_that_the_broker_cancels_begins_again(broker: FakeBroker) -> None:

@@ -105,17 +105,6 @@ async def copied(settlement: Settlement, headers: dict[str, Any], **properties: 
     return copy
 
 
-@pytest.mark.parametrize(
-    ("attempt", "queue"), [(1, "q.retry.1s"), (2, "q.retry.5s"), (3, "q.retry.30s"), (99, "q.retry.30s")]
-)
-async def test_each_retry_waits_longer(attempt: int, queue: str) -> None:
-    """After 1, 5 and 30 s, and then after 30 s for as long as it takes."""
-    copy = await copied(Settlement("retry", "x"), {**HEADERS, "x-attempt": attempt})
-    assert (copy.exchange, copy.routing_key) == ("q", queue)
-    assert copy.properties.headers is not None
-    assert copy.properties.headers["x-attempt"] == attempt + 1
-
-
 @pytest.mark.parametrize("action", ["retry", "dead_letter"])
 async def test_a_copy_has_none_of_the_delivery_history(action: Any) -> None:  # noqa: ANN401 - one of a Literal
     """A quorum queue would go on counting from there, and CC and BCC would multiply the message."""

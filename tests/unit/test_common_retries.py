@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from services.common.messaging.messages import Delivery, Settlement
 from services.common.messaging.retries import MAX_ATTEMPTS, UnusableMessageError, snake_case, with_retries
-from tests.unit.fakes import TRACEPARENT, delivery
+from tests.unit.fakes import delivery
 
 GOOD = b'{"number": 1}'
 SOUND = {"x-attempt": 1, "x-first-published-at": 1}
@@ -120,10 +120,7 @@ async def test_a_cancelled_use_case_is_not_settled() -> None:
         ({"message_id": None}, "invalid_headers", "message_id"),
         ({"message_id": ""}, "invalid_headers", "message_id"),
         ({"correlation_id": None}, "invalid_headers", "correlation_id"),
-        *(
-            ({"headers": {**SOUND, "traceparent": odd}}, "invalid_headers", "traceparent")
-            for odd in ("", "x", b"00", "00-0-0-01", TRACEPARENT + "-00")
-        ),
+        ({"headers": {**SOUND, "traceparent": b"00"}}, "invalid_headers", "traceparent"),
     ],
 )
 async def test_poison_is_dead_lettered_with_its_reason(

@@ -117,7 +117,8 @@ async def test_orders_that_wait_for_their_turn_are_left_alone() -> None:
 async def test_sweeping_begins_when_the_queue_is_declared() -> None:
     """On empty volumes there is none at first, and to ask for its length would fail."""
     broker, world = FakeBroker(declare_error=ConnectionError("not yet")), World("settled")
-    consumer = Consumer(broker.as_connection(), ORDERS, world.never, 1)  # type: ignore[arg-type]
+    connections = broker.as_connection(), FakeBroker().as_connection()
+    consumer = Consumer(*connections, ORDERS, world.never, 1)  # type: ignore[arg-type]
     tasks = [asyncio.create_task(work) for work in (consumer.run(), sweeping(world.sweeper(), consumer, 60))]
     await eventually(lambda: broker.channels)
     assert world.steps == []

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -12,6 +13,8 @@ import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import AMQPError
+from aiormq import spec
+from aiormq.abc import AbstractChannel as AmqpChannel
 
 from services.common.errors import describe
 from services.common.settings import addresses
@@ -19,7 +22,11 @@ from services.common.settings import addresses
 log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 5.0
-"""For connecting, and for opening or closing a channel."""
+"""For connecting, and for opening a channel."""
+CLOSE_SECONDS = 2.0
+"""For closing: what was to be done is done by then, and nobody should wait long for a broker that hangs."""
+WATCH_SECONDS = 0.25
+"""How often to look whether the broker has blocked a connection; no library reports that as it happens."""
 HEARTBEAT_SECONDS = 5
 """A frozen broker counts as lost after three missed heartbeats."""
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 0.2, 3.0
@@ -48,6 +55,12 @@ def broker_errors() -> Iterator[None]:
         raise ConnectionError("the connection to RabbitMQ was lost") from error
 
 
+async def underlay(channel: AbstractChannel) -> AmqpChannel:
+    """Return the aiormq channel below aio-pika's."""
+    with broker_errors():
+        return await channel.get_underlay_channel()
+
+
 @dataclass(slots=True)
 class BrokerConnection:
     """A connection that is opened again when it is lost; channels are not, whoever uses one opens the next.
@@ -62,6 +75,10 @@ class BrokerConnection:
     """Under which a node lists the connection."""
     up: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while a connection is open."""
+    writable: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while one is open that the broker reads. When it lacks memory or disk space it blocks whoever
+    publishes, with all channels (https://www.rabbitmq.com/docs/connection-blocked): so what acknowledges
+    needs a connection on which nothing is ever published."""
     _connection: AbstractConnection | None = None
     _lost: asyncio.Event = field(default_factory=asyncio.Event)
     _outage: bool = False
@@ -81,6 +98,11 @@ class BrokerConnection:
             raise ConnectionError("not connected to RabbitMQ")
         return self._connection
 
+    @property
+    def blocked(self) -> bool:
+        """Whether the broker reads nothing from the open connection: it lacks memory or disk space."""
+        return self.up.is_set() and not self.writable.is_set()
+
     @asynccontextmanager
     async def channel(self) -> AsyncIterator[AbstractChannel]:
         """Open a channel with publisher confirms while the block runs.
@@ -88,6 +110,8 @@ class BrokerConnection:
         Raises:
             AMQPError, ConnectionError, TimeoutError: There is no connection, or the broker does not answer.
         """
+        if self.blocked:
+            raise ConnectionError("RabbitMQ has blocked the connection: it lacks memory or disk space")
         with broker_errors():
             channel = self._current().channel(publisher_confirms=True, on_return_raises=True)
             async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -114,7 +138,7 @@ class BrokerConnection:
                 log.warning("rabbitmq connection lost", node=node)
             except BROKER_ERRORS as error:
                 failures += 1
-                log.warning("rabbitmq connection failed", node=node, error=describe(error))
+                log.warning("rabbitmq connection failed", node=node, error=_reason(error))
                 if failures % len(nodes):
                     continue
             await asyncio.sleep(random.uniform(delay / 2, delay))  # noqa: S311 - jitter is no secret
@@ -125,25 +149,50 @@ class BrokerConnection:
             raise ConnectionRefusedError("an outage is simulated")
         lost = self._lost = asyncio.Event()
         with broker_errors():
-            connection = await aio_pika.connect(
-                url,
-                timeout=TIMEOUT_SECONDS,
-                heartbeat=HEARTBEAT_SECONDS,
-                client_properties={"connection_name": self.name},
-            )
+            # Not by a parameter: aio-pika's `wait_for` can swallow a cancellation on Python 3.11.
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                connection = await aio_pika.connect(
+                    url, heartbeat=HEARTBEAT_SECONDS, client_properties={"connection_name": self.name}
+                )
         connection.close_callbacks.add(lambda *_: lost.set())
         self._connection = connection
         self.up.set()
+        self.writable.set()
         log.info("rabbitmq connected", node=node)
         try:
-            await lost.wait()
+            while await _pending(lost.wait(), WATCH_SECONDS):
+                # aiormq's `ready` returns at once, or else when the broker goes on reading.
+                blocked = connection.transport and await _pending(connection.transport.ready(), 0)
+                (self.writable.clear if blocked else self.writable.set)()
         finally:
             self.up.clear()
+            self.writable.clear()
             self._connection = None
             await _close(connection)
 
 
+async def _pending(waiting: Awaitable[object], seconds: float) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await waiting
+            return False
+    return True
+
+
 async def _close(closable: AbstractChannel | AbstractConnection) -> None:
     with suppress(*BROKER_ERRORS), broker_errors():
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(CLOSE_SECONDS):
             await closable.close()
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a connection failed, in the broker's words if it refused to open one.
+
+    For these aiormq raises an error that has the `repr` of the broker's frame; the frame itself, which says
+    the reason, is left where the error was raised.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        for value in frame.f_locals.values():
+            if isinstance(value, spec.Connection.Close):
+                return f"{type(error).__name__}: {value.reply_code} {value.reply_text}"
+    return describe(error)

@@ -3,21 +3,24 @@
 Deliveries come on aiormq's channel, which aio-pika's `get_underlay_channel` returns. aio-pika makes an object
 of each, whose constructor refuses properties that a stranger may have set, and leaves that delivery unsettled
 for ever; and acknowledging it waits until the socket has drained: 103 µs of CPU a message instead of 65.
+
+Copies for the retry and dead-letter queues go out on another connection: in a resource alarm RabbitMQ reads
+nothing more, no acknowledgement either, from a connection on which something was published.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
 from aio_pika.abc import AbstractChannel as AioPikaChannel
-from aio_pika.exceptions import DeliveryError
+from aio_pika.exceptions import AMQPChannelError, DeliveryError
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from services.common.errors import describe
 from services.common.lifecycle import Lifetime
-from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors
+from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors, underlay
 from services.common.messaging.messages import Process
 from services.common.messaging.properties import delivery_of
 from services.common.messaging.publisher import republish
@@ -30,6 +33,10 @@ CONFLICT_PAUSE_SECONDS = 5.0
 TIMEOUT_SECONDS = 5.0
 """For an answer of the broker, or for room in the connection's queue of frames to write."""
 ISOLATION_SECONDS = 0.5
+"""How long a message that arrived is waited for, all of them together."""
+REPUBLISH_SECONDS = 30.0
+"""How long a copy waits for a broker that blocks publishers; then the message is requeued, for a place of the
+prefetch must not be held for ever. Of requeued messages quorum queues count how often they were."""
 REMEDY = (
     "settle or move what is in it, then delete the queue or exchange that the error names: it is declared "
     "anew within seconds; a development stack can forget all its data, with `python -m stack down --purge` "
@@ -42,6 +49,8 @@ class Consumer:
     """Reads one subscription, and processes up to `prefetch` deliveries at a time."""
 
     connection: BrokerConnection
+    outgoing: BrokerConnection
+    """Where copies are published; never the same one."""
     subscription: Subscription
     process: Process
     prefetch: int
@@ -98,7 +107,7 @@ class Consumer:
         """Take deliveries until the channel is lost, or the consumer is paused or stopped."""
         await declare_subscription(channel, self.subscription)
         self.declared.set()
-        amqp, lost = await channel.get_underlay_channel(), asyncio.Event()
+        amqp, lost = await underlay(channel), asyncio.Event()
         channel.close_callbacks.add(lambda *_: lost.set())
         amqp.on_consumer_cancel_callbacks.add(lambda _: lost.set())
         self._consuming = True
@@ -123,8 +132,10 @@ class Consumer:
 
         A message that no client library can decode breaks the connection, and comes back with all that was in
         progress beside it. Taken alone it reaches the queue's delivery limit alone. What arrives decoded is
-        not waited for, beyond the moment that most deliveries take.
+        not waited for, beyond the moment that most deliveries take: slow ones must hold up no others.
         """
+        clock = asyncio.get_running_loop().time
+        end = clock() + ISOLATION_SECONDS
         for _ in range(self.prefetch):
             with broker_errors():
                 message = await amqp.basic_get(self.subscription.queue, timeout=TIMEOUT_SECONDS)
@@ -133,7 +144,7 @@ class Consumer:
             task = self._start(amqp, lost, message)
             if not message.redelivered:
                 break
-            await asyncio.wait([task], timeout=ISOLATION_SECONDS)
+            await asyncio.wait([task], timeout=max(0.0, end - clock()))
             if self._interrupted(lost):
                 break
 
@@ -163,26 +174,29 @@ class Consumer:
 
     async def _work(self, amqp: AbstractChannel, lost: asyncio.Event, message: DeliveredMessage) -> None:
         delivery, tag = delivery_of(message, self.subscription.queue), message.delivery_tag or 0
-        try:
-            settlement = await self.process(delivery)
-            if settlement.action != "ack":
-                await republish(amqp, self.subscription, delivery, settlement)
-            with broker_errors():
-                async with asyncio.timeout(TIMEOUT_SECONDS):
-                    await amqp.basic_ack(tag, wait=False)
-        except asyncio.CancelledError as error:
-            log.warning("delivery not settled", error=describe(error), **delivery.log_fields())
-            await _requeue(amqp, tag)
-            raise
-        except Exception as error:  # noqa: BLE001 - also a bug must not hold the message
-            # Not settled: the broker delivers it again, and processing it twice changes nothing. One that
-            # comes back for ever is dead-lettered (`retries`), or reaches the queue's delivery limit.
-            log.warning("delivery not settled", error=describe(error), **delivery.log_fields())
-            await asyncio.sleep(PAUSE_SECONDS)
-            if isinstance(error, DeliveryError):
-                lost.set()  # its retry or dead-letter queue is full or gone: the next channel declares them
-            else:
+        async with AsyncExitStack() as cleanup:  # outside of the `try`: what goes wrong in it fails nothing
+            try:
+                settlement = await self.process(delivery)
+                if settlement.action != "ack":
+                    await _first_of(self.outgoing.writable, self._stopping, timeout=REPUBLISH_SECONDS)
+                    channel = await cleanup.enter_async_context(self.outgoing.channel())
+                    await republish(await underlay(channel), self.subscription, delivery, settlement)
+                with broker_errors():
+                    async with asyncio.timeout(TIMEOUT_SECONDS):
+                        await amqp.basic_ack(tag, wait=False)
+            except asyncio.CancelledError as error:
+                log.warning("delivery not settled", error=describe(error), **delivery.log_fields())
                 await _requeue(amqp, tag)
+                raise
+            except Exception as error:  # noqa: BLE001 - also a bug must not hold the message
+                # Not settled: the broker delivers it again, and processing it twice changes nothing. One that
+                # comes back for ever is dead-lettered (`retries`), or reaches the queue's delivery limit.
+                log.warning("delivery not settled", error=describe(error), **delivery.log_fields())
+                await asyncio.sleep(PAUSE_SECONDS)
+                if isinstance(error, AMQPChannelError | DeliveryError):
+                    lost.set()  # its retry or dead-letter queue is full or gone: the next channel declares it
+                else:
+                    await _requeue(amqp, tag)
 
     async def _finish(self) -> None:
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from aiormq.abc import AbstractChannel
 from aiormq.exceptions import ChannelLockedResource, ChannelNotFoundEntity
 
 from services.common.errors import describe
-from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors
+from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, broker_errors, underlay
 from services.common.messaging.dead_letter import DeadLetter, dead_letter
 from services.common.messaging.messages import PublishBatch
 from services.common.messaging.properties import copy_properties, delivery_of
@@ -32,7 +33,7 @@ WORK_SECONDS = 25.0
 """After which a call that replays or discards all stops, and says how many are left."""
 TIMEOUT_SECONDS = 5.0
 
-Act = Callable[[AbstractChannel, DeadLetter], Awaitable[None]]
+Act = Callable[[DeadLetter], Awaitable[None]]
 
 
 class OperatorBusyError(Exception):
@@ -51,6 +52,8 @@ class DeadLetters:
     """
 
     connection: BrokerConnection
+    outgoing: BrokerConnection
+    """Where replays are published, apart from what takes dead letters: see `BrokerConnection.writable`."""
     queues: Sequence[str]
     instrument: Callable[[PublishBatch], PublishBatch]
     """Wraps the publishing of a replay: its span, its metrics."""
@@ -94,7 +97,9 @@ class DeadLetters:
         A dead letter leaves its queue only when the broker has confirmed the copy. It may be replayed twice,
         when the connection breaks in between; that changes nothing, as whoever reads it is idempotent.
         """
-        return await self._handle(queue, dead_letter_id, "replayed", self._publish)
+        async with self.outgoing.channel() as channel:
+            publish = partial(self._publish, await underlay(channel))
+            return await self._handle(queue, dead_letter_id, "replayed", publish)
 
     async def discard(self, queue: str, dead_letter_id: str | None = None) -> tuple[int, int]:
         """Drop a dead letter, or all, for good; return how many were dropped and how many are left."""
@@ -125,7 +130,7 @@ class DeadLetters:
                     continue
                 try:
                     if act is not None:
-                        await act(channel, each)
+                        await act(each)
                     with broker_errors():
                         await channel.basic_ack(tag)
                 except BROKER_ERRORS as error:
@@ -151,14 +156,15 @@ class DeadLetters:
         """Yield a channel while no other operator has one, and how many dead letters lie in the queue."""
         if queue not in self.queues:
             raise UnknownQueueError(f"the dead-letter queues are {', '.join(self.queues)}")
-        async with asyncio.timeout(DEADLINE_SECONDS), self._lock:
+        async with asyncio.timeout(DEADLINE_SECONDS) as deadline, self._lock:
             try:
                 # Closed before the lock is given away: only then are the dead letters back in the queue.
                 async with self.connection.channel() as channel:
                     with broker_errors():
                         await channel.declare_queue(LOCK_QUEUE, exclusive=True, timeout=TIMEOUT_SECONDS)
                     count = await waiting_messages(channel, queue)
-                    yield await channel.get_underlay_channel(), count
+                    yield await underlay(channel), count
+                    deadline.reschedule(None)  # what is done is done, however long cleaning up takes
             except ChannelLockedResource:
                 raise OperatorBusyError("another operator is at work on the dead letters") from None
             except ChannelNotFoundEntity:

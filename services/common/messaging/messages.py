@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 ATTEMPT = "x-attempt"
 """How often the message has been delivered for processing, from 1; ours, for brokers overwrite theirs."""
 FIRST_PUBLISHED_AT = "x-first-published-at"
-"""When the message first went to the broker, in ms of Unix time."""
+"""When the message was first published, to its outbox, in ms of Unix time; a replay begins anew."""
 
 # https://www.w3.org/TR/trace-context/#traceparent-header-field-values: version 00, no all-zero ids
 TRACEPARENT = re.compile(

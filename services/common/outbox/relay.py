@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from services.common.errors import describe
 from services.common.lifecycle import Lifetime
-from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection
+from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection, underlay
 from services.common.messaging.messages import Outgoing, PublishBatch
 from services.common.messaging.properties import event_properties
 from services.common.messaging.publisher import publisher
@@ -50,7 +50,7 @@ class Relay:
     async def run(self) -> None:
         """Relay until cancelled; a broker or a Redis that is away delays entries and loses none."""
         while True:
-            await self.connection.up.wait()
+            await self.connection.writable.wait()
             try:
                 await self.outbox.prepare()
                 async with self.connection.channel() as channel:
@@ -62,7 +62,8 @@ class Relay:
     async def drain(self) -> None:
         """Send what is left before the process goes, for at most 5 s; the rest waits for another relay."""
         try:
-            async with asyncio.timeout(DRAIN_SECONDS), self.connection.channel() as channel:
+            # The channel is closed outside of the timeout: by then all is sent, whatever becomes of it.
+            async with self.connection.channel() as channel, asyncio.timeout(DRAIN_SECONDS):
                 publish = await self._publisher(channel)
                 await self._send_pending(publish)
                 while messages := await self.outbox.read_new(self.instance, BATCH, block_ms=1):
@@ -74,7 +75,7 @@ class Relay:
     async def _publisher(self, channel: AbstractChannel) -> PublishBatch:
         await events_exchange(channel)
         properties = partial(event_properties, app_id=self.app_id)
-        return self.instrument(publisher(await channel.get_underlay_channel(), properties))
+        return self.instrument(publisher(await underlay(channel), properties))
 
     async def _relay(self, publish: PublishBatch) -> None:
         await self._send_pending(publish)
@@ -82,7 +83,8 @@ class Relay:
         claimed = clock()
         while True:
             if clock() - claimed > CLAIM_EVERY_SECONDS:
-                await self._send_claimed(publish)
+                async for messages in self.outbox.claim_stale(self.instance, BATCH):
+                    await self._send(publish, messages)
                 claimed = clock()
             await self._send(publish, await self.outbox.read_new(self.instance, BATCH, block_ms=BLOCK_MS))
 
@@ -109,11 +111,6 @@ class Relay:
                 raise
             self._tries[message.entry] = 0
 
-    async def _send_claimed(self, publish: PublishBatch) -> None:
-        """Send what another relay, or this one, has read and not removed for a while."""
-        async for messages in self.outbox.claim_stale(self.instance, BATCH):
-            await self._send(publish, messages)
-
     async def _send(self, publish: PublishBatch, messages: Sequence[Outgoing]) -> None:
         """Publish messages, and remove those that are confirmed.
 
@@ -138,9 +135,11 @@ class Relay:
 
 @asynccontextmanager
 async def relaying(lifetime: Lifetime, relay: Relay) -> AsyncIterator[None]:
-    """Relay while the block runs, and send what is left on leaving."""
-    try:
-        async with lifetime.background(relay.run(), "relay"):
-            yield
-    finally:
-        await relay.drain()
+    """Relay while the block runs, and send what is left on leaving it in order.
+
+    After an error nothing is sent: whatever failed may be what sending needs, and other relays, or this
+    process's successor, take the rest over.
+    """
+    async with lifetime.background(relay.run(), "relay"):
+        yield
+    await relay.drain()

@@ -25,8 +25,6 @@ CLAIM_AFTER_MS = 10_000
 """Entries that a relay holds for longer go to another; longer than a publish takes, unless the broker hangs:
 then an event may be published twice, which all who read it expect."""
 
-FIRST = "0-0"
-"""The id to claim from; Redis returns it, too, when there is nothing left to claim."""
 REQUIRED = frozenset({"type", "message_id", "body"})
 """The fields that every entry has; all others, but for `correlation_id`, are headers of the message."""
 
@@ -47,10 +45,16 @@ class Outbox:
         """The stream's key."""
         return f"outbox:{self.service}"
 
-    def fields(self, event_type: str, message_id: str, body: str | bytes) -> list[str | bytes]:
-        """Return the entry for an event as the alternating names and values that `XADD` takes."""
+    def fields(
+        self, event_type: str, message_id: str, body: str | bytes, first_published_at: str = ""
+    ) -> list[str | bytes]:
+        """Return the entry for an event as the alternating names and values that `XADD` takes.
+
+        An event that is published again has the time (Unix, ms) of the first.
+        """
         context = [text for field in self.context().items() for text in field]
-        return ["type", event_type, "message_id", message_id, "body", body, *context]
+        first = [FIRST_PUBLISHED_AT, first_published_at or str(now_ms())]
+        return ["type", event_type, "message_id", message_id, "body", body, *first, *context]
 
     async def prepare(self) -> None:
         """Create the stream's consumer group unless it is there; forget relays that died long ago."""
@@ -61,7 +65,7 @@ class Outbox:
                 raise
         relays: Any = await self.redis.xinfo_consumers(self.stream, GROUP)
         for relay in relays:
-            if relay["pending"] == 0 and relay["idle"] > FORGET_AFTER_MS:
+            if relay["idle"] > FORGET_AFTER_MS:
                 await self.redis.xgroup_delconsumer(self.stream, GROUP, relay["name"])
 
     async def read_new(self, relay: str, count: int, *, block_ms: int) -> list[Outgoing]:
@@ -79,14 +83,21 @@ class Outbox:
         return _messages(reply.get(self.stream, []))
 
     async def claim_stale(self, relay: str, count: int) -> AsyncIterator[list[Outgoing]]:
-        """Claim the entries that any relay has held for over 10 s, and yield them in batches."""
-        start = None
-        while start != FIRST:
-            reply: Any = await self.redis.xautoclaim(
-                self.stream, GROUP, relay, min_idle_time=CLAIM_AFTER_MS, start_id=start or FIRST, count=count
-            )
-            start = reply[0]
-            yield _messages(reply[1])
+        """Claim what was read over 10 s ago and is not removed, and yield it in batches, the oldest first.
+
+        `FORCE` claims an entry also if it is pending for nobody: Redis forgets that of a deleted consumer.
+        """
+        groups: Any = await self.redis.xinfo_groups(self.stream)
+        last = next((group["last-delivered-id"] for group in groups if group["name"] == GROUP), "0-0")
+        start = "-"
+        while True:
+            entries: Any = await self.redis.xrange(self.stream, start, last, count)
+            if not entries:
+                return
+            ids = [entry for entry, _ in entries]
+            claim: Any = self.redis.xclaim(self.stream, GROUP, relay, CLAIM_AFTER_MS, ids, force=True)
+            yield _messages(await claim)
+            start = f"({ids[-1]}"
 
     async def remove(self, entries: Sequence[str]) -> None:
         """Forget entries that the broker has confirmed."""
@@ -105,10 +116,8 @@ class Outbox:
         return entries, max(0, age) / 1000
 
     async def forget_relay(self, relay: str) -> None:
-        """Remove a relay that leaves; what it had not finished is taken by another."""
-        pending: Any = await self.redis.xpending_range(self.stream, GROUP, "-", "+", 1, consumername=relay)
-        if not pending:
-            await self.redis.xgroup_delconsumer(self.stream, GROUP, relay)
+        """Remove a relay that leaves; what it had not finished is pending for nobody then, until claimed."""
+        await self.redis.xgroup_delconsumer(self.stream, GROUP, relay)
 
 
 async def watch_outbox(outbox: Outbox, report: Callable[[int, float], None]) -> None:
@@ -135,7 +144,11 @@ def _usable(entry: str, fields: Mapping[str, str]) -> bool:
 
 
 def _message(entry: str, fields: Mapping[str, str]) -> Outgoing:
-    headers = {name: value for name, value in fields.items() if name not in {*REQUIRED, "correlation_id"}}
+    headers: dict[str, str | int] = {
+        name: value for name, value in fields.items() if name not in {*REQUIRED, "correlation_id"}
+    }
+    first = fields.get(FIRST_PUBLISHED_AT, "")
+    headers[FIRST_PUBLISHED_AT] = int(first if first.isdecimal() else entry.partition("-")[0])
     return Outgoing(
         entry=entry,
         exchange=EXCHANGE,
@@ -143,5 +156,5 @@ def _message(entry: str, fields: Mapping[str, str]) -> Outgoing:
         message_id=fields["message_id"],
         correlation_id=fields.get("correlation_id", fields["message_id"]),
         body=fields["body"].encode(),
-        headers={**headers, ATTEMPT: 1, FIRST_PUBLISHED_AT: now_ms()},
+        headers={**headers, ATTEMPT: 1},
     )
