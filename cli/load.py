@@ -1,6 +1,5 @@
 """`load`: simulated users place orders and follow them to their end; thresholds judge the run."""
 
-import os
 from argparse import Namespace
 
 from loadtests.options import parse
@@ -27,4 +26,4 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
         else:
             rate = f"{options.users} users, {options.rate:g} orders/s"
             progress.write(f"{options.shape}: {rate}, {options.seconds} s, {options.host}")
-        return run_locust(layout, {**os.environ, **options.environment(), "API_KEY": target.api_key})
+        return run_locust(layout, target.environment() | options.environment())

@@ -4,10 +4,13 @@ import heapq
 import math
 import os
 import random
+import threading
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
+
+from opentelemetry.trace import NoOpTracer, Tracer
 
 from loadtests.journey import Journey, Ledger
 from loadtests.options import Options
@@ -25,12 +28,14 @@ class Run:
     """The state of one run; its memory is bounded by the number of entries and windows."""
 
     options: Options
+    tracer: Tracer = field(default_factory=NoOpTracer)
     api_key: str = field(default_factory=lambda: os.environ.get("API_KEY", ""))
     ledger: Ledger = field(default_factory=Ledger)
     limits: Counter[str] = field(default_factory=Counter)
     """How often the user over the limit reached it, or why there was no such user."""
     rng: random.Random = field(default_factory=random.Random)
     began: float = field(default_factory=time.monotonic)
+    over: threading.Event = field(default_factory=threading.Event)
     ended: float | None = None
     """When users were asked to stop: what they finish afterwards is no time of the run."""
     _slowest: dict[str, list[tuple[float, Journey]]] = field(default_factory=lambda: defaultdict(list))
@@ -80,12 +85,10 @@ class Run:
         }
 
     def references(self, journey: Journey) -> dict[str, str]:
-        """Return the ids under which a journey can be found, and the address of its trace."""
-        return {
-            "trace_id": journey.trace_id,
-            "correlation_id": journey.correlation_id,
-            "trace": f"{self.options.traces}/trace/{journey.trace_id}",
-        }
+        """Return the ids under which a journey can be found, and the address of its trace, if any."""
+        trace_id, found = journey.trace_id, {"correlation_id": journey.correlation_id}
+        traced = {"trace_id": trace_id, "trace": f"{self.options.traces}/trace/{trace_id}"}
+        return {**found, **traced} if trace_id else found
 
 
 def title(method: str, name: str) -> str:

@@ -1,7 +1,6 @@
 """`soak`: finds the highest rate that is held, and keeps up most of it for long."""
 
 import json
-import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -56,17 +55,14 @@ class Soak:
         """
         file = self.layout.run_dir / "soak-load" / "load.json"
         file.unlink(missing_ok=True)
-        # The other variables of a load test are not the soak's.
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOAD_")}
         environment = {
-            **inherited,
+            **self.target.environment(),
             "LOAD_HOST": self.target.host,
             "LOAD_TRACES": self.target.traces,
             "LOAD_RATE": f"{rate:g}",
             "LOAD_SECONDS": str(seconds),
             "LOAD_SHAPE": "soak",
             "LOAD_RESULTS": str(file.parent),
-            "API_KEY": self.target.api_key,
         }
         with sampling(self.watcher.look, pause) as samples:
             run_locust(self.layout, environment, quiet=quiet)

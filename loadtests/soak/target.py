@@ -16,6 +16,7 @@ from stack.errors import StackError
 from stack.layout import ROOT, Layout
 from stack.locking import uninterrupted
 from stack.progress import Progress
+from stack.servers.services import OWN_ENDPOINTS
 from stack.up import up
 
 TIMEOUT_SECONDS = 10.0
@@ -25,11 +26,19 @@ REQUESTS, LEAST_PER_SECOND, BURST_SECONDS = 20, 10, 6
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an api is and where its traces are shown, and the API key that it needs, if any."""
+    """Where an api is, the API key that it needs, if any, and where traces are shown and sent to."""
 
     host: str
-    traces: str
     api_key: str
+    traces: str = ""
+    otlp: str = ""
+    """The native stack's; what the environment says is for others."""
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of its load test, but for options, none of which is inherited."""
+        theirs = OWN_ENDPOINTS if self.otlp else ()
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("LOAD_") and k not in theirs}
+        return {**kept, "API_KEY": self.api_key, **({OWN_ENDPOINTS[0]: self.otlp} if self.otlp else {})}
 
 
 @contextmanager
@@ -42,7 +51,7 @@ def under_load(layout: Layout, host: str, interval: float, progress: Progress) -
         StackError: The stack does not start, or the api does not answer.
     """
     if host:
-        yield Target(host, "", _api_key(host))
+        yield Target(host, _api_key(host))
         return
     before = state.load(layout)
     runs = bool(before and before.running())
@@ -53,7 +62,8 @@ def under_load(layout: Layout, host: str, interval: float, progress: Progress) -
                 os.environ.setdefault(name, value)
         up(layout, progress)
         endpoints = json.loads(layout.endpoints.read_text(encoding="utf-8"))
-        yield Target(endpoints["api"], endpoints["traces"], _api_key(endpoints["api"]))
+        api = endpoints["api"]
+        yield Target(api, _api_key(api), endpoints["traces"], endpoints["otlp"])
     finally:
         if not runs and state.load(layout):
             with uninterrupted():

@@ -14,7 +14,6 @@ PROBLEM: dict[str, Any] = {
     "title": "Unprocessable Content",
     "status": 422,
     "correlation_id": US.correlation_id,
-    "trace_id": US.trace_id,
 }
 
 
@@ -37,7 +36,6 @@ def test_what_was_expected_is_right() -> None:
     assert complaint(answer(), (200,), US) is None
     assert complaint(answer(202, {"id": "a"}), (202,), US) is None
     assert complaint(refusal(422), (422,), US) is None
-    assert complaint(refusal(422, trace_id=None), (422,), US) is None  # telemetry is off: there is no trace
     assert complaint(refusal(429, {"Retry_After": "1"}), (200, 429), US) is None
 
 
@@ -63,7 +61,6 @@ def test_another_status_is_reported_with_its_reason(given: Answer, expected: str
         (answer(X_Correlation_ID="another"), "the answer lacks the request's correlation id"),
         (answer(422, PROBLEM, Content_Type="application/json"), "422 without problem details"),
         (refusal(422, correlation_id="another"), "422 whose problem details are wrong: correlation_id"),
-        (refusal(422, trace_id="0" * 32), "422 whose problem details are wrong: trace_id"),
         (refusal(422, title=None, type=None), "422 whose problem details are wrong: title, type"),
         (answer(422, []), "422 whose problem details are wrong: correlation_id, status, title, type"),
         (answer(422, {**PROBLEM, "status": 400}), "422 whose problem details are wrong: status"),
@@ -72,7 +69,7 @@ def test_another_status_is_reported_with_its_reason(given: Answer, expected: str
     ],
 )
 def test_a_refusal_that_was_asked_for_fails_when_it_is_not_as_promised(given: Answer, expected: str) -> None:
-    """Status, media type, members, both ids, when to come back."""
+    """Status, media type, members, our id, when to come back."""
     assert complaint(given, (200, 422, 429), US) == expected
 
 

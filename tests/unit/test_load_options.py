@@ -2,8 +2,6 @@
 
 import argparse
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -98,16 +96,6 @@ def test_wrong_options_are_status_2_and_start_nothing(command: str, tmp_path: Pa
     with pytest.raises(SystemExit, match="2"):
         main([*command.split(), "--run-dir", str(tmp_path / "stack")])
     assert not (tmp_path / "stack").exists()
-
-
-def test_a_wrong_variable_is_refused_without_the_stack_too() -> None:
-    """The load image has nothing but Locust and these tests."""
-    environment = {**os.environ, "LOAD_RATE": "none"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "loadtests"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.endswith("argument --rate: 'none' is no number from 0.1 to 2000\n")
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ from random import Random
 import pytest
 from pydantic import ValidationError
 
-from loadtests.journey import Journey, Ledger, settled_after, source_address
+from loadtests.journey import Ledger, settled_after, source_address
 from loadtests.orders import INVALID, JSON_HEADERS, KINDS, PRODUCTS, Invalid, Kind, changed, draw
-from observability.propagation import accept
 from services.api.catalogue import CATALOGUE
 from services.api.schemas import NewOrder
 from services.worker.payments import judge
@@ -52,15 +51,6 @@ def test_every_invalid_request_is_invalid(invalid: Invalid) -> None:
         with pytest.raises(ValidationError):
             NewOrder.model_validate_json(invalid.body)
     assert (len(invalid.body) > 64 * 1024) is (invalid.status == 413)
-
-
-def test_a_journey_is_a_sampled_trace_of_its_own() -> None:
-    """Its correlation id is one that the api takes, and names the trace."""
-    one, two = Journey(), Journey()
-    assert one.trace_id != two.trace_id
-    assert one.headers["traceparent"] == f"00-{one.trace_id}-{one.span_id}-01"
-    assert (len(one.trace_id), len(one.span_id)) == (32, 16)
-    assert accept(one.headers["X-Correlation-ID"]) == f"load-{one.trace_id}"
 
 
 def test_on_this_machine_each_user_has_an_address() -> None:

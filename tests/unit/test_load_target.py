@@ -36,7 +36,7 @@ def test_a_key_is_taken_from_dotenv_when_the_api_needs_one(
 ) -> None:
     """An address that is given is not started; a key in the environment is sent in any case."""
     (tmp_path / ".env").write_text("API_KEY=composes-own\n")
-    assert target_of("http://api", tmp_path) == Target("http://api", "", "composes-own")
+    assert target_of("http://api", tmp_path) == Target("http://api", "composes-own")
     monkeypatch.setenv("API_KEY", "mine")
     assert target_of("http://api", tmp_path).api_key == "mine"
 
