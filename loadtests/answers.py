@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -30,10 +29,11 @@ class Answer:
     @property
     def document(self) -> dict[str, Any]:
         """The body as a JSON object; an empty one when it is none."""
-        with suppress(ValueError):
+        try:
             found = json.loads(self.body)
-            return found if isinstance(found, dict) else {}
-        return {}
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def burst(self) -> int:

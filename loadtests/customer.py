@@ -51,7 +51,8 @@ class Customer(User):
         options = self.current.options
         self.source = source_address(options.host, next(self._numbers))
         self.connection = connect(options.host, self.source)
-        self.interval, self.planned = self.interval_seconds or options.interval, 0.0
+        self.interval = self.interval_seconds or options.interval
+        self.planned = 0.0
 
     def on_start(self) -> None:
         """Begin somewhere within the first interval, so that users who come together do not act together."""

@@ -19,8 +19,6 @@ from loadtests.orders import SETTLED_ENTRY
 ORDER = "ORDER"
 """The method of entries that are no requests."""
 SLOWEST = 10
-WINDOWS, SHORTEST_WINDOW, LONGEST_WINDOW = 10, 5.0, 60.0
-"""A window is a tenth of a run, at least 5 s, at most a minute."""
 
 
 @dataclass(slots=True)
@@ -63,8 +61,8 @@ class Run:
 
     @property
     def window(self) -> float:
-        """The length of a window in seconds."""
-        return min(LONGEST_WINDOW, max(SHORTEST_WINDOW, self.options.seconds / WINDOWS))
+        """The length of a window: a tenth of a run, at least 5 s, at most a minute."""
+        return min(60.0, max(5.0, self.options.seconds / 10))
 
     def windows(self) -> list[dict[str, float]]:
         """Return when each window began, in seconds, its count, and its percentiles in ms."""

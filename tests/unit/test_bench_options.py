@@ -23,20 +23,14 @@ def given(*arguments: str) -> Namespace:
     return parser.parse_args(arguments)
 
 
-def test_the_defaults_compare_everything() -> None:
-    """Every variant takes part, in one process of each service; no other checkout does."""
-    options = given()
-    assert (options.seconds, options.rounds, options.clients, options.processes) == (2, 7, 32, 1)
-    assert (options.variants, options.against) == (("on", "off", "bare", "bare_stock"), None)
-
-
 def test_the_command_line_overrules_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`make bench BENCH_SECONDS=…` goes through the environment; an empty variable counts as unset."""
-    monkeypatch.setenv("BENCH_SECONDS", "0.5")
-    monkeypatch.setenv("BENCH_ROUNDS", "3")
-    monkeypatch.setenv("BENCH_CLIENTS", "")
-    monkeypatch.setenv("BENCH_VARIANTS", " off, on")
-    monkeypatch.setenv("BENCH_AGAINST", str(ROOT))
+    """By default everything is compared, but no other checkout; an empty variable counts as unset."""
+    plain = given()
+    assert (plain.seconds, plain.rounds, plain.clients, plain.processes) == (2, 7, 32, 1)
+    assert (plain.variants, plain.against) == (("on", "off", "bare", "bare_stock"), None)
+    set_ = {"SECONDS": "0.5", "ROUNDS": "3", "CLIENTS": "", "VARIANTS": " off, on", "AGAINST": str(ROOT)}
+    for name, value in set_.items():
+        monkeypatch.setenv(f"BENCH_{name}", value)
     options = given("--rounds", "4")
     assert (options.seconds, options.rounds, options.clients) == (0.5, 4, 32)
     assert (options.variants, options.against) == (("on", "off"), ROOT)

@@ -32,24 +32,20 @@ def test_the_defaults_are_those_of_the_help(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ("--rate 50", (100, 50, 2)),
-        ("--users 30", (30, 15, 2)),
-        ("--rate 5 --users 50", (50, 5, 10)),
-        ("--rate 0.3", (1, 0.3, 3.33)),
+        ("--rate 50", ("steady", 100, 50, 2, 60)),
+        ("--users 30", ("steady", 30, 15, 2, 60)),
+        ("--rate 5 --users 50", ("steady", 50, 5, 10, 60)),
+        ("--rate 0.3", ("steady", 1, 0.3, 1 / 0.3, 60)),
+        ("--shape soak", ("soak", 40, 20, 2, 600)),
+        ("--shape soak --seconds 9", ("soak", 40, 20, 2, 9)),
+        ("--ui 1", ("", 40, 20, 2, 60)),  # users are set by hand
+        ("--ui 1 --shape spike", ("spike", 40, 20, 2, 60)),
     ],
 )
-def test_users_and_rate_follow_from_each_other(arguments: str, expected: tuple[int, float, float]) -> None:
-    """Each user places an order every two seconds, unless both are given."""
+def test_what_is_not_given_follows(arguments: str, expected: tuple[str, int, float, float, int]) -> None:
+    """Each user places an order every two seconds, unless both are given; shapes have their own lengths."""
     found = options(*arguments.split())
-    assert (found.users, found.rate, found.interval) == pytest.approx(expected, rel=0.01)
-
-
-def test_shapes_have_lengths_of_their_own_and_the_web_ui_needs_none() -> None:
-    """A soak is ten minutes unless a length is given; with the web UI users are set by hand."""
-    assert options("--shape", "soak").seconds == 600
-    assert options("--shape", "soak", "--seconds", "9").seconds == 9
-    assert options("--ui", "1").shape == ""
-    assert options("--ui", "1", "--shape", "spike").shape == "spike"
+    assert (found.shape, found.users, found.rate, found.interval, found.seconds) == expected
 
 
 def test_the_environment_says_the_same_as_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,8 +113,7 @@ def test_shapes_say_how_many_users_there_are(shape: str, course: list[int]) -> N
 
 def test_a_soak_is_ten_minutes_at_a_rate_that_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment can say otherwise, and the command line overrules it."""
-    parser = argparse.ArgumentParser()
-    add_options(parser)
+    add_options(parser := argparse.ArgumentParser())
     assert vars(parser.parse_args([])) == {"seconds": 600, "rate": None}
     monkeypatch.setenv("SOAK_SECONDS", "120")
     monkeypatch.setenv("SOAK_RATE", "30")

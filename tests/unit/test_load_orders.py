@@ -13,12 +13,6 @@ from services.worker.payments import judge
 from services.worker.settings import STOCK
 from tests.unit.load_samples import journey
 
-CHANGES = [
-    {"status": "pending", "at": "2026-11-25T10:00:00.000Z"},
-    {"status": "processing", "at": "2026-11-25T10:00:00.050Z"},
-    {"status": "done", "at": "2026-11-25T10:00:00.123Z"},
-]
-
 
 def test_the_api_takes_every_order() -> None:
     """Products that exist, and of which there are enough for a million orders."""
@@ -63,7 +57,16 @@ def test_on_this_machine_each_user_has_an_address() -> None:
 
 
 def test_a_promise_is_kept_when_its_order_is_settled() -> None:
-    """Sent twice it is one promise; a status that is not the last keeps nothing, the last one counts once."""
+    """Sent twice it is one promise; a status that is not the last keeps nothing, the last one counts once.
+
+    How long it took is by the services' clock; an order without an end took no time.
+    """
+    changes = [
+        {"status": status, "at": f"2026-11-25T10:00:00.{ms}Z"}
+        for status, ms in (("pending", "000"), ("processing", "050"), ("done", "123"))
+    ]
+    assert settled_after(changes) == pytest.approx(123)
+    assert [settled_after(some) for some in ([], changes[:2])] == [None, None]
     ledger = Ledger()
     for order_id in ("a", "b", "a"):
         ledger.promise(order_id, journey(1))
@@ -72,9 +75,3 @@ def test_a_promise_is_kept_when_its_order_is_settled() -> None:
     assert (ledger.promised, ledger.ends, list(ledger.open)) == (2, {"done": 1}, ["b"])
     ledger.settle("b", "failed")
     assert (ledger.ends, ledger.open) == ({"done": 1, "failed": 1}, {})
-
-
-def test_time_to_settlement_is_by_the_services_clock() -> None:
-    """It runs from the first status to the last; an order without an end has none."""
-    assert settled_after(CHANGES) == pytest.approx(123)
-    assert [settled_after(changes) for changes in ([], CHANGES[:2])] == [None, None]
