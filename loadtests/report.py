@@ -89,7 +89,7 @@ def rate_held(options: Options, per_second: float) -> bool:
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """Yield what Locust's tables lack: the slowest requests, the orders, and the verdict."""
     every = [
-        (one["ms"], entry, one.get("trace", one["correlation_id"]))
+        (one["ms"], entry, one["trace"] or one["correlation_id"])
         for entry, some in found["slowest"].items()
         for one in some
     ]

@@ -84,9 +84,9 @@ class Run:
 
     def references(self, journey: Journey) -> dict[str, str]:
         """Return the ids under which a journey can be found, and the address of its trace, if any."""
-        trace_id, found = journey.trace_id, {"correlation_id": journey.correlation_id}
-        traced = {"trace_id": trace_id, "trace": f"{self.options.traces}/trace/{trace_id}"}
-        return {**found, **traced} if trace_id else found
+        trace_id = journey.trace_id
+        trace = f"{self.options.traces}/trace/{trace_id}" if trace_id else ""
+        return {"trace_id": trace_id, "correlation_id": journey.correlation_id, "trace": trace}
 
 
 def title(method: str, name: str) -> str:

@@ -25,21 +25,23 @@ BODY_HEAD = f"{HEAD}Content-Type: application/json\r\nContent-Length: {len(ORDER
 POST = f"POST /v1/orders{BODY_HEAD}\r\n{ORDER}".encode()
 
 
-async def send(requests: Sequence[bytes], ports: Sequence[int], clients: int, seconds: float) -> list[bytes]:
+async def send(
+    requests: Sequence[bytes], ports: Sequence[int], clients: int, seconds: float
+) -> list[tuple[float, bytes]]:
     """Send requests in turn for so many seconds, one after the other on each of several connections.
 
-    Returns the bodies of the answers.
+    Returns how long each answer took, in seconds, and its body.
 
     Raises:
         StackError: An answer was no success, or a connection broke.
     """
-    answers, end = list[bytes](), time.perf_counter() + seconds
+    answers, end = list[tuple[float, bytes]](), time.perf_counter() + seconds
     turns = itertools.cycle(requests)
 
     async def client(port: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with closing(writer):
-            while time.perf_counter() < end:
+            while (began := time.perf_counter()) < end:
                 writer.write(next(turns))
                 parts, ended = list[bytes](), list[int]()
                 note_end = partial(ended.append, 1)
@@ -51,7 +53,7 @@ async def send(requests: Sequence[bytes], ports: Sequence[int], clients: int, se
                     parser.feed_data(received)
                 if (status := parser.get_status_code()) not in {200, 202}:
                     raise StackError(f"the api answered {status}: {b''.join(parts)!r}")
-                answers.append(b"".join(parts))
+                answers.append((time.perf_counter() - began, b"".join(parts)))
 
     try:
         async with asyncio.timeout(seconds + 30), asyncio.TaskGroup() as group:

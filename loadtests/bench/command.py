@@ -3,7 +3,7 @@
 import json
 import os
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -144,5 +144,8 @@ async def started(
         async with Redis.from_url(variant.redis, decode_responses=True) as redis:
             with collecting() as (exports, otlp):
                 start_all(variant.specs(processes, core, otlp), layout.run_dir, progress, found.append)
-                running = {kind: [one for one in found if one.name.startswith(kind)] for kind in KINDS}
+                running: dict[str, Sequence[Process]] = {
+                    kind: [one for one in found if one.name.startswith(kind)] for kind in KINDS
+                }
+                running["servers"] = variant.servers.processes
                 yield Bench(variant, layout, running, outcomes, redis, exports)

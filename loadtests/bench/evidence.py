@@ -31,6 +31,7 @@ class Evidence:
         """Pass over what is there already."""
         self.exports, self.logs = exports, tuple(logs)
         self.lines: list[dict[str, Any]] = []
+        self.bytes = self.spans = 0
         self.traces: dict[str, set[str]] = defaultdict(set)
         exports.clear()
         for log in self.logs:
@@ -39,11 +40,15 @@ class Evidence:
     def read(self) -> None:
         """Decode what has come since the last time."""
         for log in self.logs:
-            lines = log.read_bytes().splitlines()
+            content = log.read_bytes()
             os.truncate(log, 0)
-            self.lines += [json.loads(line) for line in lines if line.startswith(b"{")]
+            self.bytes += len(content)
+            self.lines += [json.loads(line) for line in content.splitlines() if line.startswith(b"{")]
         while self.exports:
-            for trace_id, name in _spans(*self.exports.pop()):
+            content_type, body = self.exports.pop()
+            self.bytes += len(body)
+            for trace_id, name in _spans(content_type, body):
+                self.spans += 1
                 self.traces[trace_id].add(name)
 
     def unseen(self, kind: str, orders: Iterable[str]) -> int:

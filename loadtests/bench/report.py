@@ -12,16 +12,19 @@ from stack.progress import columns
 Steps = Mapping[str, Sequence[Slice]]
 """The slices of one variant, by step."""
 RATIOS = {
-    "cpu_bare_on": ("bare", "on"),
-    "cpu_stock_on": ("bare_stock", "on"),
+    "cpu_bare_on": ("cpu_us", "bare", "on"),
+    "cpu_stock_on": ("cpu_us", "bare_stock", "on"),
+    "on_bare": ("rate", "on", "bare"),
+    "on_off": ("rate", "on", "off"),
+    "stock_bare": ("rate", "bare_stock", "bare"),
 }
-"""Ratios between variants, of CPU time."""
+"""Ratios between variants, of CPU time and of rates."""
 BARS = {
     "api": {"cpu_bare_on": 1.5, "cpu_stock_on": 4.0, "telemetry_us": 130.0},
     "worker": {"cpu_bare_on": 1.25, "cpu_stock_on": 2.7, "telemetry_us": 150.0},
 }
 """The design's aims: ratios at least, µs at most."""
-SHOWN = ("cpu_us", "rate", "rate_low", "rate_high", "busy", "outbox_lag_s", "unseen")
+SHOWN = ("cpu_us", "rate", "rate_low", "rate_high", "busy", "outbox_lag_s", "latency_p99_ms", "unseen")
 
 
 def document(options: Namespace, found: Mapping[str, Steps], memory: Mapping[str, float]) -> dict[str, Any]:
@@ -64,8 +67,8 @@ def _kind(found: Steps) -> dict[str, Any]:
     both = zip(values(found.get("on", ()), "cpu_us"), values(found.get("off", ()), "cpu_us"), strict=False)
     added = [on - off for on, off in both]
     ratios = {
-        name: ratio(found[one], found[other])
-        for name, (one, other) in RATIOS.items()
+        name: ratio(found[one], found[other], value)
+        for name, (value, one, other) in RATIOS.items()
         if {one, other} <= found.keys()
     }
     return {
@@ -80,7 +83,7 @@ def _kind(found: Steps) -> dict[str, Any]:
 
 def _against(ours: Sequence[Slice], theirs: Sequence[Slice]) -> dict[str, float]:
     percents = {"ratio_low": 25, "ratio": 50, "ratio_high": 75}
-    ratios = {name: ratio(ours, theirs, percent) for name, percent in percents.items()}
+    ratios = {name: ratio(ours, theirs, "cpu_us", percent) for name, percent in percents.items()}
     return {"cpu_us": middle(ours, "cpu_us"), "against_cpu_us": middle(theirs, "cpu_us"), **ratios}
 
 
@@ -94,9 +97,9 @@ def middle(slices: Sequence[Slice], name: str) -> float:
     return round(median(values(slices, name)), 3)
 
 
-def ratio(ours: Sequence[Slice], theirs: Sequence[Slice], percent: int = 50) -> float:
-    """Return the median of the rounds' ratios of CPU time: slices of one round ran within seconds."""
-    pairs = zip(values(ours, "cpu_us"), values(theirs, "cpu_us"), strict=True)
+def ratio(ours: Sequence[Slice], theirs: Sequence[Slice], name: str, percent: int = 50) -> float:
+    """Return the median of the rounds' ratios: slices of one round ran within seconds of each other."""
+    pairs = zip(values(ours, name), values(theirs, name), strict=True)
     return round(percentile([one / other for one, other in pairs], percent), 3)
 
 
@@ -109,12 +112,14 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 def summary(slices: Sequence[Slice]) -> dict[str, Any]:
     """Return the medians of a variant's slices, and how far the middle half of the rates spreads."""
-    rates = values(slices, "rate")
+    rates, latencies = values(slices, "rate"), [one * 1000 for slice_ in slices for one in slice_.latencies]
     return {
         **{name: middle(slices, name) for name in slices[0].figures},
         "rate_low": round(percentile(rates, 25), 1),
         "rate_high": round(percentile(rates, 75), 1),
         "outbox_lag_max_s": round(max(one.lag for one in slices), 3),
+        "latency_p50_ms": round(percentile(latencies, 50), 2),
+        "latency_p99_ms": round(percentile(latencies, 99), 2),
         "orders": sum(one.requests for one in slices),
         "unseen": sum(one.unseen for one in slices),
     }

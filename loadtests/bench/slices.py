@@ -40,18 +40,26 @@ ALL_SAMPLED = "ratio" not in os.environ.get("OTEL_TRACES_SAMPLER", "").lower()
 class Slice:
     """A step of a turn; times in seconds, those of CPU for all of its requests."""
 
-    requests: int = 0
-    """How many orders, or reads."""
     orders: Sequence[str] = ()
     """The ids of the orders that were placed or settled; none of a slice of reads."""
+    latencies: Sequence[float] = ()
     seconds: float = 0.0
     """From the first request or delivery until nothing waited in the outbox and all was published."""
     cpu: float = 0.0
     """Of the service, the export of all of the slice's spans included."""
+    servers_cpu: float = 0.0
     lag: float = 0.0
     """The greatest age of the outbox's oldest entry."""
+    telemetry: int = 0
+    """Bytes of exported spans and of log lines."""
+    spans: int = 0
     unseen: int = 0
     """Orders without all of their spans and log lines."""
+
+    @property
+    def requests(self) -> int:
+        """How many orders, or reads."""
+        return len(self.orders) or len(self.latencies)
 
     @property
     def figures(self) -> dict[str, float]:
@@ -60,7 +68,10 @@ class Slice:
             "rate": self.requests / self.seconds,
             "cpu_us": self.cpu / self.requests * 1e6,
             "busy": self.cpu / self.seconds,
+            "servers_cpu_us": self.servers_cpu / self.requests * 1e6,
             "outbox_lag_s": self.lag,
+            "telemetry_bytes": self.telemetry / self.requests,
+            "spans_per_order": self.spans / self.requests,
         }
 
 
@@ -71,7 +82,7 @@ class Bench:
     variant: Variant
     layout: Layout
     processes: Mapping[str, Sequence[Process]]
-    """Those of `api` and of `worker`."""
+    """Those of `api`, of `worker`, and the `servers`."""
     outcomes: AbstractQueue
     redis: Redis
     exports: Exports
@@ -89,16 +100,18 @@ class Bench:
         self._signal_worker(signal.SIGSTOP)
         async with self._measured("api") as placed:
             answers = await send([POST], ports, clients, seconds)
-            placed.orders, placed.requests = [json.loads(one)["id"] for one in answers], len(answers)
+            placed.orders = [json.loads(body)["id"] for _, body in answers]
+            placed.latencies = [latency for latency, _ in answers]
             await self._until_published("api")
         async with self._measured("worker") as settled:
-            settled.orders, settled.requests = placed.orders, placed.requests
+            settled.orders = placed.orders
             self._signal_worker(signal.SIGCONT)
             await self._until_published("worker", len(placed.orders))
         for name, path in {} if self.variant.bare else READS.items():
             async with self._measured("api", name) as read:
                 gets = [f"GET {path.format(order)}{HEAD}\r\n".encode() for order in placed.orders]
-                read.requests = len(await send(gets, ports, clients, seconds * READ_SHARE))
+                answers = await send(gets, ports, clients, seconds * READ_SHARE)
+                read.latencies = [latency for latency, _ in answers]
         await self.outcomes.purge(timeout=10)
         for pattern in ("order*", "payment:*"):  # no turn finds Redis fuller than the one before
             if keys := [key async for key in self.redis.scan_iter(pattern, 500)]:
@@ -108,19 +121,21 @@ class Bench:
     async def _measured(self, kind: str, name: str = "") -> AsyncIterator[Slice]:
         """Yield a slice to be filled in, and measure what the api or the worker does in the block."""
         evidence = Evidence(self.exports, [self.layout.log(one.name) for one in self.processes[kind]])
-        found, cpu = Slice(), self._cpu(kind)
+        found, cpu, servers_cpu = Slice(), self._cpu(kind), self._cpu("servers")
         watch, began = asyncio.create_task(self._watch(kind, found)), time.perf_counter()
         try:
             yield found
         finally:
             found.seconds = time.perf_counter() - began  # which ends the watch
             await watch
+        found.servers_cpu = self._cpu("servers") - servers_cpu
         for _ in range(round(EXPORT_SECONDS / WATCH_SECONDS)):
             evidence.read()
             if not (unseen := self._unseen(kind, found, evidence)):
                 break
             await asyncio.sleep(WATCH_SECONDS)
         found.cpu, found.unseen = self._cpu(kind) - cpu, unseen
+        found.telemetry, found.spans = evidence.bytes, evidence.spans
         self.slices[name or kind].append(found)
 
     def _unseen(self, kind: str, found: Slice, evidence: Evidence) -> int:

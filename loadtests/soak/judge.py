@@ -41,6 +41,9 @@ def judge(found: dict[str, Any], samples: Sequence[Sample], seconds: float, rate
     warm = [sample for sample in samples if sample.second >= warm_up(seconds)]
     if len(warm) < FEWEST:
         return [Row("samples", str(len(warm)), f"at least {FEWEST}", ok=False)]
+    orders = found["orders"]
+    age = max(known(sample.outbox_age for sample in samples), default=0.0)
+    oldest = Row("oldest in an outbox", f"{age:.1f} s", f"{MAX_OUTBOX_AGE:g} s", age <= MAX_OUTBOX_AGE)
     drops = [sample.dropped for sample in warm]
     # A service that is not scraped yet at the start has just started, and has dropped nothing before.
     dropped = max(0.0, (known(drops) or [0.0])[-1] - (samples[0].dropped or 0.0))
@@ -48,32 +51,18 @@ def judge(found: dict[str, Any], samples: Sequence[Sample], seconds: float, rate
         *(memory(name, warm) for name in SERVICES),
         evident(Row("spans dropped", f"{dropped:.0f}", "0", dropped == 0), drops),
         p99(found["settled_windows"], seconds),
-        evident(oldest(samples, MAX_OUTBOX_AGE), [sample.outbox_age for sample in warm]),
+        evident(oldest, [sample.outbox_age for sample in warm]),
         evident(queues(warm, rate), [sample.waiting for sample in warm]),
-        *of_load_test(found, rate),
-    ]
-
-
-def of_load_test(found: dict[str, Any], rate: float) -> list[Row]:
-    """Return what the load test itself says."""
-    orders = found["orders"]
-    return [
         Row("orders lost", str(orders["lost"]), f"0 of {orders['promised']}", orders["lost"] == 0),
         Row("load test", "; ".join(found["broken"]) or "ok", "ok", found["ok"]),
         Row("orders/s", f"{orders['per_second']}", f"90 % of {rate:g}", found["rate_held"]),
     ]
 
 
-def oldest(samples: Sequence[Sample], bound: float) -> Row:
-    """Return how many seconds an entry of an outbox has waited at the most."""
-    age = max(known(sample.outbox_age for sample in samples), default=0.0)
-    return Row("oldest in an outbox", f"{age:.1f} s", f"{bound:g} s", age <= bound)
-
-
-def evident(row: Row, values: Sequence[float | None], most_unknown: float = MOST_UNKNOWN) -> Row:
+def evident(row: Row, values: Sequence[float | None]) -> Row:
     """Return a row; it fails when Prometheus too often did not know what it is judged by."""
     there, samples = len(known(values)), len(values)
-    if samples and samples - there <= most_unknown * samples:
+    if samples - there <= MOST_UNKNOWN * samples:
         return row
     return replace(row, seen=f"no evidence: known in {there} of {samples} samples", ok=False)
 

@@ -49,7 +49,7 @@ def test_lines_are_taken_once(tmp_path: Path) -> None:
         for text in (b'{"event":"request"}\nTraceback\n', b"{}\n"):
             file.write(text)
             evidence.read()
-    assert evidence.lines == [{"event": "request"}, {}]
+    assert (evidence.lines, evidence.bytes) == ([{"event": "request"}, {}], 33)
 
 
 def test_spans_are_found_by_trace_in_both_encodings() -> None:
@@ -70,10 +70,10 @@ def test_spans_are_found_by_trace_in_both_encodings() -> None:
             assert (response.status, response.read()) == (200, b"")
         connection.close()
     evidence.read()
-    assert dict(evidence.traces) == {"ab" * 16: {"one", "two"}}
+    assert (evidence.spans, dict(evidence.traces)) == (2, {"ab" * 16: {"one", "two"}})
 
 
-async def answering(status: bytes, seconds: float = 0.05) -> list[bytes]:
+async def answering(status: bytes, seconds: float = 0.05) -> list[tuple[float, bytes]]:
     """Place orders with a server that always answers the same, in two pieces."""
     body = b'{"id":"%s"}' % ID.encode()
 
@@ -91,7 +91,8 @@ async def answering(status: bytes, seconds: float = 0.05) -> list[bytes]:
 async def test_the_client_returns_bodies_and_ends_at_a_refusal() -> None:
     """It sends one request after the other on each connection; a rate of errors is no rate."""
     answers = await answering(b"202 Accepted")
-    assert {json.loads(body)["id"] for body in answers} == {ID}
+    assert {json.loads(body)["id"] for _, body in answers} == {ID}
+    assert min(latency for latency, _ in answers) > 0
     assert len(answers) > 2
     with pytest.raises(StackError, match="the api answered 429"):
         await answering(b"429 Too Many Requests", seconds=5)

@@ -13,7 +13,8 @@ from loadtests.bench.slices import READS, Slice
 
 def slices(cpu_us: float, *rates: int, **fields: Any) -> list[Slice]:  # noqa: ANN401 - of Slice
     """Return slices of a second each with these rates."""
-    return [Slice(rate, seconds=1.0, cpu=cpu_us * rate / 1e6, lag=0.2, **fields) for rate in rates]
+    orders = (["an-order"] * rate for rate in rates)
+    return [Slice(one, seconds=1.0, cpu=cpu_us * len(one) / 1e6, lag=0.2, **fields) for one in orders]
 
 
 def measured(**fields: Any) -> dict[str, dict[str, list[Slice]]]:  # noqa: ANN401 - of Slice
@@ -38,11 +39,11 @@ def written(found: Mapping[str, Steps]) -> dict[str, Any]:
 
 def test_slices_come_to_medians_and_ratios() -> None:
     """One slow slice decides nothing; a machine that changes its speed changes no ratio within rounds."""
-    found = summary(slices(500, 100, 900, 1000))
+    found = summary(slices(500, 100, 900, 1000, latencies=[0.01, 0.03], spans=3000))
     assert (found["rate"], found["orders"], found["cpu_us"]) == (900, 2000, 500)
     assert (found["rate_low"], found["rate_high"]) == (500, 950)
-    ours, theirs = ([Slice(1, seconds=1, cpu=cpu) for cpu in some] for some in ((1, 1, 4), (0.5, 1, 2)))
-    assert ratio(ours, theirs) == 2.0
+    assert (found["latency_p50_ms"], found["spans_per_order"]) == (20, round(3000 / 900, 3))
+    assert ratio(slices(9, 100, 100, 400), slices(9, 50, 100, 200), "rate") == 2.0
     assert [percentile([], 99), percentile([3.0], 99), percentile([1.0, 2.0], 50)] == [0, 3, 1.5]
 
 
@@ -51,6 +52,7 @@ def test_the_document_has_what_programs_look_for() -> None:
     found = written(measured())
     api = found["api"]
     assert (api["on"], api["off"], api["bare"], api["bare_stock"]) == (2100, 2000, 1000, 500)
+    assert (api["on_bare"], api["on_off"], api["stock_bare"]) == (2.1, 1.05, 0.5)
     assert (api["cpu_bare_on"], api["cpu_stock_on"]) == (2, 5)
     assert (api["telemetry_us"], api["outbox_lag_s"], api["unseen"]) == (40, 0.2, 0)
     assert (found["ok"], found["misses"], found["memory_mb"]) == (True, [], {"api-on": 80.1})
