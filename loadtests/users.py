@@ -79,24 +79,20 @@ class UserOverLimit(Customer):
     @task
     def burst(self) -> None:
         """Send requests until one is answered 429."""
+        seen = self.current.limits
         with journey(self.current.tracer, "over the limit") as this:
-            found, stays = self._exceed(this)
-        self.current.limits[found] += 1
-        if not stays:
-            raise StopUser
-
-    def _exceed(self, this: Journey) -> tuple[str, bool]:
-        """Return what is to be counted, and whether it is worth to try again."""
-        answer = self._list("over the limit, first", (200, 401), this)
-        if reason := why_not_over_limit(answer, alone=bool(self.source or self.current.api_key)):
-            return reason, False
-        for _ in range(2 * answer.burst):
-            answer = self._list("over the limit", (200, 429), this)
-            if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-                gevent.sleep(float(answer.headers.get("retry-after", "1")))
-                self._list("over the limit, having waited", (200,), this)
-                return "reached", True
-        return "not reached", True
+            answer = self._list("over the limit, first", (200, 401), this)
+            if reason := why_not_over_limit(answer, alone=bool(self.source or self.current.api_key)):
+                seen[reason] = 1
+                raise StopUser
+            for _ in range(2 * answer.burst):
+                answer = self._list("over the limit", (200, 429), this)
+                if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    seen["reached"] += 1
+                    gevent.sleep(float(answer.headers.get("retry-after", "1")))
+                    self._list("over the limit, having waited", (200,), this)
+                    return
+            seen["not reached"] += 1
 
     def _list(self, name: str, expected: tuple[int, ...], this: Journey) -> Answer:
         path = "/v1/orders"
