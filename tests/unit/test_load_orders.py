@@ -3,13 +3,11 @@
 from random import Random
 
 import pytest
-from pydantic import ValidationError
 
 from loadtests.journey import Ledger, settled_after, source_address
-from loadtests.orders import INVALID, JSON_HEADERS, KINDS, PRODUCTS, Invalid, Kind, changed, draw
+from loadtests.orders import KINDS, PRODUCTS, changed, draw
 from services.api.catalogue import CATALOGUE
 from services.api.schemas import NewOrder
-from services.worker.payments import judge
 from services.worker.settings import STOCK
 from tests.unit.load_samples import journey
 
@@ -25,26 +23,6 @@ def test_the_api_takes_every_order() -> None:
     assert {kind for kind, _ in drawn} == set(KINDS)
     assert set(PRODUCTS) <= CATALOGUE.keys()
     assert min(STOCK[sku] for sku in PRODUCTS) == 1_000_000
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_orders_end_as_their_token_says(kind: Kind) -> None:
-    """Chance has no part in it, although a setting of the worker's lets payments fail at random."""
-    verdict = judge(kind.token, "an-order", 0.5, 0.5)
-    assert verdict.state == ("approved" if kind.status == "done" else "declined")
-    assert bool(verdict.outages) is ("retried" in kind.entry)
-
-
-@pytest.mark.parametrize("invalid", INVALID, ids=lambda invalid: invalid.name)
-def test_every_invalid_request_is_invalid(invalid: Invalid) -> None:
-    """Each body but the one of another media type is refused by the api's model, or too large for it."""
-    if invalid.body is None or invalid.status == 415:
-        assert (invalid.headers == JSON_HEADERS) is (invalid.body is None)
-        return
-    if invalid.name != "unknown product":  # the form of the order is right
-        with pytest.raises(ValidationError):
-            NewOrder.model_validate_json(invalid.body)
-    assert (len(invalid.body) > 64 * 1024) is (invalid.status == 413)
 
 
 def test_on_this_machine_each_user_has_an_address() -> None:
