@@ -1,11 +1,9 @@
 """`load`: simulated users place orders and follow them to their end; thresholds judge the run."""
 
-import os
 from argparse import Namespace
 
 from loadtests.options import parse
-from loadtests.soak.process import run_locust
-from loadtests.soak.target import under_load
+from loadtests.soak.target import run_locust, under_load
 from stack.layout import Layout
 from stack.locking import interruptible
 from stack.progress import Progress
@@ -27,4 +25,4 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
         else:
             rate = f"{options.users} users, {options.rate:g} orders/s"
             progress.write(f"{options.shape}: {rate}, {options.seconds} s, {options.host}")
-        return run_locust(layout, {**os.environ, **options.environment(), "API_KEY": target.api_key})
+        return run_locust(layout, target.environment() | options.environment())

@@ -51,11 +51,12 @@ class Customer(User):
         options = self.current.options
         self.source = source_address(options.host, next(self._numbers))
         self.connection = connect(options.host, self.source)
-        self.interval, self.planned = self.interval_seconds or options.interval, 0.0
+        self.interval = self.interval_seconds or options.interval
+        self.planned = 0.0
 
     def on_start(self) -> None:
         """Begin somewhere within the first interval, so that users who come together do not act together."""
-        gevent.sleep(self.current.rng.uniform(0, self.interval))
+        self.current.over.wait(self.current.rng.uniform(0, self.interval))
         self.planned = time.monotonic()
 
     def wait_time(self) -> float:
@@ -102,6 +103,8 @@ class Customer(User):
 
     def _count(self, method: str, name: str, ms: float, journey: Journey, failure: str | None) -> None:
         self.current.note(method, name, ms, journey)
+        if failure:
+            journey.fail(failure)
         self.environment.events.request.fire(
             request_type=method, name=name, response_time=ms, response_length=0, exception=failure, context={}
         )

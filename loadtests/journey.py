@@ -1,34 +1,66 @@
-"""The ids and the address of a simulated user, and the ledger of the orders that were promised to it."""
+"""The step and the address of a simulated user, and the ledger of the orders that were promised to it."""
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Span, Tracer, set_span_in_context
+
+from observability.propagation import inject, record_failure
+
 FIRST_ADDRESS = IPv4Address("127.1.0.1")
 SETTLED = ("done", "failed")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(slots=True, order=True)
 class Journey:
-    """One visit of a user: one trace, whose root span nobody exports, and one correlation id."""
+    """One step of a user: one correlation id and, where spans can be exported, the root of a trace."""
 
-    trace_id: str = field(default_factory=lambda: secrets.token_hex(16))
-    span_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    correlation_id: str = field(default_factory=lambda: f"load-{secrets.token_hex(16)}")
+    span: Span = field(default=INVALID_SPAN, compare=False)
+    failed: bool = field(default=False, compare=False)
 
     @property
-    def correlation_id(self) -> str:
-        """The id in the log lines and messages that the journey causes."""
-        return f"load-{self.trace_id}"
+    def trace_id(self) -> str:
+        """The id of its trace; empty when there is none, or nobody keeps it."""
+        context = self.span.get_span_context()
+        return f"{context.trace_id:032x}" if context.trace_flags.sampled else ""
 
     @property
     def headers(self) -> dict[str, str]:
-        """What each of its requests carries: a sampled W3C trace context, and the correlation id."""
-        traceparent = f"00-{self.trace_id}-{self.span_id}-01"
-        return {"traceparent": traceparent, "X-Correlation-ID": self.correlation_id}
+        """What each of its requests carries: the correlation id and, if there is a trace, its context."""
+        headers = {"X-Correlation-ID": self.correlation_id}
+        inject(headers, set_span_in_context(self.span, Context()))
+        return headers
+
+    def fail(self, reason: str) -> None:
+        """Note that an answer was not as it must be."""
+        self.failed = True
+        record_failure(self.span, UnexpectedAnswerError(reason))
+
+
+class UnexpectedAnswerError(Exception):
+    """An answer of the api is not as it must be, or did not come."""
+
+
+@contextmanager
+def journey(tracer: Tracer, scenario: str) -> Iterator[Journey]:
+    """Yield the journey that is made in the block; its span tells the scenario, and how it ended."""
+    this = Journey()
+    known = {"correlation_id": this.correlation_id, "loadtest.scenario": scenario}
+    this.span, outcome = tracer.start_span(f"load: {scenario}", Context(), attributes=known), "interrupted"
+    try:
+        yield this
+        outcome = "failed" if this.failed else "passed"
+    finally:
+        this.span.set_attribute("loadtest.outcome", outcome)
+        this.span.end()
 
 
 def source_address(host: str, number: int) -> str | None:

@@ -1,6 +1,7 @@
 """What Locust loads: the users, the requested shape, and what happens before and after a run."""
 
 import json
+import os
 import time
 from argparse import ArgumentParser
 from http import HTTPStatus
@@ -10,6 +11,7 @@ from typing import Any
 import gevent
 from locust import LoadTestShape, events, stats
 from locust.env import Environment
+from locust.html import get_html_report
 
 from loadtests import report
 from loadtests.answers import Answer
@@ -18,6 +20,7 @@ from loadtests.journey import source_address
 from loadtests.options import add_options, parse
 from loadtests.run import ORDER, Run, title
 from loadtests.users import InvalidInputUser, RetryingUser, Shopper, UserOverLimit
+from observability import TelemetrySettings, client_tracer
 
 __all__ = ["InvalidInputUser", "RetryingUser", "Shopper", "UserOverLimit"]
 
@@ -27,7 +30,9 @@ POLL_SECONDS = 0.5
 parser = ArgumentParser()
 add_options(parser)
 options = parse(parser.parse_args([]))  # Locust's command line is Locust's; ours is in the environment
-Customer.current = Run(options)
+about = (os.environ.get("SERVICE_VERSION") or "local", os.environ.get("ENVIRONMENT") or "development")
+tracer, export_last_spans = client_tracer("loadtest", TelemetrySettings(), *about)
+Customer.current = Run(options, tracer)
 verdict: list[str] = []
 stats.bucket_response_time = lambda response_time: int(response_time + 0.5)  # Locust itself rounds 147 to 150
 
@@ -46,13 +51,14 @@ if options.shape:
 
 def begin(environment: Environment, **_: object) -> None:
     """Begin anew: the web UI allows several runs."""
-    Customer.current = Run(options)
+    Customer.current = Run(options, tracer)
     gevent.spawn(show_progress, environment, Customer.current)
 
 
 def stop_clock(**_: object) -> None:
     """Stop the clock: what users finish afterwards is no time of the run."""
     Customer.current.ended = time.monotonic()
+    Customer.current.over.set()
 
 
 def conclude(environment: Environment, **_: object) -> None:
@@ -64,14 +70,21 @@ def conclude(environment: Environment, **_: object) -> None:
         for one in environment.stats.errors.values()
     ]
     document, file = report.document(run, entries(environment), lost, errors), options.results / "load.json"
-    options.results.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    verdict[:] = [*report.lines(document), f"{file}, load.html beside it"]
+    verdict[:] = report.lines(document)
     environment.process_exit_code = 0 if document["ok"] else 1
+    try:
+        file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        page = get_html_report(environment, show_download_link=False)
+        file.with_suffix(".html").write_text(page, encoding="utf-8")
+        verdict.append(f"{file}, load.html beside it")
+    except OSError as error:
+        verdict.append(f"error: {file} is not written: {error.strerror}")
+        environment.process_exit_code = 1
 
 
-def show_verdict(**_: object) -> None:
-    """Print the verdict after Locust's tables."""
+def end(**_: object) -> None:
+    """Export the last spans, and print the verdict after Locust's tables."""
+    export_last_spans()
     print(*verdict, sep="\n", flush=True)  # noqa: T201 - the command's output
 
 
@@ -97,8 +110,7 @@ def settle_open(run: Run) -> list[str]:
 
 def show_progress(environment: Environment, run: Run) -> None:
     """Print the state of a run every few seconds while it lasts."""
-    while run.ended is None:
-        gevent.sleep(PROGRESS_SECONDS)
+    while not run.over.wait(PROGRESS_SECONDS):
         total, runner = environment.stats.total, environment.runner
         users = f"{runner.user_count if runner else 0} users"
         orders = f"{run.ledger.promised} orders, {len(run.ledger.open)} open"
@@ -127,4 +139,4 @@ def entries(environment: Environment) -> list[dict[str, Any]]:
 events.test_start.add_listener(begin)
 events.test_stopping.add_listener(stop_clock)
 events.test_stop.add_listener(conclude)
-events.quit.add_listener(show_verdict)
+events.quit.add_listener(end)

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,6 +59,16 @@ def _address(text: str) -> str:
     return address
 
 
+def _folder(text: str) -> Path:
+    path = Path(text).absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):  # asks the file system rather than the permissions
+            return path
+    except OSError as error:
+        raise ArgumentTypeError(f"{text!r} is no folder that can be written: {error.strerror}") from error
+
+
 def _option(kind: Callable[[str], Any], default: str, text: str) -> Any:  # noqa: ANN401 - as field() itself
     return field(metadata={"option": (kind, default, text)})
 
@@ -77,7 +88,7 @@ class Options:
     p95_ms: float = _option(number(1, 600_000), "250", "bound for the p95 of each kind of request")
     settled_p99_ms: float = _option(number(1, 600_000), "1000", "bound for the p99 to settlement")
     max_errors: float = _option(number(0, 1), "0.01", "the share of requests that may fail")
-    results: Path = _option(str, "", "where load.json and load.html go (the run directory)")  # noqa: RUF009
+    results: Path = _option(_folder, "", "where load.json and load.html go (the run directory)")  # noqa: RUF009
     traces: str = _option(_address, "", "the address of what shows traces (the native stack's)")
 
     @property

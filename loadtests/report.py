@@ -88,7 +88,11 @@ def rate_held(options: Options, per_second: float) -> bool:
 
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """Yield what Locust's tables lack: the slowest requests, the orders, and the verdict."""
-    every = [(one["ms"], entry, one["trace"]) for entry, some in found["slowest"].items() for one in some]
+    every = [
+        (one["ms"], entry, one["trace"] or one["correlation_id"])
+        for entry, some in found["slowest"].items()
+        for one in some
+    ]
     for milliseconds, entry, trace in sorted(every, reverse=True)[:SHOWN_TRACES]:
         yield f"slow: {milliseconds:.0f} ms {entry}: {trace}"
     orders = found["orders"]

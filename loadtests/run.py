@@ -4,10 +4,13 @@ import heapq
 import math
 import os
 import random
+import threading
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
+
+from opentelemetry.trace import NoOpTracer, Tracer
 
 from loadtests.journey import Journey, Ledger
 from loadtests.options import Options
@@ -16,8 +19,6 @@ from loadtests.orders import SETTLED_ENTRY
 ORDER = "ORDER"
 """The method of entries that are no requests."""
 SLOWEST = 10
-WINDOWS, SHORTEST_WINDOW, LONGEST_WINDOW = 10, 5.0, 60.0
-"""A window is a tenth of a run, at least 5 s, at most a minute."""
 
 
 @dataclass(slots=True)
@@ -25,12 +26,14 @@ class Run:
     """The state of one run; its memory is bounded by the number of entries and windows."""
 
     options: Options
+    tracer: Tracer = field(default_factory=NoOpTracer)
     api_key: str = field(default_factory=lambda: os.environ.get("API_KEY", ""))
     ledger: Ledger = field(default_factory=Ledger)
     limits: Counter[str] = field(default_factory=Counter)
     """How often the user over the limit reached it, or why there was no such user."""
     rng: random.Random = field(default_factory=random.Random)
     began: float = field(default_factory=time.monotonic)
+    over: threading.Event = field(default_factory=threading.Event)
     ended: float | None = None
     """When users were asked to stop: what they finish afterwards is no time of the run."""
     _slowest: dict[str, list[tuple[float, Journey]]] = field(default_factory=lambda: defaultdict(list))
@@ -58,8 +61,8 @@ class Run:
 
     @property
     def window(self) -> float:
-        """The length of a window in seconds."""
-        return min(LONGEST_WINDOW, max(SHORTEST_WINDOW, self.options.seconds / WINDOWS))
+        """The length of a window: a tenth of a run, at least 5 s, at most a minute."""
+        return min(60.0, max(5.0, self.options.seconds / 10))
 
     def windows(self) -> list[dict[str, float]]:
         """Return when each window began, in seconds, its count, and its percentiles in ms."""
@@ -80,12 +83,10 @@ class Run:
         }
 
     def references(self, journey: Journey) -> dict[str, str]:
-        """Return the ids under which a journey can be found, and the address of its trace."""
-        return {
-            "trace_id": journey.trace_id,
-            "correlation_id": journey.correlation_id,
-            "trace": f"{self.options.traces}/trace/{journey.trace_id}",
-        }
+        """Return the ids under which a journey can be found, and the address of its trace, if any."""
+        trace_id = journey.trace_id
+        trace = f"{self.options.traces}/trace/{trace_id}" if trace_id else ""
+        return {"trace_id": trace_id, "correlation_id": journey.correlation_id, "trace": trace}
 
 
 def title(method: str, name: str) -> str:

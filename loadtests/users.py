@@ -12,7 +12,7 @@ from locust.exception import StopUser
 from loadtests import orders
 from loadtests.answers import Answer, why_not_over_limit
 from loadtests.customer import Customer
-from loadtests.journey import Journey
+from loadtests.journey import Journey, journey
 
 
 class Shopper(Customer):
@@ -23,13 +23,14 @@ class Shopper(Customer):
     @task
     def shop(self) -> None:
         """Make one journey."""
-        journey, (kind, body) = Journey(), orders.draw(self.current.rng)
-        latest = self.ask("GET", "/v1/orders?limit=10", journey, name="/v1/orders")
-        for listed in latest.document.get("items", [])[:1]:
-            self.ask("GET", f"/v1/orders/{listed['id']}", journey, name="/v1/orders/{id}")
-        if order_id := self.place(body, journey):
-            self.follow(order_id, kind, journey)
-            self.ask("GET", f"/v1/orders/{order_id}", journey, name="/v1/orders/{id}")
+        kind, body = orders.draw(self.current.rng)
+        with journey(self.current.tracer, "shop") as this:
+            latest = self.ask("GET", "/v1/orders?limit=10", this, name="/v1/orders")
+            for listed in latest.document.get("items", [])[:1]:
+                self.ask("GET", f"/v1/orders/{listed['id']}", this, name="/v1/orders/{id}")
+            if order_id := self.place(body, this):
+                self.follow(order_id, kind, this)
+                self.ask("GET", f"/v1/orders/{order_id}", this, name="/v1/orders/{id}")
 
 
 class RetryingUser(Customer):
@@ -40,13 +41,14 @@ class RetryingUser(Customer):
     @task
     def retry(self) -> None:
         """Make one journey: one key is one order."""
-        journey, (kind, body) = Journey(), orders.draw(self.current.rng)
-        if order_id := self.place(body, journey):
-            again = self.send(body, journey, name="/v1/orders (again)", replay_of=order_id)
-            if again.status == HTTPStatus.ACCEPTED:
-                other = orders.changed(body)
-                self.send(other, journey, name="/v1/orders (key of another)", expected=(422,))
-            self.follow(order_id, kind, journey)
+        kind, body = orders.draw(self.current.rng)
+        with journey(self.current.tracer, "retry") as this:
+            if order_id := self.place(body, this):
+                again = self.send(body, this, name="/v1/orders (again)", replay_of=order_id)
+                if again.status == HTTPStatus.ACCEPTED:
+                    other = orders.changed(body)
+                    self.send(other, this, name="/v1/orders (key of another)", expected=(422,))
+                self.follow(order_id, kind, this)
 
 
 class InvalidInputUser(Customer):
@@ -58,16 +60,10 @@ class InvalidInputUser(Customer):
     @task
     def send_invalid(self) -> None:
         """Send the next invalid request."""
-        this = next(self.invalid)
-        self.ask(
-            "POST" if this.body else "GET",
-            this.path,
-            Journey(),
-            name=f"bad input: {this.name}",
-            expected=(this.status,),
-            body=this.body,
-            headers=this.headers,
-        )
+        bad = next(self.invalid)
+        method, name, expected = "POST" if bad.body else "GET", f"bad input: {bad.name}", (bad.status,)
+        with journey(self.current.tracer, "invalid input") as this:
+            self.ask(method, bad.path, this, name=name, expected=expected, body=bad.body, headers=bad.headers)
 
 
 class UserOverLimit(Customer):
@@ -84,19 +80,20 @@ class UserOverLimit(Customer):
     def burst(self) -> None:
         """Send requests until one is answered 429."""
         seen = self.current.limits
-        answer = self._list("over the limit, first", (200, 401))
-        if reason := why_not_over_limit(answer, alone=bool(self.source or self.current.api_key)):
-            seen[reason] = 1
-            raise StopUser
-        for _ in range(2 * answer.burst):
-            answer = self._list("over the limit", (200, 429))
-            if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-                seen["reached"] += 1
-                gevent.sleep(float(answer.headers.get("retry-after", "1")))
-                self._list("over the limit, having waited", (200,))
-                return
-        seen["not reached"] += 1
+        with journey(self.current.tracer, "over the limit") as this:
+            answer = self._list("over the limit, first", (200, 401), this)
+            if reason := why_not_over_limit(answer, alone=bool(self.source or self.current.api_key)):
+                seen[reason] = 1
+                raise StopUser
+            for _ in range(2 * answer.burst):
+                answer = self._list("over the limit", (200, 429), this)
+                if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    seen["reached"] += 1
+                    gevent.sleep(float(answer.headers.get("retry-after", "1")))
+                    self._list("over the limit, having waited", (200,), this)
+                    return
+            seen["not reached"] += 1
 
-    def _list(self, name: str, expected: tuple[int, ...]) -> Answer:
+    def _list(self, name: str, expected: tuple[int, ...], this: Journey) -> Answer:
         path = "/v1/orders"
-        return self.ask("GET", f"{path}?limit=1", Journey(), name=f"{path} ({name})", expected=expected)
+        return self.ask("GET", f"{path}?limit=1", this, name=f"{path} ({name})", expected=expected)

@@ -6,12 +6,13 @@ imports a service, and no use case imports anything in here.
 
 from observability.propagation import context_headers, correlation_id, current_ids
 from observability.settings import TelemetrySettings
-from observability.setup import setup
+from observability.setup import client_tracer, setup
 from observability.telemetry import Telemetry, redis_command
 
 __all__ = [
     "Telemetry",
     "TelemetrySettings",
+    "client_tracer",
     "context_headers",
     "correlation_id",
     "current_ids",

@@ -13,6 +13,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.semconv.schemas import Schemas
+from prometheus_client import CollectorRegistry
 
 from observability.export.batch import BatchExporter, Encode
 from observability.export.client import OtlpClient
@@ -55,6 +56,23 @@ def setup(service: str, settings: TelemetrySettings, version: str, environment: 
     tracer = provider.get_tracer("orderscope", version, schema_url=SCHEMA_URL)
     linked = settings.trace_async == "link"
     return Telemetry(tracer, registry, instance, linked=linked, shutdown=ends.close, **options)
+
+
+def client_tracer(
+    service: str, settings: TelemetrySettings, version: str, environment: str
+) -> tuple[trace.Tracer, Callable[[], None]]:
+    """Return the tracer of a program that is no service, and what exports its last spans, for at most 5 s.
+
+    It begins no trace unless the environment names an endpoint for spans. Logs stay as they are.
+    """
+    named = settings.otel_exporter_otlp.model_fields_set | settings.otel_exporter_otlp_traces.model_fields_set
+    off = settings.telemetry == "off" or settings.otel_traces_exporter == "none"
+    if off or "endpoint" not in named:
+        return trace.NoOpTracer(), lambda: None
+    about = resource(service, version, environment, f"{socket.gethostname()}-{os.getpid()}")
+    metrics, ends = export_metrics(CollectorRegistry())[0], ExitStack()
+    provider, _ = _provider(settings.model_copy(update={"telemetry": "lean"}), about, metrics, ends)
+    return provider.get_tracer("orderscope", version, schema_url=SCHEMA_URL), ends.close
 
 
 def warn_of_old_names(settings: TelemetrySettings) -> None:

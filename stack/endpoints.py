@@ -19,6 +19,7 @@ def endpoints(ports: Ports) -> dict[str, str]:
         "rabbitmq_metrics": _http(ports.rabbitmq_metrics),
         "redis": redis.url(ports.redis),
         "traces": _http(ports.traces),
+        "otlp": _http(ports.otlp_http),
         "mail": _http(ports.inbox),
     }
 

@@ -2,24 +2,33 @@
 
 import json
 import os
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from contextlib import AsyncExitStack
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import aio_pika
 import uvloop
+from redis.asyncio import Redis
 
 from loadtests import options
 from loadtests.bench import report
-from loadtests.bench.system import servers, started
+from loadtests.bench.evidence import collecting
+from loadtests.bench.slices import Bench
 from loadtests.bench.variants import KINDS, NAMES, Variant
 from loadtests.options import number
+from stack import state
+from stack.down import down
 from stack.errors import StackError
 from stack.layout import Layout, write_atomically
-from stack.processes import resident_bytes
+from stack.locking import interruptible, locked, uninterrupted
+from stack.processes import Process, resident_bytes, sweep
 from stack.progress import Progress
-from stack.state import State
+from stack.startup import start_all
+from stack.up import up
 
 
 def variants(text: str) -> tuple[str, ...]:
@@ -48,9 +57,7 @@ OPTIONS: options.Table = {
 }
 
 
-def add_options(parser: ArgumentParser) -> None:
-    """Add the options; the environment gives what is not on the command line."""
-    options.add_options(parser, "BENCH", OPTIONS)
+add_options = partial(options.add_options, prefix="BENCH", table=OPTIONS)
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
@@ -80,7 +87,7 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
 
 
 async def measure(
-    servers: State, layout: Layout, core: int, given: Namespace, progress: Progress
+    servers: state.State, layout: Layout, core: int, given: Namespace, progress: Progress
 ) -> dict[str, Any]:
     """Have each variant take its turn in every round, in the reverse order every other round."""
     compared = [Variant(name, number, servers) for number, name in enumerate(given.variants)]
@@ -102,3 +109,43 @@ async def measure(
     # Caches were cold in the first round.
     slices = {one.variant.name: {step: found[1:] for step, found in one.slices.items()} for one in benches}
     return report.document(given, slices, memory)
+
+
+@contextmanager
+def servers(layout: Layout, variants: Layout, progress: Progress) -> Iterator[state.State]:
+    """Run RabbitMQ and Redis while the block runs; leave no process of this run, or of an earlier one."""
+
+    def end() -> None:
+        sweep([f"{variants.run_dir}|"])
+        down(layout, progress, purge=True)
+
+    # The variants' folder has a lock of its own: `up` and `down` hold the servers' lock only for a moment.
+    with locked(variants), interruptible():
+        end()
+        try:
+            up(layout, progress, ("rabbitmq", "redis"))
+            if (running := state.load(layout)) is None:
+                raise StackError("RabbitMQ and Redis do not run")
+            yield running
+        finally:
+            with uninterrupted():
+                end()
+
+
+@asynccontextmanager
+async def started(
+    variant: Variant, core: int, processes: int, layout: Layout, progress: Progress
+) -> AsyncIterator[Bench]:
+    """Run a variant, and hold the connections by which it is watched, while the block runs."""
+    found = list[Process]()
+    variant.make_virtual_host()
+    async with await aio_pika.connect(variant.amqp, timeout=10) as connection:
+        outcomes = await variant.declare(await connection.channel())
+        async with Redis.from_url(variant.redis, decode_responses=True) as redis:
+            with collecting() as (exports, otlp):
+                start_all(variant.specs(processes, core, otlp), layout.run_dir, progress, found.append)
+                running: dict[str, Sequence[Process]] = {
+                    kind: [one for one in found if one.name.startswith(kind)] for kind in KINDS
+                }
+                running["servers"] = variant.servers.processes
+                yield Bench(variant, layout, running, outcomes, redis, exports)

@@ -1,19 +1,18 @@
 """`soak`: finds the highest rate that is held, and keeps up most of it for long."""
 
 import json
-import os
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from loadtests import options
 from loadtests.options import INTERVAL_SECONDS, MAX_RATE, MAX_SECONDS, number
 from loadtests.soak.judge import Row, judge
-from loadtests.soak.process import run_locust
 from loadtests.soak.samples import Sample, Watcher, sampling
 from loadtests.soak.search import Step, highest, search, step, step_seconds
-from loadtests.soak.target import Target, under_load
+from loadtests.soak.target import Target, run_locust, under_load
 from stack import state
 from stack.errors import StackError
 from stack.layout import Layout, write_atomically
@@ -32,9 +31,7 @@ OPTIONS: options.Table = {
 }
 
 
-def add_options(parser: ArgumentParser) -> None:
-    """Add the options; the environment gives what is not on the command line."""
-    options.add_options(parser, "SOAK", OPTIONS)
+add_options = partial(options.add_options, prefix="SOAK", table=OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +53,14 @@ class Soak:
         """
         file = self.layout.run_dir / "soak-load" / "load.json"
         file.unlink(missing_ok=True)
-        # The other variables of a load test are not the soak's.
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOAD_")}
         environment = {
-            **inherited,
+            **self.target.environment(),
             "LOAD_HOST": self.target.host,
             "LOAD_TRACES": self.target.traces,
             "LOAD_RATE": f"{rate:g}",
             "LOAD_SECONDS": str(seconds),
             "LOAD_SHAPE": "soak",
             "LOAD_RESULTS": str(file.parent),
-            "API_KEY": self.target.api_key,
         }
         with sampling(self.watcher.look, pause) as samples:
             run_locust(self.layout, environment, quiet=quiet)

@@ -1,9 +1,12 @@
-"""What is put under load: the native stack, started unless it runs, or the given address."""
+"""What is put under load: the native stack, started unless it runs, or the given address; and by Locust."""
 
 import json
 import math
 import os
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,21 +18,33 @@ from stack.down import down
 from stack.errors import StackError
 from stack.layout import ROOT, Layout
 from stack.locking import uninterrupted
+from stack.processes import LOAD, MARK, mark_prefix
 from stack.progress import Progress
+from stack.servers.services import OWN_ENDPOINTS
 from stack.up import up
 
 TIMEOUT_SECONDS = 10.0
+FINISH_SECONDS = 120.0
+"""Users may finish their journeys, and every promised order is waited for."""
 REQUESTS, LEAST_PER_SECOND, BURST_SECONDS = 20, 10, 6
 """Requests that a user may send for each order: it sends seven, and the next order may come sooner."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an api is and where its traces are shown, and the API key that it needs, if any."""
+    """Where an api is, the API key that it needs, if any, and where traces are shown and sent to."""
 
     host: str
-    traces: str
     api_key: str
+    traces: str = ""
+    otlp: str = ""
+    """The native stack's; what the environment says is for others."""
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of its load test, but for options, none of which is inherited."""
+        theirs = OWN_ENDPOINTS if self.otlp else ()
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("LOAD_") and k not in theirs}
+        return {**kept, "API_KEY": self.api_key, **({OWN_ENDPOINTS[0]: self.otlp} if self.otlp else {})}
 
 
 @contextmanager
@@ -42,7 +57,7 @@ def under_load(layout: Layout, host: str, interval: float, progress: Progress) -
         StackError: The stack does not start, or the api does not answer.
     """
     if host:
-        yield Target(host, "", _api_key(host))
+        yield Target(host, _api_key(host))
         return
     before = state.load(layout)
     runs = bool(before and before.running())
@@ -53,7 +68,8 @@ def under_load(layout: Layout, host: str, interval: float, progress: Progress) -
                 os.environ.setdefault(name, value)
         up(layout, progress)
         endpoints = json.loads(layout.endpoints.read_text(encoding="utf-8"))
-        yield Target(endpoints["api"], endpoints["traces"], _api_key(endpoints["api"]))
+        api = endpoints["api"]
+        yield Target(api, _api_key(api), endpoints["traces"], endpoints["otlp"])
     finally:
         if not runs and state.load(layout):
             with uninterrupted():
@@ -83,3 +99,28 @@ def _api_key(host: str) -> str:
     if (file := ROOT / ".env").exists() and (key := variables(file.read_text("utf-8")).get("API_KEY")):
         return key
     raise StackError(f"the api at {host} needs a key: set API_KEY")
+
+
+def run_locust(layout: Layout, environment: Mapping[str, str], *, quiet: bool = False) -> int:
+    """Run the load test in a process of its own; on an interrupt it ends early, and still reports.
+
+    Returns its exit status. By its mark, `down` ends what was left behind.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "loadtests"],
+        cwd=ROOT,
+        env={**environment, MARK: mark_prefix(layout.run_dir, LOAD)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if quiet else None,
+        start_new_session=True,  # Ctrl-C reaches it once, through us
+    )
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        process.wait(FINISH_SECONDS)
+        raise
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

@@ -50,7 +50,7 @@ class Described(Entry):
 class Emission(Entry):
     """What services emit: always, or when something is so."""
 
-    services: tuple[Service, ...] = Field(min_length=1)
+    services: tuple[Service | Literal["loadtest"], ...] = Field(min_length=1)
     when: str = ""
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("observability", "services")
+PACKAGES = ("observability", "services", "loadtests")
 LEVELS = {"exception": "error"} | {name: name for name in ("debug", "info", "warning", "error", "critical")}
 COUNTERS = frozenset({"Counter", "counter", "_counter", "results"})
 METRICS = COUNTERS | {"Gauge", "gauge", "level", "Histogram", "histogram", "seconds"}

@@ -4,6 +4,8 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+
 from loadtests import report
 from loadtests.journey import Journey
 from loadtests.options import Options, add_options, parse
@@ -20,7 +22,8 @@ def options(*arguments: str) -> Options:
 
 def journey(number: int) -> Journey:
     """Return a journey whose ids contain its number."""
-    return Journey(f"{number:032x}", f"{number:016x}")
+    context = SpanContext(number, number, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    return Journey(f"load-{number:032x}", NonRecordingSpan(context))
 
 
 def run(tmp_path: Path, *arguments: str, promised: int = 900, seconds: float = 60.0) -> Run:

@@ -130,7 +130,9 @@ LOAD_VARIABLES = {name for name in SERVICES[LOAD]["environment"] if name.startsw
 def test_the_load_test_is_told_of_nothing_but_the_api() -> None:
     """It has the clients' key and is told how to run; what it needs, and no more, is in its image."""
     environment = SERVICES[LOAD]["environment"]
-    assert environment.keys() - LOAD_VARIABLES == {"LOAD_HOST", "LOAD_TRACES", "API_KEY"}
+    assert environment.keys() - LOAD_VARIABLES == {
+        "LOAD_HOST", "LOAD_TRACES", "API_KEY", "ENVIRONMENT", "TELEMETRY", "OTEL_EXPORTER_OTLP_ENDPOINT"
+    }  # fmt: skip
     elsewhere = {"LOAD_HOST", "LOAD_TRACES", "LOAD_UI_HOST", "LOAD_UI_PORT", "LOAD_RESULTS"}
     assert {options.variable(name) for name in options.TYPES} - elsewhere == LOAD_VARIABLES
     assert environment["LOAD_HOST"] == f"http://api:{OURS['api']}"
@@ -138,7 +140,16 @@ def test_the_load_test_is_told_of_nothing_but_the_api() -> None:
     assert re.findall(r"^COPY (.+)$", stage, re.MULTILINE) == [
         "requirements-load.lock .",
         "loadtests loadtests",
+        "observability observability",
     ]
+
+
+def test_the_load_test_can_write_its_results() -> None:
+    """The folder is its user's, and so is a volume made now; an older one stays root's."""
+    stage = DOCKERFILE.partition(" AS load\n")[2].partition("\nFROM ")[0]
+    assert re.search(r"^RUN install -d -o 10001 -g 10001 /results\nUSER 10001:10001$", stage, re.MULTILINE)
+    assert SERVICES[LOAD]["volumes"] == ["load-reports:/results"]
+    assert "load-results" not in COMPOSE["volumes"]
 
 
 def test_no_secret_is_written_down() -> None:

@@ -1,23 +1,25 @@
-"""The options of a load test and of a soak: checked before anything starts."""
+"""The options of a load test, a soak and the bench: checked before anything starts."""
 
 import argparse
 import os
-import subprocess
-import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from cli.command import main
+from loadtests.bench import command as bench
 from loadtests.options import TYPES, variable
-from loadtests.soak.command import add_options
+from loadtests.soak import command as soak
+from stack.layout import ROOT
 from tests.unit.load_samples import options
 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith(("LOAD_", "SOAK_")) or name == "API_KEY":
+        if name.startswith(("LOAD_", "SOAK_", "BENCH_")) or name == "API_KEY":
             monkeypatch.delenv(name)
 
 
@@ -34,24 +36,20 @@ def test_the_defaults_are_those_of_the_help(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ("--rate 50", (100, 50, 2)),
-        ("--users 30", (30, 15, 2)),
-        ("--rate 5 --users 50", (50, 5, 10)),
-        ("--rate 0.3", (1, 0.3, 3.33)),
+        ("--rate 50", ("steady", 100, 50, 2, 60)),
+        ("--users 30", ("steady", 30, 15, 2, 60)),
+        ("--rate 5 --users 50", ("steady", 50, 5, 10, 60)),
+        ("--rate 0.3", ("steady", 1, 0.3, 1 / 0.3, 60)),
+        ("--shape soak", ("soak", 40, 20, 2, 600)),
+        ("--shape soak --seconds 9", ("soak", 40, 20, 2, 9)),
+        ("--ui 1", ("", 40, 20, 2, 60)),  # users are set by hand
+        ("--ui 1 --shape spike", ("spike", 40, 20, 2, 60)),
     ],
 )
-def test_users_and_rate_follow_from_each_other(arguments: str, expected: tuple[int, float, float]) -> None:
-    """Each user places an order every two seconds, unless both are given."""
+def test_what_is_not_given_follows(arguments: str, expected: tuple[str, int, float, float, int]) -> None:
+    """Each user places an order every two seconds, unless both are given; shapes have their own lengths."""
     found = options(*arguments.split())
-    assert (found.users, found.rate, found.interval) == pytest.approx(expected, rel=0.01)
-
-
-def test_shapes_have_lengths_of_their_own_and_the_web_ui_needs_none() -> None:
-    """A soak is ten minutes unless a length is given; with the web UI users are set by hand."""
-    assert options("--shape", "soak").seconds == 600
-    assert options("--shape", "soak", "--seconds", "9").seconds == 9
-    assert options("--ui", "1").shape == ""
-    assert options("--ui", "1", "--shape", "spike").shape == "spike"
+    assert (found.shape, found.users, found.rate, found.interval, found.seconds) == expected
 
 
 def test_the_environment_says_the_same_as_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,47 +65,38 @@ def test_the_environment_says_the_same_as_the_command_line(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("option", "value"),
+    ("command", "option", "value"),
     [
-        ("users", "0"),
-        ("users", "2.5"),
-        ("rate", "nan"),
-        ("rate", "٣"),
-        ("seconds", "99999999"),
-        ("shape", "zigzag"),
-        ("settled-p99-ms", "."),
-        ("host", "localhost:8000"),
-        ("host", "http://user:secret@localhost"),
-        ("host", "http://localhost/v1"),
-        ("host", "http://localhost:99999"),
-        ("traces", "ftp://localhost"),
+        ("load", "users", "0"),
+        ("load", "users", "2.5"),
+        ("load", "rate", "nan"),
+        ("load", "rate", "٣"),
+        ("load", "seconds", "99999999"),
+        ("load", "shape", "zigzag"),
+        ("load", "settled-p99-ms", "."),
+        ("load", "host", "localhost:8000"),
+        ("load", "host", "http://user:secret@localhost"),
+        ("load", "host", "http://localhost/v1"),
+        ("load", "host", "http://localhost:99999"),
+        ("load", "traces", "ftp://localhost"),
+        ("load", "results", "/dev/null/x"),
+        ("soak", "seconds", "5"),
+        ("bench", "seconds", "6"),
+        ("bench", "rounds", "1.5"),
+        ("bench", "processes", "17"),
+        ("bench", "variants", ","),
+        ("bench", "variants", "on,naked"),
+        ("bench", "against", "/nowhere"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_option(
-    option: str, value: str, capsys: pytest.CaptureFixture[str]
+    command: str, option: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The message names the option, its value, and what is allowed."""
+    """The message names the option, its value, and what is allowed; nothing is started."""
     with pytest.raises(SystemExit, match="2"):
-        options(f"--{option}={value}")
+        main([command, "--run-dir", str(tmp_path / "run"), f"--{option}={value}"])
     assert f"argument --{option}: '{value}' is " in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", ["load --users 0", "soak --seconds 5"])
-def test_wrong_options_are_status_2_and_start_nothing(command: str, tmp_path: Path) -> None:
-    """No run directory is made."""
-    with pytest.raises(SystemExit, match="2"):
-        main([*command.split(), "--run-dir", str(tmp_path / "stack")])
-    assert not (tmp_path / "stack").exists()
-
-
-def test_a_wrong_variable_is_refused_without_the_stack_too() -> None:
-    """The load image has nothing but Locust and these tests."""
-    environment = {**os.environ, "LOAD_RATE": "none"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "loadtests"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.endswith("argument --rate: 'none' is no number from 0.1 to 2000\n")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -127,12 +116,34 @@ def test_shapes_say_how_many_users_there_are(shape: str, course: list[int]) -> N
     assert [few.users_at(second) for second in range(4)] == [1, 1, 1, None]
 
 
-def test_a_soak_is_ten_minutes_at_a_rate_that_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment can say otherwise, and the command line overrules it."""
+def given(command: ModuleType, *arguments: str) -> dict[str, Any]:
+    """Return the options of a command line."""
     parser = argparse.ArgumentParser()
-    add_options(parser)
-    assert vars(parser.parse_args([])) == {"seconds": 600, "rate": None}
-    monkeypatch.setenv("SOAK_SECONDS", "120")
-    monkeypatch.setenv("SOAK_RATE", "30")
-    add_options(parser := argparse.ArgumentParser())
-    assert vars(parser.parse_args(["--rate", "40"])) == {"seconds": 120, "rate": 40}
+    command.add_options(parser)
+    return vars(parser.parse_args(arguments))
+
+
+def test_soak_and_bench_have_options_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line overrules the environment, where an empty variable counts as unset.
+
+    By default a soak is ten minutes at a rate that is found, and the bench compares all but another checkout.
+    """
+    variants = ("on", "off", "bare", "bare_stock")
+    assert given(soak) == {"seconds": 600, "rate": None}
+    numbers = {"seconds": 2, "rounds": 7, "clients": 32, "processes": 1}
+    assert given(bench) == {**numbers, "variants": variants, "against": None}
+    said = {"SOAK_SECONDS": "120", "SOAK_RATE": "30", "BENCH_ROUNDS": "3", "BENCH_CLIENTS": " "}
+    for name, value in {**said, "BENCH_VARIANTS": " off, on", "BENCH_AGAINST": str(ROOT)}.items():
+        monkeypatch.setenv(name, value)
+    assert given(soak, "--rate", "40") == {"seconds": 120, "rate": 40}
+    expected = {**numbers, "rounds": 4, "variants": ("on", "off"), "against": ROOT}
+    assert given(bench, "--rounds", "4") == expected
+
+
+def test_a_missing_instrumentation_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message says what installs it, and how to do without."""
+    monkeypatch.setattr("loadtests.bench.command.find_spec", lambda _: None)
+    assert main(["bench", "--run-dir", str(tmp_path / "bench")]) == 1
+    assert "instrumentation is missing: `make bench` installs it" in capsys.readouterr().err

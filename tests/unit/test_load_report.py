@@ -69,13 +69,8 @@ def test_windows_show_the_course(tmp_path: Path) -> None:
     assert first == {"from_s": 0, "count": 2, "p50_ms": 100, "p95_ms": 200, "p99_ms": 200}
     assert (third["from_s"], third["p50_ms"]) == (12, 50)
     assert [run(tmp_path, "--seconds", str(n)).window for n in (8, 120, 600, 7200)] == [5, 12, 60, 60]
-
-
-def test_percentiles_are_values_that_were_seen() -> None:
-    """A percentile is the least value that so many do not exceed."""
-    counts = Counter(range(1, 101))
-    assert [percentile(counts, share) for share in (50, 95, 99, 100)] == [50, 95, 99, 100]
-    assert percentile(Counter(), 99) == 0
+    hundred = Counter(range(1, 101))
+    assert [percentile(hundred, share) for share in (50, 95, 99, 100)] == [50, 95, 99, 100]
 
 
 def test_people_see_the_slowest_the_orders_and_the_verdict(tmp_path: Path) -> None:
@@ -127,25 +122,21 @@ def placed(rate: float, seconds: int, share: float = 1.0) -> int:
     return round(share * rate * sum(min(users, 100 * (n + 1)) for n in range(seconds)) / users)
 
 
-@pytest.mark.parametrize("rate", [10, 60, 550, 2000])
-@pytest.mark.parametrize("after", [2, 12, 60])
+@pytest.mark.parametrize("rate", [10, 550, 2000])
+@pytest.mark.parametrize("after", [2, 60])
 def test_nobody_is_blamed_for_users_who_are_still_coming(rate: float, after: int) -> None:
     """A perfect api holds every rate, even when the run ends soon after; a slow one does not."""
     asked = options("--rate", str(rate))
     seconds = math.ceil(asked.spawn_seconds) + after
-    reached, slow = (
-        orders_per_second(asked, placed(rate, seconds, share), float(seconds)) for share in (1, 0.85)
-    )
+    reached, slow = (orders_per_second(asked, placed(rate, seconds, n), float(seconds)) for n in (1, 0.85))
     assert reached == pytest.approx(rate, rel=0.04)
-    assert rate_held(asked, reached)
-    assert not rate_held(asked, slow)
+    assert (rate_held(asked, reached), rate_held(asked, slow)) == (True, False)
 
 
 def test_the_rate_is_held_at_nine_tenths() -> None:
-    """Users who wait for slow answers place fewer orders; a ramp has no rate to hold."""
-    asked = options("--rate", "15")
+    """Users who wait, or never came, place fewer orders; a ramp has no rate to hold."""
+    asked, late = options("--rate", "15"), options("--rate", "2000")
     assert [rate_held(asked, rate) for rate in (13.5, 13.4)] == [True, False]
     assert rate_held(options("--rate", "15", "--shape", "ramp"), 1.0)
-    late = options("--rate", "2000")
-    assert not rate_held(late, orders_per_second(late, placed(2000, 30), 30.0))  # not all users came
+    assert not rate_held(late, orders_per_second(late, placed(2000, 30), 30.0))
     assert orders_per_second(asked, 0, 0.0) == 0

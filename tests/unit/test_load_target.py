@@ -12,6 +12,7 @@ from loadtests.soak.target import Target, limits, under_load
 from stack.errors import StackError
 from stack.layout import Layout
 from stack.progress import progress_on
+from stack.servers.services import OWN_ENDPOINTS
 from tests.unit.stack_commands import FakeStack, fake_stack
 
 LIMITS = {"RATE_LIMIT_PER_SECOND": "10", "RATE_LIMIT_BURST": "60"}
@@ -23,35 +24,38 @@ def target_of(host: str, tmp_path: Path) -> Target:
         return found
 
 
-@pytest.fixture
-def _api_needs_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpx2, "get", lambda *_, **__: httpx2.Response(401))
-    monkeypatch.setattr(target, "ROOT", tmp_path)
-    monkeypatch.delenv("API_KEY", raising=False)
-
-
-@pytest.mark.usefixtures("_api_needs_a_key")
 def test_a_key_is_taken_from_dotenv_when_the_api_needs_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An address that is given is not started; a key in the environment is sent in any case."""
-    (tmp_path / ".env").write_text("API_KEY=composes-own\n")
-    assert target_of("http://api", tmp_path) == Target("http://api", "", "composes-own")
-    monkeypatch.setenv("API_KEY", "mine")
-    assert target_of("http://api", tmp_path).api_key == "mine"
-
-
-@pytest.mark.usefixtures("_api_needs_a_key")
-def test_without_the_key_that_it_needs_nothing_is_tried(tmp_path: Path) -> None:
-    """Every request would fail, and say nothing about load."""
+    """An address that is given is not started; without a key every request would fail, and say nothing."""
+    monkeypatch.setattr(httpx2, "get", lambda *_, **__: httpx2.Response(401))
+    monkeypatch.setattr(target, "ROOT", tmp_path)
+    monkeypatch.delenv("API_KEY", raising=False)
     with pytest.raises(StackError, match="needs a key: set API_KEY"):
         target_of("http://api", tmp_path)
+    (tmp_path / ".env").write_text("API_KEY=composes-own\n")
+    assert target_of("http://api", tmp_path) == Target("http://api", "composes-own")
+    monkeypatch.setenv("API_KEY", "mine")
+    assert target_of("http://api", tmp_path).api_key == "mine"
 
 
 def test_an_api_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:
     """The alternative would be a minute of failures."""
     with pytest.raises(StackError, match="no answer from the api"):
         target_of("http://127.0.0.1:9", tmp_path)
+
+
+def test_spans_of_users_go_where_those_of_the_services_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the native stack's backend, or to where the environment says; other options are not inherited."""
+    for name in OWN_ENDPOINTS:
+        monkeypatch.setenv(name, "http://elsewhere:4318")
+    monkeypatch.setenv("LOAD_RATE", "5")
+    native, other = (
+        Target("http://api", "key", otlp=otlp).environment() for otlp in ("http://ours:4318", "")
+    )
+    assert [native.get(name) for name in OWN_ENDPOINTS] == ["http://ours:4318", None]
+    assert [other[name] for name in OWN_ENDPOINTS] == ["http://elsewhere:4318"] * 2
+    assert (native["API_KEY"], "LOAD_RATE" in native) == ("key", False)
 
 
 @pytest.fixture
@@ -74,19 +78,18 @@ def test_a_stack_that_is_started_for_it_is_stopped_again(stack: FakeStack) -> No
     assert stack.running() == {}
 
 
-def test_with_keys_the_limits_stay_as_they_are(stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All users are one client then."""
-    monkeypatch.setenv("API_KEYS", "{}")
-    with under_load(stack.layout, "", 2.0, progress_on()):
-        assert not LIMITS.keys() & os.environ.keys()
-
-
-def test_a_stack_that_runs_is_used_and_left_running(stack: FakeStack) -> None:
-    """With the limits that it has."""
+def test_limits_stay_as_they_are_where_all_users_are_one_client(
+    stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with API keys; nor has a stack that runs other limits, and it is left running."""
     assert stack("up", "--only", "redis,inbox,api") == 0
     with under_load(stack.layout, "", 2.0, progress_on()):
         assert not LIMITS.keys() & os.environ.keys()
     assert set(stack.running()) == {"redis", "inbox", "api"}
+    assert stack("down") == 0
+    monkeypatch.setenv("API_KEYS", "{}")
+    with under_load(stack.layout, "", 2.0, progress_on()):
+        assert not LIMITS.keys() & os.environ.keys()
 
 
 @pytest.mark.parametrize("interval", [0.1, 1.0, 2.0, 30.0])

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.soak.process import mark
 from stack import processes, state
 from stack.layout import ROOT
 from stack.ports import Ports
-from stack.processes import MARK
+from stack.processes import LOAD, MARK, mark_prefix
 from tests.unit.stack_commands import FakeStack, fake_stack, kill
 from tests.unit.stack_fakes import SLEEPER, program, until
 
@@ -59,7 +58,8 @@ def test_down_ends_a_load_test_that_was_left_behind(stack: FakeStack, runs: str)
     elif runs == "nothing":
         stack.layout.run_dir.mkdir()
     command = [sys.executable, "-c", SLEEPER]
-    left = subprocess.Popen(command, env={**os.environ, MARK: mark(stack.layout)})  # noqa: S603 - fixed
+    mark = mark_prefix(stack.layout.run_dir, LOAD)
+    left = subprocess.Popen(command, env={**os.environ, MARK: mark})  # noqa: S603 - fixed
     try:
         until(lambda: left.pid in stack.left_over())
         assert stack("down") == 0

@@ -20,6 +20,7 @@ def test_programs_get_exactly_the_agreed_addresses(tmp_path: Path) -> None:
         "rabbitmq_metrics": "http://127.0.0.1:15692",
         "redis": "redis://127.0.0.1:7777/0",
         "traces": "http://127.0.0.1:16686",
+        "otlp": "http://127.0.0.1:4318",
         "mail": "http://127.0.0.1:8025",
     }
     assert [path.name for path in tmp_path.iterdir()] == ["endpoints.json"]
