@@ -188,8 +188,9 @@ async def _close(closable: AbstractChannel | AbstractConnection) -> None:
 def _reason(error: BaseException) -> str:
     """Return why a connection failed, in the broker's words if it refused to open one.
 
-    For these aiormq raises an error that has the `repr` of the broker's frame; the frame itself, which says
-    the reason, is left where the error was raised.
+    For these aiormq 7.2 raises an error that has the `repr` of the broker's frame
+    (findings/aiormq-loses-the-reason-of-a-refusal.sh); the frame itself, which says the reason, is left where
+    the error was raised. To be removed as soon as aiormq raises the `ConnectionClosed` that it means to.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         for value in frame.f_locals.values():
