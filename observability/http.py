@@ -4,19 +4,20 @@ With `TELEMETRY=stock` the server span is made inside, by `opentelemetry-instrum
 Attributes: https://opentelemetry.io/docs/specs/semconv/http/.
 """
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
 
 import structlog
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability.metrics import exemplar, seconds, series
-from observability.propagation import accept, active_span, correlated, extract, record_failure
+from observability.propagation import accept, active_span, correlated, correlation_id, extract, record_failure
 from observability.redaction import redact_text
 
 log = structlog.get_logger(__name__)
@@ -46,15 +47,17 @@ class HttpMiddleware:
     ) -> None:
         """Register the metrics and wrap the app; with `stock`, the app makes the server spans."""
         self._app, self._tracer, self._enabled, self._stock = app, tracer, enabled, stock
+        gauge = partial(Gauge, labelnames=LABELS[:2], registry=registry)
+        self._active = series(
+            gauge("http_server_active_requests", "HTTP server requests that are being served.")
+        )
         duration = seconds(
             "http_server_request_duration_seconds",
             "Duration of HTTP server requests; of a stream, until it began.",
             LABELS,
             registry=registry,
         )
-        gauge = partial(Gauge, labelnames=LABELS[:2], registry=registry)
-        active = gauge("http_server_active_requests", "HTTP server requests that are being served.")
-        self._duration, self._active = series(duration), series(active)
+        self._duration = series(duration)
         for method, route, statuses in predeclared if enabled else ():
             for status in statuses:
                 self._duration("http", method, route, str(status))
@@ -70,18 +73,18 @@ class HttpMiddleware:
         with correlated(identifier):
             if not self._enabled or scope["path"] in UNTRACED:
                 await self._app(scope, receive, exchange.send)
-            elif self._stock:
-                await self._observed(exchange, receive, None)
             else:
                 parent = extract(headers)
-                attributes = request_attributes(scope, identifier, headers.get("user-agent", ""))
-                span = self._tracer.start_span(
-                    _span_name(exchange.method), parent, SpanKind.SERVER, attributes
-                )
-                with active_span(span, parent):
+                with active_span(self._start(exchange, parent, headers), parent) as span:
                     await self._observed(exchange, receive, span)
 
-    async def _observed(self, exchange: "_Exchange", receive: Receive, own: Span | None) -> None:
+    def _start(self, exchange: "_Exchange", parent: Context, headers: Mapping[str, str]) -> Span:
+        if self._stock:
+            return trace.INVALID_SPAN  # the app makes one
+        name, known = _span_name(exchange.method), request_attributes(exchange.scope, headers)
+        return self._tracer.start_span(name, parent, SpanKind.SERVER, known)
+
+    async def _observed(self, exchange: "_Exchange", receive: Receive, span: Span) -> None:
         active = self._active(exchange.scheme, exchange.method)
         active.inc()
         failure: Exception | None = None
@@ -93,23 +96,22 @@ class HttpMiddleware:
                 raise
         finally:
             active.dec()
-            self._report(exchange, own, failure)
+            self._report(exchange, span, failure)
 
-    def _report(self, exchange: "_Exchange", own: Span | None, failure: Exception | None) -> None:
+    def _report(self, exchange: "_Exchange", span: Span, failure: Exception | None) -> None:
         method, status, duration = exchange.method, exchange.status or SERVER_ERROR, exchange.seconds()
         route = getattr(exchange.scope.get("route"), "path", None) or UNROUTED
-        if own is not None:
-            if failure is not None and exchange.status:  # otherwise it leaves the span and is recorded then
-                record_failure(own, failure)
-            elif status >= SERVER_ERROR and failure is None:
-                own.set_status(Status(StatusCode.ERROR))
-            if route != UNROUTED:
-                own.set_attribute("http.route", route)
-                own.update_name(f"{_span_name(method)} {route}")
-            if status >= SERVER_ERROR:
-                own.set_attribute("error.type", str(status))
-            own.set_attribute("http.response.status_code", status)
-        span = own or exchange.scope.get(STOCK_SPAN, trace.INVALID_SPAN)
+        if failure is not None and exchange.status:  # otherwise it leaves the span and is recorded then
+            record_failure(span, failure)
+        elif status >= SERVER_ERROR and failure is None:
+            span.set_status(Status(StatusCode.ERROR))
+        if route != UNROUTED:
+            span.set_attribute("http.route", route)
+            span.update_name(f"{_span_name(method)} {route}")
+        if status >= SERVER_ERROR:
+            span.set_attribute("error.type", str(status))
+        span.set_attribute("http.response.status_code", status)
+        span = exchange.scope.get(STOCK_SPAN, span)
         with trace.use_span(span, record_exception=False, set_status_on_exception=False):
             if failure is not None and exchange.status < SERVER_ERROR:
                 log.error("request failed", exc_info=failure)  # else whoever answered has logged it
@@ -160,21 +162,21 @@ def request_headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
-def request_attributes(scope: Scope, correlation_id: str, agent: str) -> dict[str, AttributeValue]:
+def request_attributes(scope: Scope, headers: Mapping[str, str]) -> dict[str, AttributeValue]:
     """Return what is known when a request begins. The query is left out: it may hold anything."""
     known: dict[str, AttributeValue] = {
-        "correlation_id": correlation_id,
+        "correlation_id": correlation_id() or "",
         "http.request.method": request_method(scope),
         "url.scheme": scope.get("scheme", "http"),
         "url.path": redact_text(scope["path"][:512]),
         "network.protocol.version": scope.get("http_version", "1.1"),
     }
-    if request_method(scope) == OTHER:
+    if known["http.request.method"] == OTHER:
         known["http.request.method_original"] = scope["method"]
     if server := scope.get("server"):
         known["server.address"], known["server.port"] = server[0], server[1] or 0
     if client := scope.get("client"):
         known["client.address"] = known["network.peer.address"] = client[0]
-    if agent:
+    if agent := headers.get("user-agent"):
         known["user_agent.original"] = redact_text(agent[:256])
     return known

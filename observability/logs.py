@@ -75,8 +75,12 @@ def line_renderer(constant: Mapping[str, str], export: Export | None) -> Callabl
     """
 
     def render(_: object, level: str, event: EventDict) -> bytes:
+        start = {"timestamp": datetime.now(UTC), "level": level}
         try:
-            line = _line(level, event, constant)
+            if "exc_info" in event:
+                event = render_exception(None, level, event)
+            # What every line carries comes again at the end: no event overrides it.
+            line = _json({**start, "event": "", **_ids(event), **redact(event), **start, **constant})
         except Exception as error:  # noqa: BLE001 - whatever was in the fields
             about = {"line": str(event["event"]), "error": type(error).__qualname__}
             log.error("log line not rendered", **about)  # noqa: TRY400 - the stack would say nothing more
@@ -86,14 +90,6 @@ def line_renderer(constant: Mapping[str, str], export: Export | None) -> Callabl
         return line
 
     return render
-
-
-def _line(level: str, event: EventDict, constant: Mapping[str, str]) -> bytes:
-    if "exc_info" in event:
-        event = render_exception(None, level, event)
-    start = {"timestamp": datetime.now(UTC), "level": level}
-    # What every line carries comes again at the end: no event overrides it.
-    return _json({**start, "event": "", **_ids(event), **redact(event), **start, **constant})
 
 
 class _Handler(logging.Handler):

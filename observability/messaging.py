@@ -10,23 +10,14 @@ from time import perf_counter, time
 from typing import Any, TypeVar
 
 import structlog
-from opentelemetry import trace
+from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry, Counter
 
 from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds, series
-from observability.propagation import (
-    accept,
-    active_span,
-    correlated,
-    error_type,
-    extract,
-    inject,
-    links_to,
-    record_failure,
-)
+from observability.propagation import accept, active_span, correlated, extract, links_to, record_failure
 from observability.redaction import redact_text
 
 log = structlog.get_logger(__name__)
@@ -97,7 +88,7 @@ class PublisherMiddleware:
                 for message, span, error in zip(messages, spans, errors, strict=True):
                     if error is not None:
                         record_failure(span, error)
-                    kind = "" if error is None else error_type(error)
+                    kind = "" if error is None else type(error).__qualname__
                     labels = ("rabbitmq", "publish", destination(message.exchange, message.routing_key), kind)
                     self._sent(*labels).inc()
                     self._duration(*labels).observe(elapsed, exemplar(span))
@@ -109,10 +100,10 @@ class PublisherMiddleware:
     def _start(self, message: Any) -> Span:  # noqa: ANN401 - see Outgoing
         parent, name = extract(message.headers), destination(message.exchange, message.routing_key)
         attributes = message_attributes(message, "publish", "send", name)
-        # There is a current span if an operator replays a message: his request, in its own trace.
+        # There is a current span if an operator replays a message: the request for it, in its own trace.
         links = links_to(trace.get_current_span())
         span = self._tracer.start_span(f"publish {name}", parent, SpanKind.PRODUCER, attributes, links)
-        inject(message.headers, trace.set_span_in_context(span, parent))
+        propagate.inject(message.headers, trace.set_span_in_context(span, parent))
         return span
 
 
@@ -141,17 +132,11 @@ class ConsumerMiddleware:
         self._duration, self._waited, self._consumed = series(duration), series(waited), series(consumed)
         self._retries, self._dead = series(retries), series(dead)
 
-    def predeclare(
-        self,
-        queue: str,
-        outcomes: Sequence[str] = (),
-        retries: Sequence[str] = (),
-        dead_letters: Sequence[str] = (),
-    ) -> None:
-        """Have the series of known outcomes and failures exist from the start."""
-        consumed = partial(self._consumed, "rabbitmq", "process")
-        for count, values in ((consumed, outcomes), (self._retries, retries), (self._dead, dead_letters)):
-            for value in values:
+    def predeclare(self, queue: str, **known: Sequence[str]) -> None:
+        """Have the series of known `outcomes`, `retries` and `dead_letters` exist from the start."""
+        consumed: Callable[..., object] = partial(self._consumed, "rabbitmq", "process")
+        for kind, count in (("outcomes", consumed), ("retries", self._retries), ("dead_letters", self._dead)):
+            for value in known.get(kind, ()):
                 count(queue, value)
 
     def __call__(self, process: Process[Delivery, Settlement]) -> Process[Delivery, Settlement]:
@@ -166,30 +151,26 @@ class ConsumerMiddleware:
                 settlement = await process(delivery)
                 self._finish(span, delivery, settlement, perf_counter() - began)
                 if settlement.action != "ack":  # a copy will be published
-                    inject(settlement.context)
+                    propagate.inject(settlement.context)
             return settlement
 
         return observed
 
     def _start(self, delivery: Any, producer: Context, identifier: str) -> Span:  # noqa: ANN401 - see Delivery
-        name = destination(delivery.exchange, delivery.routing_key, delivery.queue)
+        name = destination(delivery.exchange, delivery.routing_key, queue := delivery.queue)
         attributes = message_attributes(delivery, "process", "process", name)
         attributes["messaging.message.conversation_id"] = attributes["correlation_id"] = identifier
         attributes["orderscope.delivery.attempt"] = delivery.attempt
-        parent = Context() if self._linked else producer
-        links = links_to(trace.get_current_span(producer))
-        return self._tracer.start_span(
-            f"process {delivery.queue}", parent, SpanKind.CONSUMER, attributes, links
-        )
+        parent, links = Context() if self._linked else producer, links_to(trace.get_current_span(producer))
+        return self._tracer.start_span(f"process {queue}", parent, SpanKind.CONSUMER, attributes, links)
 
     def _finish(self, span: Span, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see Delivery
-        queue, outcome, error = delivery.queue, settlement.outcome, settlement.error
+        queue, outcome, kind = delivery.queue, settlement.outcome, ""
         span.set_attribute("orderscope.outcome", outcome)
-        if error is not None:
-            record_failure(span, error, outcome)
+        if settlement.error is not None:
+            record_failure(span, settlement.error, kind := outcome)
         expected = delivery.routing_key == queue or delivery.routing_key in self._keys
-        key = delivery.routing_key if expected else UNEXPECTED
-        name, kind = destination(delivery.exchange, key, queue), "" if error is None else outcome
+        name = destination(delivery.exchange, delivery.routing_key if expected else UNEXPECTED, queue)
         ids = exemplar(span)
         self._duration("rabbitmq", "process", name, kind).observe(elapsed, ids)
         if delivery.attempt == 1 and (published := delivery.first_published_at) is not None:
@@ -197,18 +178,14 @@ class ConsumerMiddleware:
             if waited < LONGEST_WAIT_SECONDS:
                 self._waited(queue).observe(waited, ids)
         self._consumed("rabbitmq", "process", queue, outcome).inc()
-        self._log(delivery, settlement, elapsed)
-
-    def _log(self, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see Delivery
-        queue, outcome, error = delivery.queue, settlement.outcome, settlement.error
         fields = {"queue": queue, "attempt": delivery.attempt, "duration_ms": round(elapsed * 1000, 2)}
         if settlement.action == "ack":
             log.info("message processed", outcome=outcome, **fields)
             return
-        text = f"{error_type(error)}: {error}"
+        error = f"{type(settlement.error).__qualname__}: {settlement.error}"
         if settlement.action == "retry":
             self._retries(queue, outcome).inc()
-            log.warning("message will be retried", reason=outcome, error=text, **fields)
+            log.warning("message will be retried", reason=outcome, error=error, **fields)
         else:
             self._dead(queue, outcome).inc()
-            log.error("message dead-lettered", reason=outcome, error=text, **fields)
+            log.error("message dead-lettered", reason=outcome, error=error, **fields)

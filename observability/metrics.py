@@ -1,8 +1,8 @@
 """Metrics: a registry a process, exemplars, what services and the process show, and `GET /metrics`."""
 
-import asyncio
 import platform
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
@@ -21,7 +21,6 @@ Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 LONG_SECONDS_BUCKETS: Sequence[float] = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-LAG_INTERVAL_SECONDS = 0.25
 EXPORT_RESULTS = ("exported", "queue_full", "timeout", "connection_error", "http_503")
 
 
@@ -84,6 +83,17 @@ class Instruments:
         labelled = series(seconds(name, about, [label], registry=self.registry, buckets=buckets), values)
         return lambda duration, value: labelled(value).observe(duration, exemplar())
 
+    def event_loop_lag(self) -> Callable[[float], None]:
+        """Return what records how many seconds late the event loop ran a timer."""
+        if not self.enabled:
+            return lambda _: None
+        return seconds(
+            "event_loop_lag_seconds",
+            "How late the event loop ran a timer: what blocking work costs everyone else.",
+            registry=self.registry,
+            buckets=LAG_BUCKETS,
+        ).observe
+
     def outbox_gauges(self) -> Callable[[int, float], None]:
         """Return what shows an outbox's entries and the age of the oldest."""
         gauge = partial(Gauge, registry=self.registry)
@@ -127,29 +137,13 @@ def export_metrics(registry: CollectorRegistry) -> tuple[ExportMetrics, ExportMe
     )
 
 
-async def watch_event_loop(registry: CollectorRegistry) -> None:
-    """Measure four times a second how late the event loop runs what is due; until cancelled."""
-    lag = seconds(
-        "event_loop_lag_seconds",
-        "How late the event loop ran a timer: what blocking work costs everyone else.",
-        registry=registry,
-        buckets=LAG_BUCKETS,
-    )
-    loop = asyncio.get_running_loop()
-    while True:
-        due = loop.time() + LAG_INTERVAL_SECONDS
-        await asyncio.sleep(LAG_INTERVAL_SECONDS)
-        lag.observe(max(0.0, loop.time() - due))
-
-
 def metrics_route(registry: CollectorRegistry) -> Route:
     """Return `GET /metrics`: OpenMetrics with exemplars for who accepts it, plain text otherwise."""
 
     async def metrics(request: Request) -> Response:
-        try:
+        encode, content_type = choose_encoder("")
+        with suppress(TypeError, ValueError):  # it compares versions, and does not expect what is none
             encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        except (TypeError, ValueError):  # it compares versions, and does not expect what is none
-            encode, content_type = choose_encoder("")
         return Response(encode(registry), headers={"content-type": content_type})
 
     return Route("/metrics", metrics)

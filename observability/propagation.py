@@ -5,11 +5,10 @@ The trace context goes in and out of headers by OpenTelemetry's propagators (`OT
 
 import re
 import traceback
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from random import getrandbits
-from typing import Any
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context, attach, detach
@@ -46,8 +45,7 @@ def correlated(identifier: str) -> Iterator[None]:
 
 def context_headers() -> dict[str, str]:
     """Return the current `correlation_id` and trace context, to be sent along with a message."""
-    headers = {"correlation_id": accept(_current.get())}
-    inject(headers)
+    propagate.inject(headers := {"correlation_id": accept(_current.get())})
     return headers
 
 
@@ -64,11 +62,6 @@ def extract(headers: Mapping[str, object]) -> Context:
     if len(texts.get("tracestate", "")) > MAX_TRACESTATE:
         del texts["tracestate"]
     return propagate.extract(texts, context=Context())
-
-
-def inject(headers: MutableMapping[str, Any], context: Context | None = None) -> None:
-    """Add a context, by default the current one, to headers."""
-    propagate.inject(headers, context)
 
 
 def links_to(span: Span) -> list[Link]:
@@ -97,22 +90,16 @@ def active_span(span: Span, context: Context | None = None) -> Iterator[Span]:
 
 def record_failure(span: Span, error: BaseException, kind: str = "") -> None:
     """Mark a span as failed: status, `error.type` and the exception as an event, free of personal data."""
-    if not span.is_recording():
-        return  # a stack takes long to format, for nobody to see
-    span.add_event("exception", exception_attributes(error))
-    span.set_attribute("error.type", kind or error_type(error))
-    span.set_status(Status(StatusCode.ERROR, redact_text(str(error))[:200]))
+    if span.is_recording():  # otherwise nobody would see the stack, which takes long to format
+        span.add_event("exception", exception_attributes(error))
+        span.set_attribute("error.type", kind or type(error).__qualname__)
+        span.set_status(Status(StatusCode.ERROR, redact_text(str(error))[:200]))
 
 
 def exception_attributes(error: BaseException) -> dict[str, str]:
     """Return what the event of an exception says, free of personal data."""
     return {
-        "exception.type": error_type(error),
+        "exception.type": type(error).__qualname__,
         "exception.message": redact_text(str(error)),
         "exception.stacktrace": redact_text("".join(traceback.format_exception(error))),
     }
-
-
-def error_type(error: BaseException) -> str:
-    """Return the low-cardinality name of an error, as semconv/registry/attributes/error has it."""
-    return type(error).__qualname__

@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, FilePath, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+Signal = Literal["traces", "logs"]
+
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
@@ -87,7 +89,7 @@ class TelemetrySettings(BaseSettings):
         by_endpoint = "otlp" if "endpoint" in self.otel_exporter_otlp_logs.model_fields_set else "none"
         return not self.otel_sdk_disabled and (self.otel_logs_exporter or by_endpoint) == "otlp"
 
-    def otlp(self, signal: Literal["traces", "logs"]) -> OtlpSettings:
+    def otlp(self, signal: Signal) -> OtlpSettings:
         """Return how a signal is exported: each variable of its own wins over the one for all signals."""
         own = self.otel_exporter_otlp_traces if signal == "traces" else self.otel_exporter_otlp_logs
         path = {"endpoint": f"{self.otel_exporter_otlp.endpoint.rstrip('/')}/v1/{signal}"}

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 from opentelemetry import trace
@@ -20,7 +20,7 @@ from observability.export.encoding import log_records_request, spans_request
 from observability.lean import LeanTracerProvider
 from observability.logs import configure_logs, log_uncaught
 from observability.metrics import ExportMetrics, export_metrics, new_registry
-from observability.settings import TelemetrySettings
+from observability.settings import Signal, TelemetrySettings
 from observability.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
@@ -65,22 +65,13 @@ def warn_of_old_names(settings: TelemetrySettings) -> None:
 
 def resource(service: str, version: str, environment: str, instance: str) -> Resource:
     """Return who sends telemetry; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` take precedence."""
-    known = {
-        "service.namespace": "orderscope",
-        "service.name": service,
-        "service.version": version,
-        "service.instance.id": instance,
-        "deployment.environment.name": environment,
-    }
+    known = {"service.namespace": "orderscope", "service.name": service, "service.version": version}
+    known |= {"service.instance.id": instance, "deployment.environment.name": environment}
     return Resource(known).merge(OTELResourceDetector().detect())
 
 
 def _start_exporter(
-    signal: Literal["traces", "logs"],
-    settings: TelemetrySettings,
-    encode: Encode[Any],
-    metrics: ExportMetrics,
-    ends: ExitStack,
+    signal: Signal, settings: TelemetrySettings, encode: Encode[Any], metrics: ExportMetrics, ends: ExitStack
 ) -> Callable[[Any], None]:
     batching = settings.otel_bsp if signal == "traces" else settings.otel_blrp
     exporter = BatchExporter(signal, encode, OtlpClient(settings.otlp(signal)), batching, metrics)

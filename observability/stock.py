@@ -16,7 +16,6 @@ from starlette.types import Scope
 
 from observability.http import STOCK_SPAN, UNTRACED, request_attributes, request_headers
 from observability.metrics import ExportMetrics
-from observability.propagation import correlation_id
 from observability.settings import TelemetrySettings
 
 OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
@@ -74,6 +73,5 @@ def server_request_hook(span: Span, scope: Scope) -> None:
     An attribute cannot be deleted, so `url.query` becomes empty.
     """
     scope[STOCK_SPAN] = span
-    agent = request_headers(scope).get("user-agent", "")
-    known = request_attributes(scope, correlation_id() or "", agent)
+    known = request_attributes(scope, request_headers(scope))
     span.set_attributes({**known, "url.query": ""} if scope.get("query_string") else known)

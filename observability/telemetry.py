@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from observability.http import HttpMiddleware, Predeclared
 from observability.messaging import ConsumerMiddleware, Delivery, Process, PublisherMiddleware, Settlement
-from observability.metrics import Instruments, metrics_route, watch_event_loop
+from observability.metrics import Instruments, metrics_route
 from observability.propagation import accept, active_span, correlated, extract, links_to
 
 P = ParamSpec("P")
@@ -42,13 +42,10 @@ class Telemetry:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Watch the event loop while the block runs; on leaving, export what spans and lines are left."""
-        watch = asyncio.create_task(watch_event_loop(self.registry)) if self.enabled else None
+        """Export, on leaving, what spans and lines are left."""
         try:
             yield
         finally:
-            if watch is not None:
-                watch.cancel()
             await asyncio.to_thread(self.shutdown)
 
     def http(self, app: ASGIApp, predeclared: Iterable[Predeclared] = ()) -> ASGIApp:
@@ -99,11 +96,9 @@ class Telemetry:
         for name, span in names.items():
             attributes = {**redis_command("EVALSHA"), "db.stored_procedure.name": name}
             runs[name] = self.traced(span, SpanKind.CLIENT, attributes)(partial(run, name))
-
-        async def traced_run(name: str, *arguments: Any) -> Any:  # noqa: ANN401 - replies vary as scripts do
-            return await (runs[name](*arguments) if name in runs else run(name, *arguments))
-
-        return cast("RunScript", traced_run)
+        return cast(
+            "RunScript", lambda name, *args: (runs[name] if name in runs else partial(run, name))(*args)
+        )
 
     @contextmanager
     def continued(self, name: str, headers: Mapping[str, object]) -> Iterator[None]:

@@ -11,7 +11,6 @@ from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
 
 from observability import Telemetry, TelemetrySettings, context_headers, current_ids, redis_command, setup
-from observability.flags import FlagHook, scenario_requests
 from services.api.cache import Load, OrderCache
 from services.api.catalogue import CATALOGUE
 from services.api.dead_letters import dead_letters_router
@@ -26,6 +25,7 @@ from services.api.routes import Orders, orders_router
 from services.api.scenarios import scenarios_router
 from services.api.settings import Settings
 from services.api.store import OrderStore
+from services.common.flags import FlagHook, scenario_requests
 from services.common.http.server import http_server
 from services.common.ids import uuid7
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
@@ -33,6 +33,7 @@ from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.dead_letters import DeadLetters
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
+from services.common.periodic import watch_event_loop
 from services.common.probes import Ping, probe_routes, watch_dependencies
 from services.common.redis.client import blocking_client, pipeline_client, redis_client
 from services.common.redis.pipeline import AutoPipeline
@@ -63,6 +64,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
             "outbox watch": watch_outbox(connections.outbox, instruments.outbox_gauges()),
             "followers": parts.followers.run(),
             "scenarios": scenarios.watch(connections.redis),
+            "event loop watch": watch_event_loop(instruments.event_loop_lag()),
         }.items():
             await enter(lifetime.background(work, name))
         await enter(relaying(lifetime, parts.relay))

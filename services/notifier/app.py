@@ -7,13 +7,14 @@ from pathlib import Path
 from opentelemetry.trace import SpanKind
 
 from observability import Telemetry, TelemetrySettings, setup
-from observability.flags import FlagHook, scenario_requests
+from services.common.flags import FlagHook, scenario_requests
 from services.common.lifecycle import freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.consumer import Consumer, consuming
 from services.common.messaging.messages import Process
 from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, with_retries
 from services.common.messaging.topology import Subscription
+from services.common.periodic import watch_event_loop
 from services.common.probes import Ping, probe_server, watch_dependencies
 from services.common.redis.client import pipeline_client, redis_client
 from services.common.redis.pipeline import AutoPipeline
@@ -52,6 +53,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
             "broker": broker.keep_connected(),
             "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),
             "scenarios": scenarios.watch(redis),
+            "event loop watch": watch_event_loop(telemetry.instruments().event_loop_lag()),
         }.items():
             await enter(lifetime.background(work, name))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))

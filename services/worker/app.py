@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from observability import Telemetry, TelemetrySettings, context_headers, setup
-from observability.flags import FlagHook, scenario_requests
+from services.common.flags import FlagHook, scenario_requests
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection
 from services.common.messaging.consumer import Consumer, consuming
@@ -20,7 +20,7 @@ from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS
 from services.common.messaging.topology import Subscription, waiting_messages
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
-from services.common.periodic import periodically
+from services.common.periodic import periodically, watch_event_loop
 from services.common.probes import Ping, probe_server, watch_dependencies
 from services.common.redis.client import blocking_client, pipeline_client, redis_client, retry_until_done
 from services.common.redis.pipeline import AutoPipeline
@@ -67,6 +67,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
             "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),
             "outbox watch": watch_outbox(connections.outbox, telemetry.instruments().outbox_gauges()),
             "scenarios": scenarios.watch(connections.redis),
+            "event loop watch": watch_event_loop(telemetry.instruments().event_loop_lag()),
         }.items():
             await enter(lifetime.background(work, name))
         await enter(relaying(lifetime, parts.relay))

@@ -17,7 +17,6 @@ from observability.propagation import (
     correlation_id,
     current_ids,
     extract,
-    inject,
     links_to,
 )
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT
@@ -46,7 +45,7 @@ def test_what_is_injected_is_extracted() -> None:
     assert (found.trace_id, found.span_id) == (int(TRACE_ID, 16), int(SPAN_ID, 16))
     assert (found.trace_flags, found.is_remote) == (TraceFlags.SAMPLED, True)
     again: dict[str, str] = {}
-    inject(again, context)
+    propagate.inject(again, context)
     assert again == {name: value for name, value in headers.items() if name != "other"}
 
 
@@ -72,7 +71,7 @@ def test_other_propagators_are_honoured() -> None:
     propagate.set_global_textmap(W3CBaggagePropagator())
     try:
         again: dict[str, str] = {}
-        inject(again, extract({"traceparent": TRACEPARENT, "baggage": "a=b"}))
+        propagate.inject(again, extract({"traceparent": TRACEPARENT, "baggage": "a=b"}))
         assert again == {"baggage": "a=b"}
         assert not links_to(trace.get_current_span(extract({"traceparent": TRACEPARENT})))
     finally:

@@ -83,8 +83,8 @@ async def test_with_telemetry_off_only_the_correlation_id_is_left() -> None:
     assert (recorder.spans, recorder.series(), logs) == ((), set(), [])
 
 
-async def test_the_event_loop_is_watched_while_the_service_runs() -> None:
-    """And at the end what is left of the spans is exported."""
+async def test_what_is_left_is_exported_at_the_end() -> None:
+    """Not before."""
     recorder, ended = Recorder(), list[str]()
     handle = Telemetry(
         recorder.tracer, recorder.registry, "host-1", shutdown=lambda: ended.append("shutdown")

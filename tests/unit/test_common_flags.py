@@ -6,7 +6,7 @@ from opentelemetry import baggage
 from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import TracerProvider
 
-from observability.flags import FlagHook, scenario_requests
+from services.common.flags import FlagHook, scenario_requests
 
 ASKS = {"baggage": "other=1,scenario=payment-slow"}
 
