@@ -7,7 +7,7 @@ imports a service, and no use case imports anything in here.
 from observability.propagation import context_headers, correlation_id, current_ids
 from observability.settings import TelemetrySettings
 from observability.setup import setup
-from observability.telemetry import Telemetry, redis_command
+from observability.telemetry import Telemetry, note_wait, redis_command
 
 __all__ = [
     "Telemetry",
@@ -15,6 +15,7 @@ __all__ = [
     "context_headers",
     "correlation_id",
     "current_ids",
+    "note_wait",
     "redis_command",
     "setup",
 ]

@@ -4,20 +4,29 @@ With `TELEMETRY=stock` the server span is made inside, by `opentelemetry-instrum
 Attributes: https://opentelemetry.io/docs/specs/semconv/http/.
 """
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
 
 import structlog
-from opentelemetry import trace
+from opentelemetry import propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability.metrics import exemplar, seconds, series
-from observability.propagation import accept, active_span, correlated, correlation_id, extract, record_failure
+from observability.propagation import (
+    accept,
+    active_span,
+    correlated,
+    correlation_id,
+    extract,
+    links_to,
+    record_failure,
+)
 from observability.redaction import redact_text
 
 log = structlog.get_logger(__name__)
@@ -27,9 +36,13 @@ OTHER, UNROUTED = "_OTHER", "unmatched"
 """They stand for a method that is none of these, and for no route: what a stranger says is no label."""
 UNTRACED = frozenset({"/health", "/ready", "/metrics"})  # seen through what they report, not one by one
 STOCK_SPAN = "orderscope.stock_span"  # where the stock instrumentation leaves its span in a request's scope
+STOCK_LINKS = "orderscope.stock_links"  # where it finds the links of its span
 SERVER_ERROR = 500
 LABELS = ("url_scheme", "http_request_method", "http_route", "http_response_status_code")
+LIST_FIELDS = frozenset({"baggage", "tracestate"})
+"""Of the fields that are read here, those that are lists; the others may stand once."""
 Predeclared = tuple[str, str, Sequence[int]]  # a method, a route and its statuses
+Trusted = Callable[[Mapping[str, str]], bool]
 
 
 class HttpMiddleware:
@@ -44,9 +57,14 @@ class HttpMiddleware:
         enabled: bool = True,
         stock: bool = False,
         predeclared: Iterable[Predeclared] = (),
+        trusted: Trusted = lambda _: True,
     ) -> None:
-        """Register the metrics and wrap the app; with `stock`, the app makes the server spans."""
+        """Register the metrics and wrap the app; with `stock`, the app makes the server spans.
+
+        A request that is not `trusted`, by its headers, begins a trace that is linked to its client's.
+        """
         self._app, self._tracer, self._enabled, self._stock = app, tracer, enabled, stock
+        self._trusted = trusted
         gauge = partial(Gauge, labelnames=LABELS[:2], registry=registry)
         self._active = series(
             gauge("http_server_active_requests", "HTTP server requests that are being served.")
@@ -74,15 +92,20 @@ class HttpMiddleware:
             if not self._enabled or scope["path"] in UNTRACED:
                 await self._app(scope, receive, exchange.send)
             else:
-                parent = extract(headers)
-                with active_span(self._start(exchange, parent, headers), parent) as span:
+                parent, links = extract(headers), list[Link]()
+                if parent and not self._trusted(headers):
+                    parent, links = Context(), links_to(trace.get_current_span(parent), Context())
+                with active_span(self._start(exchange, parent, links, headers), parent) as span:
                     await self._observed(exchange, receive, span)
 
-    def _start(self, exchange: "_Exchange", parent: Context, headers: Mapping[str, str]) -> Span:
-        if self._stock:
-            return trace.INVALID_SPAN  # the app makes one
+    def _start(
+        self, exchange: "_Exchange", parent: Context, links: Sequence[Link], headers: Mapping[str, str]
+    ) -> Span:
+        if self._stock:  # the app makes a span, of what it finds in the scope
+            exchange.scope = {**_with_context(exchange.scope, parent), STOCK_LINKS: links}
+            return trace.INVALID_SPAN
         name, known = _span_name(exchange.method), request_attributes(exchange.scope, headers)
-        return self._tracer.start_span(name, parent, SpanKind.SERVER, known)
+        return self._tracer.start_span(name, parent, SpanKind.SERVER, known, links)
 
     async def _observed(self, exchange: "_Exchange", receive: Receive, span: Span) -> None:
         active = self._active(exchange.scheme, exchange.method)
@@ -154,12 +177,28 @@ def request_method(scope: Scope) -> str:
 
 
 def request_headers(scope: Scope) -> dict[str, str]:
-    """Return the request's headers by lower-case name; of repeated ones the last, but every `tracestate`."""
+    """Return the request's headers by lower-case name.
+
+    A list in several fields is one list (RFC 9110, 5.3). Whatever else comes in several fields is ambiguous,
+    and counts as empty: so two `traceparent` are none.
+    """
     pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     headers = dict(pairs)
-    if "tracestate" in headers:
-        headers["tracestate"] = ",".join(value for name, value in pairs if name == "tracestate")
+    if len(headers) < len(pairs):
+        for name, times in Counter(name for name, _ in pairs).items():
+            if times > 1:
+                values = [value for other, value in pairs if other == name]
+                headers[name] = ",".join(values) if name in LIST_FIELDS else ""
     return headers
+
+
+def _with_context(scope: Scope, context: Context) -> Scope:
+    """Return a request's scope whose headers carry a context and no other."""
+    propagate.inject(carried := dict[str, str](), context)
+    fields = {name.encode() for name in propagate.get_global_textmap().fields}
+    headers = [pair for pair in scope["headers"] if pair[0] not in fields]
+    headers += [(name.encode(), value.encode("latin-1")) for name, value in carried.items()]
+    return {**scope, "headers": headers}
 
 
 def request_attributes(scope: Scope, headers: Mapping[str, str]) -> dict[str, AttributeValue]:

@@ -10,10 +10,9 @@ from typing import Any, BinaryIO
 
 import orjson
 import structlog
-from opentelemetry import trace
 from structlog.typing import EventDict
 
-from observability.propagation import correlation_id
+from observability.propagation import current_ids
 from observability.redaction import redact, redact_text
 
 log = structlog.get_logger(__name__)
@@ -79,14 +78,15 @@ def line_renderer(constant: Mapping[str, str], export: Export | None) -> Callabl
         try:
             if "exc_info" in event:
                 event = render_exception(None, level, event)
+            ids = {} if "trace_id" in event else current_ids()  # an event about something else brings its own
             # What every line carries comes again at the end: no event overrides it.
-            line = _json({**start, "event": "", **_ids(event), **redact(event), **start, **constant})
+            line = _json({**start, "event": "", **ids, **redact(event), **start, **constant})
         except Exception as error:  # noqa: BLE001 - whatever was in the fields
             about = {"line": str(event["event"]), "error": type(error).__qualname__}
             log.error("log line not rendered", **about)  # noqa: TRY400 - the stack would say nothing more
             raise structlog.DropEvent from None
         if export is not None:
-            export(line)
+            export(bytes(memoryview(line)))  # what orjson returns holds 8 KiB for as long as it lives
         return line
 
     return render
@@ -106,16 +106,6 @@ class _Handler(logging.Handler):
             self._log.log(level, record.getMessage(), logger=record.name, **fields)
         except Exception:  # noqa: BLE001 - what logging itself prescribes for a handler
             self.handleError(record)
-
-
-def _ids(event: EventDict) -> dict[str, str]:
-    """Return the current ids, which an event's own override."""
-    current = correlation_id()
-    ids = {} if current is None else {"correlation_id": current}
-    span = trace.get_current_span().get_span_context()
-    if span.is_valid and "trace_id" not in event:
-        ids["trace_id"], ids["span_id"] = f"{span.trace_id:032x}", f"{span.span_id:016x}"
-    return ids
 
 
 def _json(line: Mapping[str, Any]) -> bytes:

@@ -4,7 +4,7 @@ Names: https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/. Messages
 (`services.common.messaging.messages`), which nothing here imports.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import lru_cache, partial
 from time import perf_counter, time
 from typing import Any, TypeVar
@@ -26,22 +26,27 @@ Outgoing = TypeVar("Outgoing", bound=Any)
 Delivery = TypeVar("Delivery", bound=Any)
 Settlement = TypeVar("Settlement", bound=Any)
 PublishBatch = Callable[[Sequence[Outgoing]], Awaitable[Sequence[BaseException | None]]]
+Attributes = Mapping[str, AttributeValue]
 Process = Callable[[Delivery], Awaitable[Settlement]]
 
 LABELS = ("messaging_system", "messaging_operation_name", "messaging_destination_name", "error_type")
 """What the conventions have a metric of messaging say."""
+NOWHERE: Attributes = {}
+PUBLISH: Attributes = {
+    "messaging.system": "rabbitmq",
+    "messaging.operation.name": "publish",
+    "messaging.operation.type": "send",
+}
+PROCESS = {**PUBLISH, "messaging.operation.name": "process", "messaging.operation.type": "process"}
 UNEXPECTED = "_other"
 """Stands in labels for a routing key that nobody declared: a `CC` may bring a message with any key."""
 LONGEST_WAIT_SECONDS = 30 * 86_400.0
 """A message that is older has a stranger's header, which would stay in the sum for ever."""
 
 
-def message_attributes(message: Any, operation: str, kind: str, name: str) -> dict[str, AttributeValue]:  # noqa: ANN401 - see above
-    """Return the attributes of a span about a message; ids and keys are whatever its publisher put there."""
+def message_attributes(message: Any, name: str) -> dict[str, AttributeValue]:  # noqa: ANN401 - see above
+    """Return what a span says of a message; ids and keys are whatever its publisher put there."""
     return {
-        "messaging.system": "rabbitmq",
-        "messaging.operation.name": operation,
-        "messaging.operation.type": kind,
         "messaging.destination.name": redact_text(name),
         "messaging.rabbitmq.destination.routing_key": redact_text(message.routing_key),
         "messaging.message.id": redact_text(message.message_id or ""),
@@ -73,11 +78,16 @@ class PublisherMiddleware:
         )
         self._sent, self._duration = series(sent), series(duration)
 
-    def __call__(self, publish: PublishBatch[Outgoing]) -> PublishBatch[Outgoing]:
-        """Return the function with a span, child of what the message's headers name, around each message."""
+    def __call__(
+        self, publish: PublishBatch[Outgoing], server: Attributes = NOWHERE
+    ) -> PublishBatch[Outgoing]:
+        """Return the function with a span, child of what the message's headers name, around each message.
+
+        `server` is where the broker is, at the moment.
+        """
 
         async def observed(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
-            spans = [self._start(message) for message in messages]
+            spans = [self._start(message, server) for message in messages]
             began = perf_counter()
             cancelled = ConnectionAbortedError("publishing was cancelled")
             errors: Sequence[BaseException | None] = [cancelled] * len(spans)
@@ -97,11 +107,11 @@ class PublisherMiddleware:
 
         return observed if self._enabled else publish
 
-    def _start(self, message: Any) -> Span:  # noqa: ANN401 - see Outgoing
+    def _start(self, message: Any, server: Attributes) -> Span:  # noqa: ANN401 - see Outgoing
         parent, name = extract(message.headers), destination(message.exchange, message.routing_key)
-        attributes = message_attributes(message, "publish", "send", name)
+        attributes = {**PUBLISH, **server, **message_attributes(message, name)}
         # There is a current span if an operator replays a message: the request for it, in its own trace.
-        links = links_to(trace.get_current_span())
+        links = links_to(trace.get_current_span(), parent)
         span = self._tracer.start_span(f"publish {name}", parent, SpanKind.PRODUCER, attributes, links)
         propagate.inject(message.headers, trace.set_span_in_context(span, parent))
         return span
@@ -139,12 +149,14 @@ class ConsumerMiddleware:
             for value in known.get(kind, ()):
                 count(queue, value)
 
-    def __call__(self, process: Process[Delivery, Settlement]) -> Process[Delivery, Settlement]:
-        """Return the processing inside a span and the message's correlation id."""
+    def __call__(
+        self, process: Process[Delivery, Settlement], server: Attributes = NOWHERE
+    ) -> Process[Delivery, Settlement]:
+        """Return the processing inside a span and the message's correlation id; `server` as in publishing."""
 
         async def observed(delivery: Delivery) -> Settlement:
             identifier, producer = accept(delivery.correlation_id), extract(delivery.headers)
-            span = self._start(delivery, producer, identifier)
+            span = self._start(delivery, server, producer, identifier)
             began = perf_counter()
             # An error that leaves the block, above all a cancellation, means that nothing was settled.
             with correlated(identifier), active_span(span, producer):
@@ -156,12 +168,13 @@ class ConsumerMiddleware:
 
         return observed
 
-    def _start(self, delivery: Any, producer: Context, identifier: str) -> Span:  # noqa: ANN401 - see Delivery
+    def _start(self, delivery: Any, server: Attributes, producer: Context, identifier: str) -> Span:  # noqa: ANN401 - see Delivery
         name = destination(delivery.exchange, delivery.routing_key, queue := delivery.queue)
-        attributes = message_attributes(delivery, "process", "process", name)
+        attributes = {**PROCESS, **server, **message_attributes(delivery, name)}
         attributes["messaging.message.conversation_id"] = attributes["correlation_id"] = identifier
         attributes["orderscope.delivery.attempt"] = delivery.attempt
-        parent, links = Context() if self._linked else producer, links_to(trace.get_current_span(producer))
+        parent = Context() if self._linked else producer
+        links = links_to(trace.get_current_span(producer), parent)
         return self._tracer.start_span(f"process {queue}", parent, SpanKind.CONSUMER, attributes, links)
 
     def _finish(self, span: Span, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see Delivery

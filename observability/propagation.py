@@ -12,7 +12,7 @@ from random import getrandbits
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.trace import Link, Span, Status, StatusCode
+from opentelemetry.trace import Link, Span, Status, StatusCode, TraceState
 
 from observability.redaction import redact_text
 
@@ -20,6 +20,8 @@ from observability.redaction import redact_text
 WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 MAX_TRACESTATE = 512
 """Characters that everybody must pass on; a longer one would be in every span of the trace."""
+CHILD_OF = {"opentracing.ref_type": "child_of"}
+"""Without it Jaeger keeps a link to the parent instead of the parent, and there the trace falls apart."""
 _current: ContextVar[str | None] = ContextVar("correlation_id", default=None)
 correlation_id = _current.get
 """Returns the current correlation id, or None."""
@@ -50,24 +52,45 @@ def context_headers() -> dict[str, str]:
 
 
 def current_ids() -> dict[str, str]:
-    """Return the current `correlation_id` and, inside a span, `trace_id`."""
-    ids = {"correlation_id": accept(_current.get())}
-    span = trace.get_current_span().get_span_context()
-    return {**ids, "trace_id": trace.format_trace_id(span.trace_id)} if span.is_valid else ids
+    """Return the current `correlation_id` and, inside a span, `trace_id`, `span_id` and `trace_flags`.
+
+    The flags say whether the trace was sampled: one that was not is found nowhere. The names are those of
+    https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/.
+    """
+    current, span = _current.get(), trace.get_current_span().get_span_context()
+    ids = {} if current is None else {"correlation_id": current}
+    if span.is_valid:
+        ids["trace_id"], ids["span_id"] = f"{span.trace_id:032x}", f"{span.span_id:016x}"
+        ids["trace_flags"] = f"{span.trace_flags:02x}"
+    return ids
 
 
 def extract(headers: Mapping[str, object]) -> Context:
     """Return the context that headers carry, and nothing else; what is no text counts as none."""
     texts = {name: value for name, value in headers.items() if isinstance(value, str)}
-    if len(texts.get("tracestate", "")) > MAX_TRACESTATE:
-        del texts["tracestate"]
+    if state := texts.get("tracestate"):
+        texts["tracestate"] = _known_members(state)
     return propagate.extract(texts, context=Context())
 
 
-def links_to(span: Span) -> list[Link]:
-    """Return a link to a span, if it is one."""
+def _known_members(state: str) -> str:
+    """Return a `tracestate` without the members for which OpenTelemetry's parser empties the whole list.
+
+    Of a key that stands twice the first counts: the latest entry is the leftmost
+    (https://www.w3.org/TR/trace-context-2/#mutating-the-tracestate-field).
+    """
+    members = dict[str, str]()
+    for member in state.split(",") if len(state) <= MAX_TRACESTATE else ():
+        for key, value in TraceState.from_header([member]).items():
+            members.setdefault(key, value)
+    return ",".join(f"{key}={value}" for key, value in members.items())
+
+
+def links_to(span: Span, parent: Context) -> list[Link]:
+    """Return a link to a span, if it is one; the link says when that is the parent at the same time."""
     context = span.get_span_context()
-    return [Link(context)] if context.is_valid else []
+    own = trace.get_current_span(parent).get_span_context().span_id == context.span_id
+    return [Link(context, CHILD_OF if own else None)] if context.is_valid else []
 
 
 @contextmanager

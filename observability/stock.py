@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Span
 from starlette.types import Scope
 
-from observability.http import STOCK_SPAN, UNTRACED, request_attributes, request_headers
+from observability.http import STOCK_LINKS, STOCK_SPAN, UNTRACED, request_attributes, request_headers
 from observability.metrics import ExportMetrics
 from observability.settings import TelemetrySettings
 
@@ -73,5 +73,7 @@ def server_request_hook(span: Span, scope: Scope) -> None:
     An attribute cannot be deleted, so `url.query` becomes empty.
     """
     scope[STOCK_SPAN] = span
+    for link in scope.get(STOCK_LINKS, ()):
+        span.add_link(link.context, link.attributes)
     known = request_attributes(scope, request_headers(scope))
     span.set_attributes({**known, "url.query": ""} if scope.get("query_string") else known)

@@ -6,17 +6,25 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Tracer
-from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from observability.http import HttpMiddleware, Predeclared
-from observability.messaging import ConsumerMiddleware, Delivery, Process, PublisherMiddleware, Settlement
+from observability.http import HttpMiddleware, Predeclared, Trusted
+from observability.messaging import (
+    NOWHERE,
+    Attributes,
+    ConsumerMiddleware,
+    Delivery,
+    Process,
+    PublisherMiddleware,
+    Settlement,
+)
 from observability.metrics import Instruments, metrics_route
 from observability.propagation import accept, active_span, correlated, extract, links_to
 
@@ -24,7 +32,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 RunScript = TypeVar("RunScript", bound=Callable[..., Awaitable[Any]])
 """Runs a Lua script in Redis by its name, the first argument."""
-Attributes = Mapping[str, AttributeValue]
+REDIS_PORT = 6379
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +56,11 @@ class Telemetry:
         finally:
             await asyncio.to_thread(self.shutdown)
 
-    def http(self, app: ASGIApp, predeclared: Iterable[Predeclared] = ()) -> ASGIApp:
-        """Make each request visible; predeclared series exist from the start."""
-        options = {"enabled": self.enabled, "stock": self.stock}
+    def http(
+        self, app: ASGIApp, predeclared: Iterable[Predeclared] = (), trusted: Trusted = lambda _: True
+    ) -> ASGIApp:
+        """Make each request visible; see `HttpMiddleware`."""
+        options: dict[str, Any] = {"enabled": self.enabled, "stock": self.stock, "trusted": trusted}
         return HttpMiddleware(app, self.tracer, self.registry, predeclared=predeclared, **options)
 
     def consumer(
@@ -59,9 +69,10 @@ class Telemetry:
         queue: str,
         *,
         routing_keys: Sequence[str] = (),
+        server: Attributes = NOWHERE,
         **predeclared: Sequence[str],
     ) -> Process[Delivery, Settlement]:
-        """Make each delivery visible; of routing keys, these alone become labels.
+        """Make each delivery from a broker visible; of routing keys, these alone become labels.
 
         Series of the queue's known `outcomes`, `retries` and `dead_letters` exist from the start.
         """
@@ -69,7 +80,7 @@ class Telemetry:
             return partial(_correlated, process)
         middleware = ConsumerMiddleware(self.tracer, self.registry, routing_keys, linked=self.linked)
         middleware.predeclare(queue, **predeclared)
-        return middleware(process)
+        return middleware(process, server)
 
     def publisher(self) -> PublisherMiddleware:
         """Return what makes each published message visible; the metrics are registered once."""
@@ -90,11 +101,11 @@ class Telemetry:
 
         return decorate
 
-    def traced_scripts(self, run: RunScript, names: Mapping[str, str]) -> RunScript:
+    def traced_scripts(self, run: RunScript, names: Mapping[str, str], url: str) -> RunScript:
         """Return a runner of Redis scripts with a span around those that have a span's name."""
         runs = dict[str, Callable[..., Awaitable[Any]]]()
         for name, span in names.items():
-            attributes = {**redis_command("EVALSHA"), "db.stored_procedure.name": name}
+            attributes = {**redis_command("EVALSHA", url), "db.stored_procedure.name": name}
             runs[name] = self.traced(span, SpanKind.CLIENT, attributes)(partial(run, name))
         return cast(
             "RunScript", lambda name, *args: (runs[name] if name in runs else partial(run, name))(*args)
@@ -108,7 +119,7 @@ class Telemetry:
         leads to the request of the operator who asked for it.
         """
         identifier, parent = accept(str(headers.get("correlation_id", ""))), extract(headers)
-        known, links = {"correlation_id": identifier}, links_to(trace.get_current_span())
+        known, links = {"correlation_id": identifier}, links_to(trace.get_current_span(), parent)
         span = self.tracer.start_span(name, parent, SpanKind.INTERNAL, known, links)
         with correlated(identifier), active_span(span, parent):
             yield
@@ -122,9 +133,19 @@ class Telemetry:
         return [metrics_route(self.registry)]
 
 
-def redis_command(operation: str) -> Attributes:
-    """Return the attributes of a Redis command, named as semconv/database/redis has them."""
-    return {"db.system.name": "redis", "db.operation.name": operation}
+def redis_command(operation: str, url: str) -> Attributes:
+    """Return the attributes of a command to the Redis at an address, as semconv/database/redis names them."""
+    server, known = urlsplit(url), {"db.system.name": "redis", "db.operation.name": operation}
+    if not server.hostname:
+        return {**known, "server.address": server.path}  # of a socket
+    return {**known, "server.address": server.hostname, "server.port": server.port or REDIS_PORT}
+
+
+def note_wait(seconds: float) -> None:
+    """Note on the span of a call to Redis how long the call waited in this process until it was sent."""
+    span = trace.get_current_span()
+    if "db.system.name" in getattr(span, "attributes", ()):  # else it is the span of something larger
+        span.set_attribute("orderscope.queued_ms", round(seconds * 1000, 3))
 
 
 async def _correlated(process: Process[Delivery, Settlement], delivery: Delivery) -> Settlement:

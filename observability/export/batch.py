@@ -59,6 +59,7 @@ class BatchExporter(Generic[Item]):
         self._thread.join(CLOSE_SECONDS)
         if left := len(self._queue) + self._in_flight:
             self._queue.clear()
+            self._in_flight = 0
             self._metrics.items("shutdown").inc(left)
             log.warning("telemetry lost at shutdown", signal=self._signal, lost=left)
 
@@ -80,6 +81,8 @@ class BatchExporter(Generic[Item]):
             reason, detail, rejected = self._client.send(body)
         except Exception as error:  # noqa: BLE001 - a bug costs its batch and not the thread
             encoded, reason, detail, rejected = len(batch), "internal_error", repr(error), 0
+        if not self._in_flight:
+            return  # the batch was counted as lost at the shutdown
         self._in_flight, rejected = 0, min(rejected, encoded)
         self._metrics.seconds.observe(perf_counter() - began)
         results = {reason: encoded - rejected, "rejected": rejected, "encoding_error": len(batch) - encoded}

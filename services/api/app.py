@@ -10,7 +10,15 @@ from fastapi import FastAPI
 from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
 
-from observability import Telemetry, TelemetrySettings, context_headers, current_ids, redis_command, setup
+from observability import (
+    Telemetry,
+    TelemetrySettings,
+    context_headers,
+    current_ids,
+    note_wait,
+    redis_command,
+    setup,
+)
 from services.api.cache import Load, OrderCache
 from services.api.catalogue import CATALOGUE
 from services.api.dead_letters import dead_letters_router
@@ -41,6 +49,7 @@ from services.common.redis.scripts import RunScript, load_scripts
 from services.common.scenarios import Scenarios, Switches
 
 LUA = Path(__file__).parent / "lua"
+SPANS = {"accept": "redis: accept", "limit": "redis: rate limit"}
 PREDECLARED = [("POST", "/v1/orders", (202, 500, 503))]
 """What the objective of availability is about."""
 
@@ -69,7 +78,8 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
             await enter(lifetime.background(work, name))
         await enter(relaying(lifetime, parts.relay))
         telemetry.instrument(parts.app)
-        app = telemetry.http(allow_origins(parts.app, settings.cors_origins), PREDECLARED)
+        around = allow_origins(parts.app, settings.cors_origins)
+        app = telemetry.http(around, PREDECLARED, settings.trusted())
         timeout = settings.shutdown_timeout_seconds
         await enter(
             http_server(app, host=settings.http_host, port=settings.http_port, shutdown_timeout=timeout)
@@ -109,7 +119,8 @@ async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) 
         lifetime.background(operators.keep_connected(), "operators' broker"),
     ):
         outbox = Outbox(blocking, "api", context_headers)
-        yield Connections(redis, AutoPipeline(pipeline), blocking, outbox, broker, operators)
+        calls = AutoPipeline(pipeline, note_wait=note_wait)
+        yield Connections(redis, calls, blocking, outbox, broker, operators)
 
 
 def _apply(scenarios: Scenarios, leak: Leak, *brokers: BrokerConnection) -> None:
@@ -140,23 +151,29 @@ def build(
     publisher, metrics = telemetry.publisher(), Metrics(telemetry.instruments())
     outbox, broker = connections.outbox, connections.broker
     relay = Relay(
-        outbox, broker, "api", telemetry.instance, lambda publish: disturbed(publisher(publish), scenarios.on)
+        outbox,
+        broker,
+        "api",
+        telemetry.instance,
+        lambda publish: disturbed(publisher(publish, broker.server), scenarios.on),
     )
+    redis = partial(redis_command, url=settings.redis_url)
     scripts = telemetry.traced_scripts(
-        load_scripts(connections.pipeline, LUA, once={"limit"}), {"accept": "redis: accept"}
+        load_scripts(connections.pipeline, LUA, once={"limit"}), SPANS, settings.redis_url
     )
     store, leak = OrderStore(connections.redis, connections.pipeline, scripts, outbox, settings), Leak()
     orders = Orders(
         place=placing(metrics, store, scenarios, leak),
         load=reading(settings, telemetry, metrics, store, scenarios),
-        load_status=store.status,
-        page=store.page,
+        load_status=telemetry.traced("redis: read status", SpanKind.CLIENT, redis("HGETALL"))(store.status),
+        page=telemetry.traced("redis: list orders", SpanKind.CLIENT, redis("PIPELINE"))(store.page),
         followers=Followers(connections.blocking, settings.max_event_streams),
         ending=lambda: lifetime.ending,
     )
     limit, operators_only = limits(settings, metrics, scripts, scenarios)
     queues = settings.dead_letter_queues
-    dead_letters = DeadLetters(connections.operators, queues, publisher, metrics.dead_letters)
+    observe = partial(publisher, server=connections.operators.server)
+    dead_letters = DeadLetters(connections.operators, queues, observe, metrics.dead_letters)
     app = http_api(
         [
             orders_router(orders, limit),
@@ -181,9 +198,9 @@ def reading(
     settings: Settings, telemetry: Telemetry, metrics: Metrics, store: OrderStore, scenarios: Scenarios
 ) -> Load:
     """Return reading an order through the cache."""
-    span = telemetry.traced("redis: read order", SpanKind.CLIENT, redis_command("PIPELINE"))
+    known = redis_command("PIPELINE", settings.redis_url)
     cache = OrderCache(
-        span(store.order),
+        telemetry.traced("redis: read order", SpanKind.CLIENT, known)(store.order),
         entries=settings.cache_entries,
         ttl=settings.cache_ttl_seconds,
         on_read=metrics.cache_reads,

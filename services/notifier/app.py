@@ -1,12 +1,13 @@
 """The composition root: builds the notifier from its parts, and takes it down in the reverse order."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
 from opentelemetry.trace import SpanKind
 
-from observability import Telemetry, TelemetrySettings, setup
+from observability import Telemetry, TelemetrySettings, note_wait, redis_command, setup
 from services.common.flags import FlagHook, scenario_requests
 from services.common.lifecycle import freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BrokerConnection
@@ -29,6 +30,7 @@ from services.notifier.settings import Settings
 from services.notifier.store import NotificationStore
 
 LUA = Path(__file__).parent / "lua"
+SPANS = {"release": "redis: release notification"}
 OUTCOMES = Subscription("notifier.order-outcome", [ORDER_DONE, ORDER_FAILED])
 
 
@@ -40,11 +42,11 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         enter = stack.enter_async_context
         await enter(telemetry.running())
         redis = await enter(redis_client(settings.redis_url))
-        pipeline = AutoPipeline(await enter(pipeline_client(settings.redis_url)))
+        pipeline = AutoPipeline(await enter(pipeline_client(settings.redis_url)), note_wait=note_wait)
         broker = BrokerConnection(settings.amqp_url, telemetry.instance)
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
         scenarios.applies(lambda: broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN)))
-        process = build(settings, telemetry, pipeline, scenarios)
+        process = build(settings, telemetry, pipeline, scenarios, broker.server)
         consumer = Consumer(broker, OUTCOMES, process, settings.prefetch)
         pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
@@ -61,13 +63,22 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await lifetime.wait()
 
 
-def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scenarios: Scenarios) -> Process:
+def build(
+    settings: Settings,
+    telemetry: Telemetry,
+    pipeline: AutoPipeline,
+    scenarios: Scenarios,
+    server: Mapping[str, str | int],
+) -> Process:
     """Return the processing of a delivery; opens no connection."""
     # A claim outlasts any one attempt, and lapses before the last retry of one that died holding it.
     claim_seconds = 2 * settings.smtp_timeout_seconds
-    scripts = load_scripts(pipeline, LUA)
+    scripts = telemetry.traced_scripts(load_scripts(pipeline, LUA), SPANS, settings.redis_url)
     store = NotificationStore(pipeline, scripts, claim_seconds, settings.retention_seconds)
-    ports = Ports(store.claim, store.mark_sent, store.release, sender(settings, telemetry, scenarios))
+    set_key = redis_command("SET", settings.redis_url)
+    claim = telemetry.traced("redis: claim notification", SpanKind.CLIENT, set_key)(store.claim)
+    mark_sent = telemetry.traced("redis: mark as sent", SpanKind.CLIENT, set_key)(store.mark_sent)
+    ports = Ports(claim, mark_sent, store.release, sender(settings, telemetry, scenarios))
     process = with_retries(
         OrderOutcome.model_validate_json,
         measure_notified(telemetry.instruments(), partial(notify, ports=ports)),
@@ -78,6 +89,7 @@ def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scen
         process,
         OUTCOMES.queue,
         routing_keys=OUTCOMES.routing_keys,
+        server=server,
         outcomes=("sent", "duplicate"),
         retries=(*RETRY_REASONS, "being_sent"),
         dead_letters=(*DEAD_LETTER_REASONS, "recipient_refused"),

@@ -1,6 +1,6 @@
 """The composition root: builds the worker from its parts, and takes it down in the reverse order."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from observability import Telemetry, TelemetrySettings, context_headers, setup
+from observability import Telemetry, TelemetrySettings, context_headers, note_wait, setup
 from services.common.flags import FlagHook, scenario_requests
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection
@@ -106,7 +106,7 @@ async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) 
         lifetime.background(outgoing.keep_connected(), "outgoing broker"),
     ):
         outbox = Outbox(blocking, "worker", context_headers)
-        yield Connections(redis, AutoPipeline(pipeline), outbox, broker, outgoing)
+        yield Connections(redis, AutoPipeline(pipeline, note_wait=note_wait), outbox, broker, outgoing)
 
 
 def _apply(scenarios: Scenarios, consumer: Consumer, *brokers: BrokerConnection) -> None:
@@ -134,7 +134,9 @@ class Parts:
 def build(settings: Settings, telemetry: Telemetry, connections: Connections, scenarios: Scenarios) -> Parts:
     """Return the worker's parts; opens no connection."""
     instruments, outbox = telemetry.instruments(), connections.outbox
-    scripts = telemetry.traced_scripts(load_scripts(connections.pipeline, LUA, once={"sweep"}), SPANS)
+    scripts = telemetry.traced_scripts(
+        load_scripts(connections.pipeline, LUA, once={"sweep"}), SPANS, settings.redis_url
+    )
     lifetimes = settings.retention_seconds, settings.stuck_after_seconds
     store = OrderStore(connections.redis, scripts, outbox, *lifetimes)
     provider: PaymentProvider = SimulatedPayments(scripts, settings, outages(scenarios.on))
@@ -147,11 +149,12 @@ def build(settings: Settings, telemetry: Telemetry, connections: Connections, sc
     )
     backlog, count = partial(_backlog, connections.outgoing), count_swept(instruments)
     sweeper = Sweeper(store, ports, backlog, telemetry.continued, count)
-    relay = Relay(outbox, connections.outgoing, "worker", telemetry.instance, telemetry.publisher())
-    return Parts(store, processing(telemetry, ports), sweeper, relay)
+    observe = partial(telemetry.publisher(), server=connections.outgoing.server)
+    relay = Relay(outbox, connections.outgoing, "worker", telemetry.instance, observe)
+    return Parts(store, processing(telemetry, ports, connections.broker.server), sweeper, relay)
 
 
-def processing(telemetry: Telemetry, ports: Ports) -> Process:
+def processing(telemetry: Telemetry, ports: Ports, server: Mapping[str, str | int]) -> Process:
     """Return the processing of a delivery: the use case, retries, telemetry."""
     process = with_retries(
         OrderCreated.model_validate_json,
@@ -163,6 +166,7 @@ def processing(telemetry: Telemetry, ports: Ports) -> Process:
         process,
         ORDERS.queue,
         routing_keys=ORDERS.routing_keys,
+        server=server,
         outcomes=("done", "failed", "duplicate"),
         retries=(*RETRY_REASONS, "payment_unavailable"),
         dead_letters=(*DEAD_LETTER_REASONS, "unknown_order", "damaged_order"),

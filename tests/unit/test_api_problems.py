@@ -15,7 +15,7 @@ from services.api.orders import (
     UnknownProductError,
 )
 from services.api.problems import MEDIA_TYPE, InvalidField, ProblemError, problem_response
-from tests.unit.api_app import IDS, UNKNOWN, app
+from tests.unit.api_app import FLAGGED, IDS, UNKNOWN, app
 from tests.unit.asgi import Answer, call, http_scope
 
 
@@ -54,7 +54,7 @@ async def test_errors_are_translated(
     assert problem["type"] == f"urn:orderscope:problem:{kind}"
     assert problem["status"] == status
     assert problem["instance"].startswith("/v1/orders/")
-    assert problem.items() >= IDS.items()
+    assert problem.items() >= {**IDS, "trace_sampled": False}.items()
     assert "secret" not in answer.body.decode()
 
 
@@ -88,8 +88,8 @@ def test_a_problem_says_only_what_there_is_to_say() -> None:
     plain = problem_response(request, ProblemError(404, "not-found", "no"), {"correlation_id": "c"})
     assert _fields(plain) == {"type", "title", "status", "detail", "instance", "correlation_id"}
     errors = [InvalidField(location="items.0.sku", message="no such product")]
-    full = problem_response(request, ProblemError(422, "validation", "no", errors=errors), IDS)
-    assert _fields(full) == _fields(plain) | {"trace_id", "errors"}
+    full = problem_response(request, ProblemError(422, "validation", "no", errors=errors), FLAGGED)
+    assert _fields(full) == _fields(plain) | {"trace_id", "trace_sampled", "errors"}
 
 
 def _fields(response: Any) -> set[str]:  # noqa: ANN401 - a response

@@ -111,6 +111,17 @@ async def test_connections_spread_over_the_nodes(cluster: Cluster, monkeypatch: 
     assert cluster.tried == ["c"]
 
 
+async def test_a_connection_says_where_its_node_is(cluster: Cluster) -> None:
+    """As spans name it; the port of the scheme where the address has none."""
+    cluster.down.add("a")
+    broker = BrokerConnection("amqp://u:p@a/,amqps://u:p@b/", "test")
+    task = asyncio.create_task(broker.keep_connected())
+    await cluster.connected.get()
+    await broker.up.wait()
+    task.cancel()
+    assert broker.server == {"server.address": "b", "server.port": 5671}
+
+
 async def test_a_channel_needs_a_connection() -> None:
     """Without one it fails at once: whoever can wait does so for `up`."""
     with pytest.raises(ConnectionError):

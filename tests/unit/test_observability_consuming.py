@@ -8,10 +8,10 @@ from typing import Literal
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
 from structlog.testing import capture_logs
 
-from observability.messaging import ConsumerMiddleware
+from observability.messaging import Attributes, ConsumerMiddleware
 from observability.propagation import correlation_id
 from services.common.messaging.messages import Delivery, Settlement
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT, delivery
@@ -23,6 +23,8 @@ pytestmark = pytest.mark.usefixtures("provider")
 QUEUE = "worker.order-created"
 DESTINATION = f"orders:order.created.v1:{QUEUE}"
 PROCESS = {"messaging_system": "rabbitmq", "messaging_operation_name": "process"}
+CHILD_OF = {"opentracing.ref_type": "child_of"}
+SERVER: Attributes = {"server.address": "mq.internal", "server.port": 5672}
 WAITED = "messaging_time_in_queue_seconds"
 
 
@@ -52,17 +54,19 @@ async def processed(
         trace.get_current_span().add_event("processing")
         return settlement or Settlement("ack", "done")
 
-    observed = middleware(recorder, linked=linked)(process)
+    observed = middleware(recorder, linked=linked)(process, SERVER)
     with unrelated.within(), capture_logs() as logs:
         result = await observed(one)
     lines = [(str(line["log_level"]), str(line["event"])) for line in logs]
     return Processed(recorder, result, lines, seen[0])
 
 
-def links(span: ReadableSpan) -> list[tuple[str, str]]:
-    """Return the trace and span ids that a span links to."""
-    contexts = [link.context for link in span.links]
-    return [(trace.format_trace_id(c.trace_id), trace.format_span_id(c.span_id)) for c in contexts]
+def links(span: ReadableSpan) -> list[tuple[str, str, dict[str, object]]]:
+    """Return the trace and span ids that a span links to, with what each link says."""
+    return [
+        (format_trace_id(x.context.trace_id), format_span_id(x.context.span_id), dict(x.attributes or {}))
+        for x in span.links
+    ]
 
 
 async def test_a_delivery_gets_a_consumer_span() -> None:
@@ -81,6 +85,7 @@ async def test_a_delivery_gets_a_consumer_span() -> None:
         "messaging.message.id": delivery().message_id,
         "messaging.message.conversation_id": "checkout-42",
         "messaging.message.body.size": 2,
+        **SERVER,
         "orderscope.delivery.attempt": 2,
         "orderscope.outcome": "done",
         "correlation_id": "checkout-42",
@@ -95,18 +100,18 @@ async def test_what_comes_back_from_a_retry_names_its_queue_once() -> None:
 
 
 async def test_as_a_child_it_continues_its_producers_trace() -> None:
-    """And it links to its producer as well."""
+    """And it links to its producer as well; the link says that this is its parent, as Jaeger needs it."""
     span = (await processed(delivery(traceparent=TRACEPARENT))).recorder.span()
     assert (trace_id(span), parent_id(span)) == (TRACE_ID, SPAN_ID)
-    assert links(span) == [(TRACE_ID, SPAN_ID)]
+    assert links(span) == [(TRACE_ID, SPAN_ID, CHILD_OF)]
 
 
 async def test_as_linked_it_begins_a_trace_of_its_own() -> None:
-    """The link leads back to the producer."""
+    """The link leads back to the producer, which is not its parent."""
     span = (await processed(delivery(traceparent=TRACEPARENT), linked=True)).recorder.span()
     assert trace_id(span) != TRACE_ID
     assert parent_id(span) is None
-    assert links(span) == [(TRACE_ID, SPAN_ID)]
+    assert links(span) == [(TRACE_ID, SPAN_ID, {})]
 
 
 @pytest.mark.parametrize("traceparent", [None, "", "garbage", b"bytes", 7, ["list"]])
@@ -180,7 +185,7 @@ async def test_a_copy_carries_on_from_this_attempt(action: Literal["retry", "dea
     assert context["baggage"] == "tenant=shop"
     again = (await processed(delivery(traceparent=context["traceparent"]))).recorder.span()
     assert (trace_id(again), parent_id(again)) == (TRACE_ID, span_id(span))
-    assert links(again) == [(TRACE_ID, span_id(span))]
+    assert links(again) == [(TRACE_ID, span_id(span), CHILD_OF)]
 
 
 @pytest.mark.parametrize(("attempt", "counted"), [(1, 1), (2, None)])

@@ -13,9 +13,11 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry import trace
 
 from observability.logs import configure_logs
 from observability.propagation import correlated, extract
+from services.common.messaging.messages import trace_fields
 from tests.unit.fakes import TRACEPARENT
 from tests.unit.logged import logging_restored
 from tests.unit.recorder import Recorder, span_id, trace_id
@@ -81,7 +83,19 @@ def test_lines_carry_the_ids_of_the_work_at_hand(logged: Lines, speak: Callable[
     span = recorder.span()
     assert inside["correlation_id"] == "checkout-42"
     assert (inside["trace_id"], inside["span_id"]) == (trace_id(span), span_id(span))
-    assert not {"correlation_id", "trace_id", "span_id"} & set(outside)
+    assert inside["trace_flags"] == "03"
+    assert not {"correlation_id", "trace_id", "span_id", "trace_flags"} & set(outside)
+
+
+def test_a_line_says_that_its_trace_was_not_sampled(logged: Lines) -> None:
+    """Nobody is to look for it; a line about a message's trace says nothing of the current one."""
+    headers = {"traceparent": f"{TRACEPARENT[:-2]}00"}
+    with trace.use_span(trace.get_current_span(extract(headers))):
+        speak_ours("hello")
+        speak_ours("about a message", **trace_fields({"traceparent": TRACEPARENT.replace("0af", "0bf")}))
+    current, other = logged()
+    assert current["trace_flags"] == "00"
+    assert (other["trace_id"][:3], other["trace_flags"], "span_id" in other) == ("0bf", "01", False)
 
 
 @BOTH

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from observability.messaging import PublisherMiddleware
+from observability.messaging import Attributes, PublisherMiddleware
 from services.common.messaging.messages import Outgoing
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT
 from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
@@ -16,6 +16,7 @@ SENT, DURATION = "messaging_client_sent_messages_total", "messaging_client_opera
 pytestmark = pytest.mark.usefixtures("provider")
 
 
+SERVER: Attributes = {"server.address": "mq.internal", "server.port": 5672}
 DESTINATION = "orders:order.created.v1"
 PUBLISH = {
     "messaging_system": "rabbitmq",
@@ -39,7 +40,7 @@ async def published(
         return errors
 
     with unrelated.within():
-        results = await PublisherMiddleware(recorder.tracer, recorder.registry)(publish)(messages)
+        results = await PublisherMiddleware(recorder.tracer, recorder.registry)(publish, SERVER)(messages)
     return recorder, results
 
 
@@ -66,6 +67,7 @@ async def test_a_message_gets_a_producer_span() -> None:
         "messaging.message.id": "event-0",
         "messaging.message.conversation_id": "checkout-42",
         "messaging.message.body.size": 2,
+        **SERVER,
     }
     assert list(results) == [None]
     for metric in (SENT, f"{DURATION}_count"):
@@ -77,6 +79,8 @@ async def test_the_span_continues_what_the_message_tells_of() -> None:
     one = message(traceparent=TRACEPARENT, tracestate="a=1", baggage="b=2")
     recorder, _ = await published(one)
     span = recorder.span()
+    [link] = span.links  # to the operator's request, say, which is not its parent
+    assert not link.attributes
     assert (trace_id(span), parent_id(span)) == (TRACE_ID, SPAN_ID)
     assert str(one.headers["traceparent"]).startswith(f"00-{TRACE_ID}-{span_id(span)}-")
     assert (one.headers["tracestate"], one.headers["baggage"]) == ("a=1", "b=2")

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from fastapi import FastAPI, HTTPException
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.trace import format_trace_id
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -16,6 +18,7 @@ from observability.http import HttpMiddleware
 from observability.metrics import export_metrics
 from tests.unit import recorder as recording
 from tests.unit.asgi import call, http_scope
+from tests.unit.fakes import TRACE_ID, TRACEPARENT
 from tests.unit.otlp_collector import Answer, running_collector
 from tests.unit.recorder import Recorder, span_id, trace_id
 from tests.unit.served import DURATION
@@ -109,6 +112,27 @@ async def test_metrics_lead_to_the_stock_span(monkeypatch: pytest.MonkeyPatch) -
     [exemplar] = [s.exemplar for s in samples if s.name == f"{DURATION}_bucket" and s.exemplar]
     span = recorder.span()
     assert exemplar.labels == {"trace_id": trace_id(span), "span_id": span_id(span)}
+
+
+@pytest.mark.parametrize(("trusted", "states"), [(True, 1), (True, 2), (False, 1)])
+async def test_stock_spans_keep_the_rule_of_the_public_edge(
+    monkeypatch: pytest.MonkeyPatch, states: int, *, trusted: bool
+) -> None:
+    """A stranger's trace is linked to; repeated fields that are lists are joined, two `traceparent` none."""
+    monkeypatch.setattr(recording, "PROVIDER", "sdk")
+    recorder, app = Recorder(), application()
+    stock.instrument(app, recorder.provider)  # type: ignore[arg-type]  # the SDK's
+    options: Any = {"stock": True, "trusted": lambda _: trusted}
+    middleware = HttpMiddleware(app, recorder.tracer, recorder.registry, **options)
+    sent = [*[("traceparent", TRACEPARENT)] * states, ("tracestate", "a=1"), ("tracestate", "b=2")]
+    with capture_logs():
+        await call(middleware, http_scope("GET", "/items/1", [*HEADERS, *sent]))
+    span, context = recorder.span(), recorder.span().get_span_context()
+    assert context is not None
+    continued = trusted and states == 1
+    assert (trace_id(span) == TRACE_ID) is continued
+    assert context.trace_state.to_header() == ("a=1,b=2" if continued else "")
+    assert [format_trace_id(link.context.trace_id) for link in span.links] == ([] if trusted else [TRACE_ID])
 
 
 async def test_probes_have_no_stock_span(monkeypatch: pytest.MonkeyPatch) -> None:

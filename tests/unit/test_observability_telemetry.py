@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from starlette.responses import PlainTextResponse
 from structlog.testing import capture_logs
 
-from observability import Telemetry, TelemetrySettings, redis_command, setup
+from observability import Telemetry, TelemetrySettings, note_wait, redis_command, setup
 from observability.propagation import context_headers, correlation_id, record_failure
 from observability.setup import resource
 from services.common.messaging.messages import Delivery, Outgoing, Settlement
@@ -30,6 +30,8 @@ from tests.unit.test_observability_publishing import message
 pytestmark = pytest.mark.usefixtures("provider")
 
 
+URL = "redis://shop:secret@redis.internal/0"
+REDIS = {"db.system.name": "redis", "server.address": "redis.internal", "server.port": 6379}
 SPANS = ["redis: accept", "work", "GET", "process worker.order-created", "publish orders:order.created.v1"]
 
 
@@ -47,7 +49,7 @@ async def everything(handle: Telemetry) -> list[str | None]:
     async def publish(messages: Sequence[Outgoing]) -> Sequence[None]:
         return [None for _ in messages]
 
-    await handle.traced_scripts(Scripts({"accept": 1}), {"accept": "redis: accept"})("accept", [], [])
+    await handle.traced_scripts(Scripts({"accept": 1}), {"accept": "redis: accept"}, URL)("accept", [], [])
     await handle.traced("work")(work)()
     app = handle.http(PlainTextResponse("hello"))
     answer = await call(app, http_scope("GET", "/", [("x-correlation-id", "checkout-42")]))
@@ -99,7 +101,7 @@ async def test_a_function_runs_inside_its_span() -> None:
     recorder = Recorder()
     handle = Telemetry(recorder.tracer, recorder.registry, "host-1")
 
-    @handle.traced("read order", SpanKind.CLIENT, redis_command("GET"))
+    @handle.traced("read order", SpanKind.CLIENT, redis_command("GET", URL))
     async def read(key: str, *, default: int) -> str:
         """Read."""
         return f"{key} {default}"
@@ -108,7 +110,7 @@ async def test_a_function_runs_inside_its_span() -> None:
         assert await read("a", default=7) == "a 7"
     inner, outer = recorder.spans
     assert (inner.name, inner.kind, parent_id(inner)) == ("read order", SpanKind.CLIENT, span_id(outer))
-    assert dict(inner.attributes or {}) == {"db.system.name": "redis", "db.operation.name": "GET"}
+    assert dict(inner.attributes or {}) == {"db.operation.name": "GET", **REDIS}
     assert (read.__name__, read.__doc__) == ("read", "Read.")
 
 
@@ -145,18 +147,29 @@ async def test_only_named_scripts_have_spans() -> None:
     """The name of the script tells them apart; the others run without; an error marks the span."""
     recorder, scripts = Recorder(), Scripts({"accept": "accepted", "limit": "allowed"})
     handle = Telemetry(recorder.tracer, recorder.registry, "host-1")
-    run = handle.traced_scripts(scripts, {"accept": "redis: accept", "gone": "redis: gone"})
+    run = handle.traced_scripts(scripts, {"accept": "redis: accept", "gone": "redis: gone"}, URL)
     assert [await run(name, ["key"], [1]) for name in ("accept", "limit")] == ["accepted", "allowed"]
     assert [name for name, _, _ in scripts.calls] == ["accept", "limit"]
     assert (recorder.span().name, recorder.span().kind) == ("redis: accept", SpanKind.CLIENT)
     assert recorder.attributes() == {
-        "db.system.name": "redis",
+        **REDIS,
         "db.operation.name": "EVALSHA",
         "db.stored_procedure.name": "accept",
     }
     with pytest.raises(KeyError):
         await run("gone", [], [])
     assert recorder.spans[1].status.status_code is StatusCode.ERROR
+
+
+def test_a_redis_span_says_how_long_its_call_waited() -> None:
+    """A span of something larger does not: the call is only a part of it."""
+    recorder = Recorder()
+    for known in (redis_command("EVALSHA", URL), redis_command("GET", "unix:///run/redis.sock"), {}):
+        with trace.use_span(recorder.tracer.start_span("s", attributes=known), end_on_exit=True):
+            note_wait(0.0123456)
+    tcp, socket, larger = [dict(span.attributes or {}) for span in recorder.spans]
+    assert (tcp["orderscope.queued_ms"], larger) == (12.346, {})
+    assert (socket["server.address"], "server.port" in socket) == ("/run/redis.sock", False)
 
 
 def test_work_that_began_elsewhere_goes_on_in_its_trace() -> None:
@@ -167,7 +180,7 @@ def test_work_that_began_elsewhere_goes_on_in_its_trace() -> None:
         assert correlation_id() == "checkout-42"
     continued, operator = recorder.spans
     assert trace_id(continued) == TRACE_ID
-    assert [link.context for link in continued.links] == [operator.context]
+    assert [(link.context, link.attributes or {}) for link in continued.links] == [(operator.context, {})]
     assert dict(continued.attributes or {}) == {"correlation_id": "checkout-42"}
 
 

@@ -12,6 +12,7 @@ from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as ProtoRecord
 from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.trace import TraceFlags
 
 from observability.export.encoding import log_records_request
 from tests.unit.otlp_collector import parsed
@@ -20,7 +21,17 @@ from tests.unit.otlp_samples import RESOURCE
 WRITTEN = "2026-11-25T12:34:56.789012Z"
 NANOSECONDS = 1_795_610_096_789_012_000
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-OUR_OWN = {"timestamp", "level", "event", "service", "version", "environment", "trace_id", "span_id"}
+OUR_OWN = {
+    "timestamp",
+    "level",
+    "event",
+    "service",
+    "version",
+    "environment",
+    "trace_id",
+    "span_id",
+    "trace_flags",
+}
 TEXT = st.text(st.characters(codec="utf-8"), max_size=150)
 SCALARS = (
     TEXT | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -59,13 +70,14 @@ def test_any_line_is_as_from_the_stock_encoder(event: str, fields: dict[str, Any
         observed_timestamp=NANOSECONDS,
         trace_id=int(TRACE_ID, 16),
         span_id=int(SPAN_ID, 16),
+        trace_flags=TraceFlags(3),
         severity_text="error",
         severity_number=SeverityNumber.ERROR,
         body=event,
         attributes=fields,
     )
     stock = encode_logs([ReadableLogRecord(about, RESOURCE)]).resource_logs[0].scope_logs[0].log_records[0]
-    ids = {"trace_id": TRACE_ID, "span_id": SPAN_ID}
+    ids = {"trace_id": TRACE_ID, "span_id": SPAN_ID, "trace_flags": "03"}
     assert record(line(**fields, event=event, level="error", **ids)) == stock
 
 

@@ -22,6 +22,7 @@ TIMEOUT_SECONDS = 5.0
 """For connecting, and for opening or closing a channel."""
 HEARTBEAT_SECONDS = 5
 """A frozen broker counts as lost after three missed heartbeats."""
+DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 0.2, 3.0
 
 BROKER_ERRORS = (AMQPError, OSError)
@@ -60,6 +61,8 @@ class BrokerConnection:
     """The addresses of the nodes, separated by commas."""
     name: str
     """Under which a node lists the connection."""
+    server: dict[str, str | int] = field(default_factory=dict)
+    """Where the node is that is or was connected, as attributes of spans."""
     up: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while a connection is open."""
     _connection: AbstractConnection | None = None
@@ -133,6 +136,8 @@ class BrokerConnection:
             )
         connection.close_callbacks.add(lambda *_: lost.set())
         self._connection = connection
+        host, port = urlsplit(url).hostname or "", urlsplit(url).port
+        self.server |= {"server.address": host, "server.port": port or DEFAULT_PORTS[urlsplit(url).scheme]}
         self.up.set()
         log.info("rabbitmq connected", node=node)
         try:
