@@ -4,7 +4,6 @@ With `TELEMETRY=stock` the server span is made inside, by `opentelemetry-instrum
 Attributes: https://opentelemetry.io/docs/specs/semconv/http/.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
@@ -18,15 +17,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability.metrics import exemplar, seconds, series
-from observability.propagation import (
-    accept,
-    active_span,
-    correlated,
-    correlation_id,
-    extract,
-    links_to,
-    record_failure,
-)
+from observability.propagation import accept, active_span, correlated, extract, links_to, record_failure
 from observability.redaction import redact_text
 
 log = structlog.get_logger(__name__)
@@ -39,10 +30,8 @@ STOCK_SPAN = "orderscope.stock_span"  # where the stock instrumentation leaves i
 STOCK_LINKS = "orderscope.stock_links"  # where it finds the links of its span
 SERVER_ERROR = 500
 LABELS = ("url_scheme", "http_request_method", "http_route", "http_response_status_code")
-LIST_FIELDS = frozenset({"baggage", "tracestate"})
-"""Of the fields that are read here, those that are lists; the others may stand once."""
-Predeclared = tuple[str, str, Sequence[int]]  # a method, a route and its statuses
-Trusted = Callable[[Mapping[str, str]], bool]
+Attributes = dict[str, AttributeValue]
+LIST_FIELDS = frozenset({"baggage", "tracestate"})  # of the fields that are read here; the others stand once
 
 
 class HttpMiddleware:
@@ -56,26 +45,25 @@ class HttpMiddleware:
         *,
         enabled: bool = True,
         stock: bool = False,
-        predeclared: Iterable[Predeclared] = (),
-        trusted: Trusted = lambda _: True,
+        predeclared: Iterable[tuple[str, str, Sequence[int]]] = (),
+        trusted: Callable[[Mapping[str, str]], bool] = lambda _: True,
     ) -> None:
         """Register the metrics and wrap the app; with `stock`, the app makes the server spans.
 
-        A request that is not `trusted`, by its headers, begins a trace that is linked to its client's.
+        The series of `predeclared` methods, routes and statuses exist from the start. A request that is not
+        `trusted`, by its headers, begins a trace that is linked to its client's.
         """
-        self._app, self._tracer, self._enabled, self._stock = app, tracer, enabled, stock
-        self._trusted = trusted
+        self._app, self._tracer, self._trusted = app, tracer, trusted
+        self._enabled, self._stock = enabled, stock
         gauge = partial(Gauge, labelnames=LABELS[:2], registry=registry)
-        self._active = series(
-            gauge("http_server_active_requests", "HTTP server requests that are being served.")
-        )
+        active = gauge("http_server_active_requests", "HTTP server requests that are being served.")
         duration = seconds(
             "http_server_request_duration_seconds",
             "Duration of HTTP server requests; of a stream, until it began.",
             LABELS,
             registry=registry,
         )
-        self._duration = series(duration)
+        self._duration, self._active = series(duration), series(active)
         for method, route, statuses in predeclared if enabled else ():
             for status in statuses:
                 self._duration("http", method, route, str(status))
@@ -91,21 +79,18 @@ class HttpMiddleware:
         with correlated(identifier):
             if not self._enabled or scope["path"] in UNTRACED:
                 await self._app(scope, receive, exchange.send)
+                return
+            parent, links = extract(headers), list[Link]()
+            if parent and not self._trusted(headers):
+                parent, links = Context(), links_to(trace.get_current_span(parent), Context())
+            span: Span = trace.INVALID_SPAN
+            if self._stock:  # the app makes a span, of what it finds in the scope
+                exchange.scope = {**_with_context(scope, parent), STOCK_LINKS: links}
             else:
-                parent, links = extract(headers), list[Link]()
-                if parent and not self._trusted(headers):
-                    parent, links = Context(), links_to(trace.get_current_span(parent), Context())
-                with active_span(self._start(exchange, parent, links, headers), parent) as span:
-                    await self._observed(exchange, receive, span)
-
-    def _start(
-        self, exchange: "_Exchange", parent: Context, links: Sequence[Link], headers: Mapping[str, str]
-    ) -> Span:
-        if self._stock:  # the app makes a span, of what it finds in the scope
-            exchange.scope = {**_with_context(exchange.scope, parent), STOCK_LINKS: links}
-            return trace.INVALID_SPAN
-        name, known = _span_name(exchange.method), request_attributes(exchange.scope, headers)
-        return self._tracer.start_span(name, parent, SpanKind.SERVER, known, links)
+                name, known = exchange.span_name, request_attributes(scope, headers, identifier)
+                span = self._tracer.start_span(name, parent, SpanKind.SERVER, known, links)
+            with active_span(span, parent):
+                await self._observed(exchange, receive, span)
 
     async def _observed(self, exchange: "_Exchange", receive: Receive, span: Span) -> None:
         active = self._active(exchange.scheme, exchange.method)
@@ -130,7 +115,7 @@ class HttpMiddleware:
             span.set_status(Status(StatusCode.ERROR))
         if route != UNROUTED:
             span.set_attribute("http.route", route)
-            span.update_name(f"{_span_name(method)} {route}")
+            span.update_name(f"{exchange.span_name} {route}")
         if status >= SERVER_ERROR:
             span.set_attribute("error.type", str(status))
         span.set_attribute("http.response.status_code", status)
@@ -143,16 +128,13 @@ class HttpMiddleware:
             log.info("request", method=method, route=route, status=status, duration_ms=milliseconds)
 
 
-def _span_name(method: str) -> str:
-    return "HTTP" if method == OTHER else method
-
-
 class _Exchange:
     """A request and its response, which goes out with the correlation id."""
 
     def __init__(self, scope: Scope, send: Send, correlation_id: str) -> None:
-        self.scope, self.method, self.scheme = scope, request_method(scope), scope.get("scheme", "http")
-        self.status = 0
+        self.scope, self.scheme = scope, scope.get("scheme", "http")
+        self.method = scope["method"] if scope["method"] in METHODS else OTHER
+        self.status, self.span_name = 0, "HTTP" if self.method == OTHER else self.method
         self._send, self._correlation_id = send, correlation_id.encode()
         self._began, self._headers_at, self._streams = perf_counter(), 0.0, False
 
@@ -171,24 +153,18 @@ class _Exchange:
         return (self._headers_at if self._streams else perf_counter()) - self._began
 
 
-def request_method(scope: Scope) -> str:
-    """Return the request's method, or what stands for one that nobody knows."""
-    return scope["method"] if scope["method"] in METHODS else OTHER
-
-
 def request_headers(scope: Scope) -> dict[str, str]:
     """Return the request's headers by lower-case name.
 
     A list in several fields is one list (RFC 9110, 5.3). Whatever else comes in several fields is ambiguous,
     and counts as empty: so two `traceparent` are none.
     """
-    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    headers = dict(pairs)
-    if len(headers) < len(pairs):
-        for name, times in Counter(name for name, _ in pairs).items():
-            if times > 1:
-                values = [value for other, value in pairs if other == name]
-                headers[name] = ",".join(values) if name in LIST_FIELDS else ""
+    headers = dict[str, str]()
+    for encoded, content in scope["headers"]:
+        name, value = encoded.decode("latin-1"), content.decode("latin-1")
+        if name in headers:
+            value = f"{headers[name]},{value}" if name in LIST_FIELDS else ""
+        headers[name] = value
     return headers
 
 
@@ -196,16 +172,15 @@ def _with_context(scope: Scope, context: Context) -> Scope:
     """Return a request's scope whose headers carry a context and no other."""
     propagate.inject(carried := dict[str, str](), context)
     fields = {name.encode() for name in propagate.get_global_textmap().fields}
-    headers = [pair for pair in scope["headers"] if pair[0] not in fields]
-    headers += [(name.encode(), value.encode("latin-1")) for name, value in carried.items()]
-    return {**scope, "headers": headers}
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in carried.items()]
+    return {**scope, "headers": [*headers, *(pair for pair in scope["headers"] if pair[0] not in fields)]}
 
 
-def request_attributes(scope: Scope, headers: Mapping[str, str]) -> dict[str, AttributeValue]:
+def request_attributes(scope: Scope, headers: Mapping[str, str], correlation_id: str) -> Attributes:
     """Return what is known when a request begins. The query is left out: it may hold anything."""
-    known: dict[str, AttributeValue] = {
-        "correlation_id": correlation_id() or "",
-        "http.request.method": request_method(scope),
+    known: Attributes = {
+        "correlation_id": correlation_id,
+        "http.request.method": scope["method"] if scope["method"] in METHODS else OTHER,
         "url.scheme": scope.get("scheme", "http"),
         "url.path": redact_text(scope["path"][:512]),
         "network.protocol.version": scope.get("http_version", "1.1"),

@@ -118,8 +118,8 @@ class LeanTracer(trace.Tracer):
         attributes: Attributes = None,
         links: Sequence[Link] | None = None,
         start_time: int | None = None,
-        record_exception: bool = True,  # noqa: ARG002, FBT001, FBT002
-        set_status_on_exception: bool = True,  # noqa: ARG002, FBT001, FBT002
+        *_: object,
+        **__: object,  # what is to be done with exceptions, which is up to `use_span`
     ) -> trace.Span:
         """Return a new span, one that records nothing if the sampler drops its trace."""
         found = trace.get_current_span(context).get_span_context()

@@ -19,12 +19,10 @@ log = structlog.get_logger(__name__)
 
 QUIET = {
     **dict.fromkeys(("aio_pika", "aiormq", "asyncio"), logging.WARNING),
-    "_granian": logging.ERROR,
     # Whoever keeps a connection logs that it failed, with what is done about it.
     **dict.fromkeys(("aiormq.connection", "urllib3"), logging.CRITICAL),
     # These warn of malformed headers, some by repeating them: anybody could have them write, and what.
-    "opentelemetry.baggage.propagation": logging.ERROR,
-    "opentelemetry.trace": logging.ERROR,
+    **dict.fromkeys(("opentelemetry.baggage.propagation", "opentelemetry.trace", "_granian"), logging.ERROR),
 }
 """The lowest level at which these libraries write."""
 # Objects of our own are shown as text, in which nothing personal is left.
@@ -95,15 +93,11 @@ def line_renderer(constant: Mapping[str, str], export: Export | None) -> Callabl
 class _Handler(logging.Handler):
     """Has structlog write a library's log record."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._log = structlog.get_logger()
-
     def emit(self, record: logging.LogRecord) -> None:
         try:
             level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
             fields = {"exc_info": record.exc_info} if record.exc_info else {}
-            self._log.log(level, record.getMessage(), logger=record.name, **fields)
+            structlog.get_logger().log(level, record.getMessage(), logger=record.name, **fields)
         except Exception:  # noqa: BLE001 - what logging itself prescribes for a handler
             self.handleError(record)
 

@@ -7,7 +7,7 @@ Names: https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/. Messages
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import lru_cache, partial
 from time import perf_counter, time
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from opentelemetry import propagate, trace
@@ -22,22 +22,15 @@ from observability.redaction import redact_text
 
 log = structlog.get_logger(__name__)
 
-Outgoing = TypeVar("Outgoing", bound=Any)
-Delivery = TypeVar("Delivery", bound=Any)
-Settlement = TypeVar("Settlement", bound=Any)
-PublishBatch = Callable[[Sequence[Outgoing]], Awaitable[Sequence[BaseException | None]]]
+PublishBatch = Callable[[Sequence[Any]], Awaitable[Sequence[BaseException | None]]]
+Process = Callable[[Any], Awaitable[Any]]  # takes a delivery and returns what becomes of it
 Attributes = Mapping[str, AttributeValue]
-Process = Callable[[Delivery], Awaitable[Settlement]]
 
 LABELS = ("messaging_system", "messaging_operation_name", "messaging_destination_name", "error_type")
 """What the conventions have a metric of messaging say."""
 NOWHERE: Attributes = {}
-PUBLISH: Attributes = {
-    "messaging.system": "rabbitmq",
-    "messaging.operation.name": "publish",
-    "messaging.operation.type": "send",
-}
-PROCESS = {**PUBLISH, "messaging.operation.name": "process", "messaging.operation.type": "process"}
+PUBLISH: Attributes = {"messaging.operation.name": "publish", "messaging.operation.type": "send"}
+PROCESS: Attributes = {"messaging.operation.name": "process", "messaging.operation.type": "process"}
 UNEXPECTED = "_other"
 """Stands in labels for a routing key that nobody declared: a `CC` may bring a message with any key."""
 LONGEST_WAIT_SECONDS = 30 * 86_400.0
@@ -47,6 +40,7 @@ LONGEST_WAIT_SECONDS = 30 * 86_400.0
 def message_attributes(message: Any, name: str) -> dict[str, AttributeValue]:  # noqa: ANN401 - see above
     """Return what a span says of a message; ids and keys are whatever its publisher put there."""
     return {
+        "messaging.system": "rabbitmq",
         "messaging.destination.name": redact_text(name),
         "messaging.rabbitmq.destination.routing_key": redact_text(message.routing_key),
         "messaging.message.id": redact_text(message.message_id or ""),
@@ -78,15 +72,10 @@ class PublisherMiddleware:
         )
         self._sent, self._duration = series(sent), series(duration)
 
-    def __call__(
-        self, publish: PublishBatch[Outgoing], server: Attributes = NOWHERE
-    ) -> PublishBatch[Outgoing]:
-        """Return the function with a span, child of what the message's headers name, around each message.
+    def __call__(self, publish: PublishBatch, server: Attributes = NOWHERE) -> PublishBatch:
+        """Return the function with a span a message, child of what its headers name; `server`: the broker."""
 
-        `server` is where the broker is, at the moment.
-        """
-
-        async def observed(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
+        async def observed(messages: Sequence[Any]) -> Sequence[BaseException | None]:
             spans = [self._start(message, server) for message in messages]
             began = perf_counter()
             cancelled = ConnectionAbortedError("publishing was cancelled")
@@ -107,7 +96,7 @@ class PublisherMiddleware:
 
         return observed if self._enabled else publish
 
-    def _start(self, message: Any, server: Attributes) -> Span:  # noqa: ANN401 - see Outgoing
+    def _start(self, message: Any, server: Attributes) -> Span:  # noqa: ANN401 - a service's own class
         parent, name = extract(message.headers), destination(message.exchange, message.routing_key)
         attributes = {**PUBLISH, **server, **message_attributes(message, name)}
         # There is a current span if an operator replays a message: the request for it, in its own trace.
@@ -120,11 +109,24 @@ class PublisherMiddleware:
 class ConsumerMiddleware:
     """Wraps the processing of deliveries: a CONSUMER span each, in its producer's trace or linked to it."""
 
-    def __init__(
-        self, tracer: Tracer, registry: CollectorRegistry, routing_keys: Collection[str], *, linked: bool
+    def __init__(  # noqa: PLR0913 - what deliveries are seen by
+        self,
+        tracer: Tracer,
+        registry: CollectorRegistry,
+        queue: str,
+        *,
+        linked: bool = False,
+        routing_keys: Collection[str] = (),
+        server: Attributes = NOWHERE,
+        **known: Sequence[str],
     ) -> None:
-        """Register the metrics; `linked` starts a trace of its own for each delivery."""
-        self._tracer, self._keys, self._linked = tracer, frozenset(routing_keys), linked
+        """Register the metrics; the series of known `outcomes`, `retries` and `dead_letters` exist at once.
+
+        `linked` starts a trace of its own for each delivery; of routing keys, these alone become labels;
+        `server` says where the broker is at the moment.
+        """
+        self._tracer, self._linked = tracer, linked
+        self._keys, self._server = frozenset(routing_keys), server
         histogram, counter = partial(seconds, registry=registry), partial(Counter, registry=registry)
         duration = histogram(
             "messaging_process_duration_seconds", "Duration of processing a delivery.", LABELS
@@ -141,22 +143,18 @@ class ConsumerMiddleware:
         dead = counter("dead_letters", "Deliveries set aside for an operator.", by)
         self._duration, self._waited, self._consumed = series(duration), series(waited), series(consumed)
         self._retries, self._dead = series(retries), series(dead)
+        counts: dict[str, Callable[..., object]] = {"retries": self._retries, "dead_letters": self._dead}
+        counts["outcomes"] = partial(self._consumed, "rabbitmq", "process")
+        for kind, values in known.items():
+            for value in values:
+                counts[kind](queue, value)
 
-    def predeclare(self, queue: str, **known: Sequence[str]) -> None:
-        """Have the series of known `outcomes`, `retries` and `dead_letters` exist from the start."""
-        consumed: Callable[..., object] = partial(self._consumed, "rabbitmq", "process")
-        for kind, count in (("outcomes", consumed), ("retries", self._retries), ("dead_letters", self._dead)):
-            for value in known.get(kind, ()):
-                count(queue, value)
+    def __call__(self, process: Process) -> Process:
+        """Return the processing inside a span and the message's correlation id."""
 
-    def __call__(
-        self, process: Process[Delivery, Settlement], server: Attributes = NOWHERE
-    ) -> Process[Delivery, Settlement]:
-        """Return the processing inside a span and the message's correlation id; `server` as in publishing."""
-
-        async def observed(delivery: Delivery) -> Settlement:
+        async def observed(delivery: Any) -> Any:  # noqa: ANN401 - see above
             identifier, producer = accept(delivery.correlation_id), extract(delivery.headers)
-            span = self._start(delivery, server, producer, identifier)
+            span = self._start(delivery, producer, identifier)
             began = perf_counter()
             # An error that leaves the block, above all a cancellation, means that nothing was settled.
             with correlated(identifier), active_span(span, producer):
@@ -168,16 +166,16 @@ class ConsumerMiddleware:
 
         return observed
 
-    def _start(self, delivery: Any, server: Attributes, producer: Context, identifier: str) -> Span:  # noqa: ANN401 - see Delivery
+    def _start(self, delivery: Any, producer: Context, identifier: str) -> Span:  # noqa: ANN401 - see above
         name = destination(delivery.exchange, delivery.routing_key, queue := delivery.queue)
-        attributes = {**PROCESS, **server, **message_attributes(delivery, name)}
+        attributes = {**PROCESS, **self._server, **message_attributes(delivery, name)}
         attributes["messaging.message.conversation_id"] = attributes["correlation_id"] = identifier
         attributes["orderscope.delivery.attempt"] = delivery.attempt
         parent = Context() if self._linked else producer
         links = links_to(trace.get_current_span(producer), parent)
         return self._tracer.start_span(f"process {queue}", parent, SpanKind.CONSUMER, attributes, links)
 
-    def _finish(self, span: Span, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see Delivery
+    def _finish(self, span: Span, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see above
         queue, outcome, kind = delivery.queue, settlement.outcome, ""
         span.set_attribute("orderscope.outcome", outcome)
         if settlement.error is not None:

@@ -20,7 +20,6 @@ Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 # What the semantic conventions advise for requests; long ones, for what waits in queues and for retries.
 SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 LONG_SECONDS_BUCKETS: Sequence[float] = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 EXPORT_RESULTS = ("exported", "queue_full", "timeout", "connection_error", "http_503")
 
 
@@ -83,34 +82,16 @@ class Instruments:
         labelled = series(seconds(name, about, [label], registry=self.registry, buckets=buckets), values)
         return lambda duration, value: labelled(value).observe(duration, exemplar())
 
-    def event_loop_lag(self) -> Callable[[float], None]:
-        """Return what records how many seconds late the event loop ran a timer."""
+    def histogram(self, name: str, about: str, buckets: Sequence[float]) -> Callable[[float], None]:
+        """Return what records durations of one kind, in buckets of their own."""
         if not self.enabled:
             return lambda _: None
-        return seconds(
-            "event_loop_lag_seconds",
-            "How late the event loop ran a timer: what blocking work costs everyone else.",
-            registry=self.registry,
-            buckets=LAG_BUCKETS,
-        ).observe
+        return seconds(name, about, registry=self.registry, buckets=buckets).observe
 
-    def outbox_gauges(self) -> Callable[[int, float], None]:
-        """Return what shows an outbox's entries and the age of the oldest."""
-        gauge = partial(Gauge, registry=self.registry)
-        entries = gauge("outbox_entries", "Events that wait to be published.")
-        age = gauge("outbox_oldest_age_seconds", "How long the oldest of them has waited.")
-
-        def report(count: int, oldest_age: float) -> None:
-            entries.set(count)
-            age.set(oldest_age)
-
-        return report
-
-    def dependency_gauge(self) -> Callable[[str, bool], None]:
-        """Return what shows whether a dependency, by its name, can be reached."""
-        gauge = partial(Gauge, labelnames=["dependency"], registry=self.registry)
-        up = gauge("dependency_up", "Whether this process reaches what it depends on: 1 or 0.")
-        return lambda dependency, reached: up.labels(dependency).set(reached)
+    def gauge(self, name: str, about: str, *labels: str) -> Callable[..., None]:
+        """Return what sets the value of the labels' values; it is there without telemetry, too."""
+        metric = Gauge(name, about, labels, registry=self.registry)
+        return lambda value, *names: (metric.labels(*names) if names else metric).set(value)
 
 
 class ExportMetrics(NamedTuple):

@@ -23,16 +23,13 @@ MAX_TRACESTATE = 512
 CHILD_OF = {"opentracing.ref_type": "child_of"}
 """Without it Jaeger keeps a link to the parent instead of the parent, and there the trace falls apart."""
 _current: ContextVar[str | None] = ContextVar("correlation_id", default=None)
-correlation_id = _current.get
-"""Returns the current correlation id, or None."""
+correlation_id = _current.get  # returns the current correlation id, or None
 
 
 def accept(*candidates: str | None) -> str:
     """Return the first well-formed candidate for a correlation id, or a new id."""
-    for candidate in candidates:
-        if candidate and WELL_FORMED.fullmatch(candidate):
-            return candidate
-    return f"{getrandbits(128):032x}"  # it is as little of a secret as a trace id
+    well_formed = (one for one in candidates if one and WELL_FORMED.fullmatch(one))
+    return next(well_formed, "") or f"{getrandbits(128):032x}"  # it is as little of a secret as a trace id
 
 
 @contextmanager
@@ -52,10 +49,9 @@ def context_headers() -> dict[str, str]:
 
 
 def current_ids() -> dict[str, str]:
-    """Return the current `correlation_id` and, inside a span, `trace_id`, `span_id` and `trace_flags`.
+    """Return the current `correlation_id` and, inside a span, its ids and whether it was sampled.
 
-    The flags say whether the trace was sampled: one that was not is found nowhere. The names are those of
-    https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/.
+    Names: https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/.
     """
     current, span = _current.get(), trace.get_current_span().get_span_context()
     ids = {} if current is None else {"correlation_id": current}

@@ -28,8 +28,7 @@ class Outcome(NamedTuple):
 
     reason: str
     detail: str = ""
-    rejected: int = 0
-    """How many items the backend refused out of a request that it took."""
+    rejected: int = 0  # items that the backend refused out of a request that it took
 
 
 class OtlpClient:

@@ -28,8 +28,7 @@ LOCAL, REMOTE = 0x100, 0x300
 SEVERITIES = {"debug": 5, "info": 9, "warning": 13, "error": 17, "critical": 21}
 """https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber"""
 IN_RESOURCE = frozenset({"service", "version", "environment"})
-IDS = (("trace_id", "traceId", 32), ("span_id", "spanId", 16), ("trace_flags", "flags", 2))
-"""A line's field, the record's, and how many hex digits it has."""
+IDS = (("trace_id", "traceId", 32), ("span_id", "spanId", 16), ("trace_flags", "flags", 2))  # and hex digits
 LONGEST_TEXT = 16_384
 """Characters of what has an inner structure, such as an exception; Loki takes 64 KB beside a line's text."""
 

@@ -10,15 +10,7 @@ from fastapi import FastAPI
 from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
 
-from observability import (
-    Telemetry,
-    TelemetrySettings,
-    context_headers,
-    current_ids,
-    note_wait,
-    redis_command,
-    setup,
-)
+from observability import Telemetry, TelemetrySettings, context_headers, current_ids, note_wait, setup
 from services.api.cache import Load, OrderCache
 from services.api.catalogue import CATALOGUE
 from services.api.dead_letters import dead_letters_router
@@ -36,6 +28,7 @@ from services.api.store import OrderStore
 from services.common.flags import FlagHook, scenario_requests
 from services.common.http.server import http_server
 from services.common.ids import uuid7
+from services.common.instruments import dependency_gauge, event_loop_lag, outbox_gauges
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.dead_letters import DeadLetters
@@ -43,7 +36,7 @@ from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.periodic import watch_event_loop
 from services.common.probes import Ping, probe_routes, watch_dependencies
-from services.common.redis.client import blocking_client, pipeline_client, redis_client
+from services.common.redis.client import blocking_client, pipeline_client, redis_client, redis_command
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import RunScript, load_scripts
 from services.common.scenarios import Scenarios, Switches
@@ -68,18 +61,18 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         instruments = telemetry.instruments()
         for name, work in {
             "dependency watch": watch_dependencies(
-                connections.pings, telemetry.instruments().dependency_gauge()
+                connections.pings, dependency_gauge(telemetry.instruments())
             ),
-            "outbox watch": watch_outbox(connections.outbox, instruments.outbox_gauges()),
+            "outbox watch": watch_outbox(connections.outbox, outbox_gauges(instruments)),
             "followers": parts.followers.run(),
             "scenarios": scenarios.watch(connections.redis),
-            "event loop watch": watch_event_loop(instruments.event_loop_lag()),
+            "event loop watch": watch_event_loop(event_loop_lag(instruments)),
         }.items():
             await enter(lifetime.background(work, name))
         await enter(relaying(lifetime, parts.relay))
         telemetry.instrument(parts.app)
         around = allow_origins(parts.app, settings.cors_origins)
-        app = telemetry.http(around, PREDECLARED, settings.trusted())
+        app = telemetry.http(around, predeclared=PREDECLARED, trusted=settings.trusted())
         timeout = settings.shutdown_timeout_seconds
         await enter(
             http_server(app, host=settings.http_host, port=settings.http_port, shutdown_timeout=timeout)
@@ -159,7 +152,9 @@ def build(
     )
     redis = partial(redis_command, url=settings.redis_url)
     scripts = telemetry.traced_scripts(
-        load_scripts(connections.pipeline, LUA, once={"limit"}), SPANS, settings.redis_url
+        load_scripts(connections.pipeline, LUA, once={"limit"}),
+        SPANS,
+        redis_command("EVALSHA", settings.redis_url),
     )
     store, leak = OrderStore(connections.redis, connections.pipeline, scripts, outbox, settings), Leak()
     orders = Orders(

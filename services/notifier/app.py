@@ -7,8 +7,9 @@ from pathlib import Path
 
 from opentelemetry.trace import SpanKind
 
-from observability import Telemetry, TelemetrySettings, note_wait, redis_command, setup
+from observability import Telemetry, TelemetrySettings, note_wait, setup
 from services.common.flags import FlagHook, scenario_requests
+from services.common.instruments import dependency_gauge, event_loop_lag
 from services.common.lifecycle import freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.consumer import Consumer, consuming
@@ -17,7 +18,7 @@ from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS
 from services.common.messaging.topology import Subscription
 from services.common.periodic import watch_event_loop
 from services.common.probes import Ping, probe_server, watch_dependencies
-from services.common.redis.client import pipeline_client, redis_client
+from services.common.redis.client import pipeline_client, redis_client, redis_command
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios
@@ -53,9 +54,9 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
             "broker": broker.keep_connected(),
-            "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),
+            "dependency watch": watch_dependencies(pings, dependency_gauge(telemetry.instruments())),
             "scenarios": scenarios.watch(redis),
-            "event loop watch": watch_event_loop(telemetry.instruments().event_loop_lag()),
+            "event loop watch": watch_event_loop(event_loop_lag(telemetry.instruments())),
         }.items():
             await enter(lifetime.background(work, name))
         await enter(consuming(lifetime, consumer, settings.shutdown_timeout_seconds))
@@ -73,7 +74,9 @@ def build(
     """Return the processing of a delivery; opens no connection."""
     # A claim outlasts any one attempt, and lapses before the last retry of one that died holding it.
     claim_seconds = 2 * settings.smtp_timeout_seconds
-    scripts = telemetry.traced_scripts(load_scripts(pipeline, LUA), SPANS, settings.redis_url)
+    scripts = telemetry.traced_scripts(
+        load_scripts(pipeline, LUA), SPANS, redis_command("EVALSHA", settings.redis_url)
+    )
     store = NotificationStore(pipeline, scripts, claim_seconds, settings.retention_seconds)
     set_key = redis_command("SET", settings.redis_url)
     claim = telemetry.traced("redis: claim notification", SpanKind.CLIENT, set_key)(store.claim)

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from observability import Telemetry, TelemetrySettings, context_headers, note_wait, setup
 from services.common.flags import FlagHook, scenario_requests
+from services.common.instruments import dependency_gauge, event_loop_lag, outbox_gauges
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection
 from services.common.messaging.consumer import Consumer, consuming
@@ -22,7 +23,13 @@ from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.periodic import periodically, watch_event_loop
 from services.common.probes import Ping, probe_server, watch_dependencies
-from services.common.redis.client import blocking_client, pipeline_client, redis_client, retry_until_done
+from services.common.redis.client import (
+    blocking_client,
+    pipeline_client,
+    redis_client,
+    redis_command,
+    retry_until_done,
+)
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios
@@ -64,10 +71,10 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         ready = {**pings, "consumer": Ping(consumer.ping)}
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
-            "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),
-            "outbox watch": watch_outbox(connections.outbox, telemetry.instruments().outbox_gauges()),
+            "dependency watch": watch_dependencies(pings, dependency_gauge(telemetry.instruments())),
+            "outbox watch": watch_outbox(connections.outbox, outbox_gauges(telemetry.instruments())),
             "scenarios": scenarios.watch(connections.redis),
-            "event loop watch": watch_event_loop(telemetry.instruments().event_loop_lag()),
+            "event loop watch": watch_event_loop(event_loop_lag(telemetry.instruments())),
         }.items():
             await enter(lifetime.background(work, name))
         await enter(relaying(lifetime, parts.relay))
@@ -135,7 +142,9 @@ def build(settings: Settings, telemetry: Telemetry, connections: Connections, sc
     """Return the worker's parts; opens no connection."""
     instruments, outbox = telemetry.instruments(), connections.outbox
     scripts = telemetry.traced_scripts(
-        load_scripts(connections.pipeline, LUA, once={"sweep"}), SPANS, settings.redis_url
+        load_scripts(connections.pipeline, LUA, once={"sweep"}),
+        SPANS,
+        redis_command("EVALSHA", settings.redis_url),
     )
     lifetimes = settings.retention_seconds, settings.stuck_after_seconds
     store = OrderStore(connections.redis, scripts, outbox, *lifetimes)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from opentelemetry import trace
@@ -38,9 +38,10 @@ class Processed:
     seen: str
 
 
-def middleware(recorder: Recorder, *, linked: bool = False) -> ConsumerMiddleware:
+def middleware(recorder: Recorder, **options: Any) -> ConsumerMiddleware:  # noqa: ANN401 - as they are
     """Return what is tested, recording."""
-    return ConsumerMiddleware(recorder.tracer, recorder.registry, ["order.created.v1"], linked=linked)
+    options |= {"routing_keys": ["order.created.v1"], "server": SERVER}
+    return ConsumerMiddleware(recorder.tracer, recorder.registry, QUEUE, **options)
 
 
 async def processed(
@@ -54,7 +55,7 @@ async def processed(
         trace.get_current_span().add_event("processing")
         return settlement or Settlement("ack", "done")
 
-    observed = middleware(recorder, linked=linked)(process, SERVER)
+    observed = middleware(recorder, linked=linked)(process)
     with unrelated.within(), capture_logs() as logs:
         result = await observed(one)
     lines = [(str(line["log_level"]), str(line["event"])) for line in logs]
@@ -224,6 +225,6 @@ async def test_what_was_not_settled_passes_and_is_no_success(error: BaseExceptio
 def test_known_reasons_of_failure_are_counted_from_zero() -> None:
     """Else the first retry and the first dead letter would be no increase."""
     recorder = Recorder()
-    middleware(recorder).predeclare(QUEUE, retries=["timeout"], dead_letters=["malformed_json"])
+    middleware(recorder, retries=["timeout"], dead_letters=["malformed_json"])
     assert recorder.value("consumer_retries_total", queue=QUEUE, reason="timeout") == 0
     assert recorder.value("dead_letters_total", queue=QUEUE, reason="malformed_json") == 0

@@ -20,6 +20,7 @@ from observability.metrics import (
     seconds,
 )
 from services.common import periodic
+from services.common.instruments import dependency_gauge, event_loop_lag, outbox_gauges
 from services.common.lifecycle import Lifetime
 from tests.unit.asgi import Answer, call, http_scope
 from tests.unit.recorder import Recorder, span_id, trace_id
@@ -141,7 +142,7 @@ def test_exports_and_outbox_are_shown() -> None:
     spans.items("exported").inc(5)
     lines.items("http_404").inc(2)
     spans.seconds.observe(0.2)
-    Instruments(recorder.registry, enabled=True).outbox_gauges()(7, 1.5)
+    outbox_gauges(Instruments(recorder.registry, enabled=True))(7, 1.5)
     for result, number in (("exported", 5), ("queue_full", 0), ("http_404", None)):
         assert recorder.value("telemetry_spans_total", result=result) == number
     assert recorder.value("telemetry_log_records_total", result="http_404") == 2
@@ -154,7 +155,7 @@ def test_exports_and_outbox_are_shown() -> None:
 def test_dependencies_are_shown() -> None:
     """By name, 1 or 0: an alert can tell which one cannot be reached."""
     recorder = Recorder()
-    report = Instruments(recorder.registry, enabled=True).dependency_gauge()
+    report = dependency_gauge(Instruments(recorder.registry, enabled=True))
     report("redis", True)  # noqa: FBT003 - what is said about it
     report("rabbitmq", False)  # noqa: FBT003 - what is said about it
     assert recorder.value("dependency_up", dependency="redis") == 1
@@ -165,7 +166,7 @@ async def test_the_event_loops_lag_is_measured(monkeypatch: pytest.MonkeyPatch) 
     """Work that blocks the loop is seen as the lateness of everything else."""
     monkeypatch.setattr(periodic, "LAG_INTERVAL_SECONDS", 0.001)
     recorder = Recorder()
-    lag = Instruments(recorder.registry, enabled=True).event_loop_lag()
+    lag = event_loop_lag(Instruments(recorder.registry, enabled=True))
     async with Lifetime().background(periodic.watch_event_loop(lag), "event loop watch"):
         await asyncio.sleep(0.01)
         time.sleep(0.05)  # noqa: ASYNC251 - what is measured

@@ -17,10 +17,11 @@ from pydantic import ValidationError
 from starlette.responses import PlainTextResponse
 from structlog.testing import capture_logs
 
-from observability import Telemetry, TelemetrySettings, note_wait, redis_command, setup
+from observability import Telemetry, TelemetrySettings, note_wait, setup
 from observability.propagation import context_headers, correlation_id, record_failure
 from observability.setup import resource
 from services.common.messaging.messages import Delivery, Outgoing, Settlement
+from services.common.redis.client import redis_command
 from tests.unit.asgi import call, http_scope
 from tests.unit.fakes import TRACE_ID, TRACEPARENT, Scripts, delivery
 from tests.unit.logged import logging_restored
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.usefixtures("provider")
 
 
 URL = "redis://shop:secret@redis.internal/0"
+EVALSHA = redis_command("EVALSHA", URL)
 REDIS = {"db.system.name": "redis", "server.address": "redis.internal", "server.port": 6379}
 SPANS = ["redis: accept", "work", "GET", "process worker.order-created", "publish orders:order.created.v1"]
 
@@ -49,7 +51,9 @@ async def everything(handle: Telemetry) -> list[str | None]:
     async def publish(messages: Sequence[Outgoing]) -> Sequence[None]:
         return [None for _ in messages]
 
-    await handle.traced_scripts(Scripts({"accept": 1}), {"accept": "redis: accept"}, URL)("accept", [], [])
+    await handle.traced_scripts(Scripts({"accept": 1}), {"accept": "redis: accept"}, EVALSHA)(
+        "accept", [], []
+    )
     await handle.traced("work")(work)()
     app = handle.http(PlainTextResponse("hello"))
     answer = await call(app, http_scope("GET", "/", [("x-correlation-id", "checkout-42")]))
@@ -147,7 +151,7 @@ async def test_only_named_scripts_have_spans() -> None:
     """The name of the script tells them apart; the others run without; an error marks the span."""
     recorder, scripts = Recorder(), Scripts({"accept": "accepted", "limit": "allowed"})
     handle = Telemetry(recorder.tracer, recorder.registry, "host-1")
-    run = handle.traced_scripts(scripts, {"accept": "redis: accept", "gone": "redis: gone"}, URL)
+    run = handle.traced_scripts(scripts, {"accept": "redis: accept", "gone": "redis: gone"}, EVALSHA)
     assert [await run(name, ["key"], [1]) for name in ("accept", "limit")] == ["accepted", "allowed"]
     assert [name for name, _, _ in scripts.calls] == ["accept", "limit"]
     assert (recorder.span().name, recorder.span().kind) == ("redis: accept", SpanKind.CLIENT)
