@@ -32,6 +32,7 @@ from services.common.instruments import dependency_gauge, event_loop_lag, outbox
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.dead_letters import DeadLetters
+from services.common.messaging.messages import PublishBatch
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.periodic import watch_event_loop
@@ -60,9 +61,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         scenarios.applies(partial(_apply, scenarios, parts.leak, connections.broker, connections.operators))
         instruments = telemetry.instruments()
         for name, work in {
-            "dependency watch": watch_dependencies(
-                connections.pings, dependency_gauge(telemetry.instruments())
-            ),
+            "dependency watch": watch_dependencies(connections.pings, dependency_gauge(instruments)),
             "outbox watch": watch_outbox(connections.outbox, outbox_gauges(instruments)),
             "followers": parts.followers.run(),
             "scenarios": scenarios.watch(connections.redis),
@@ -143,18 +142,15 @@ def build(
     """Return the api's parts; opens no connection."""
     publisher, metrics = telemetry.publisher(), Metrics(telemetry.instruments())
     outbox, broker = connections.outbox, connections.broker
-    relay = Relay(
-        outbox,
-        broker,
-        "api",
-        telemetry.instance,
-        lambda publish: disturbed(publisher(publish, broker.server), scenarios.on),
-    )
+
+    def observe(publish: PublishBatch) -> PublishBatch:
+        return disturbed(publisher(publish, broker.server), scenarios.on)
+
+    relay = Relay(outbox, broker, "api", telemetry.instance, observe)
     redis = partial(redis_command, url=settings.redis_url)
+    evalsha = redis_command("EVALSHA", settings.redis_url)
     scripts = telemetry.traced_scripts(
-        load_scripts(connections.pipeline, LUA, once={"limit"}),
-        SPANS,
-        redis_command("EVALSHA", settings.redis_url),
+        load_scripts(connections.pipeline, LUA, once={"limit"}), SPANS, evalsha
     )
     store, leak = OrderStore(connections.redis, connections.pipeline, scripts, outbox, settings), Leak()
     orders = Orders(
@@ -167,8 +163,8 @@ def build(
     )
     limit, operators_only = limits(settings, metrics, scripts, scenarios)
     queues = settings.dead_letter_queues
-    observe = partial(publisher, server=connections.operators.server)
-    dead_letters = DeadLetters(connections.operators, queues, observe, metrics.dead_letters)
+    observe_replays = partial(publisher, server=connections.operators.server)
+    dead_letters = DeadLetters(connections.operators, queues, observe_replays, metrics.dead_letters)
     app = http_api(
         [
             orders_router(orders, limit),

@@ -74,9 +74,8 @@ def build(
     """Return the processing of a delivery; opens no connection."""
     # A claim outlasts any one attempt, and lapses before the last retry of one that died holding it.
     claim_seconds = 2 * settings.smtp_timeout_seconds
-    scripts = telemetry.traced_scripts(
-        load_scripts(pipeline, LUA), SPANS, redis_command("EVALSHA", settings.redis_url)
-    )
+    evalsha = redis_command("EVALSHA", settings.redis_url)
+    scripts = telemetry.traced_scripts(load_scripts(pipeline, LUA), SPANS, evalsha)
     store = NotificationStore(pipeline, scripts, claim_seconds, settings.retention_seconds)
     set_key = redis_command("SET", settings.redis_url)
     claim = telemetry.traced("redis: claim notification", SpanKind.CLIENT, set_key)(store.claim)

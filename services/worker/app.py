@@ -141,10 +141,9 @@ class Parts:
 def build(settings: Settings, telemetry: Telemetry, connections: Connections, scenarios: Scenarios) -> Parts:
     """Return the worker's parts; opens no connection."""
     instruments, outbox = telemetry.instruments(), connections.outbox
+    evalsha = redis_command("EVALSHA", settings.redis_url)
     scripts = telemetry.traced_scripts(
-        load_scripts(connections.pipeline, LUA, once={"sweep"}),
-        SPANS,
-        redis_command("EVALSHA", settings.redis_url),
+        load_scripts(connections.pipeline, LUA, once={"sweep"}), SPANS, evalsha
     )
     lifetimes = settings.retention_seconds, settings.stuck_after_seconds
     store = OrderStore(connections.redis, scripts, outbox, *lifetimes)
