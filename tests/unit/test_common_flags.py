@@ -30,10 +30,6 @@ def test_a_flag_that_is_on_stands_on_the_current_span() -> None:
         "feature_flag.result.reason": "static",
         "feature_flag.provider.name": "In-Memory Provider",
     }
-
-
-def test_a_flag_that_is_off_is_nothing_to_tell() -> None:
-    """Nor is one that nobody knows."""
     assert attributes_after("off") == attributes_after("unknown") == {}
 
 

@@ -93,35 +93,6 @@ async def test_a_delivery_gets_a_consumer_span() -> None:
     }
 
 
-async def test_what_comes_back_from_a_retry_names_its_queue_once() -> None:
-    """Exchange, routing key and queue are then one name."""
-    back = replace(delivery(b"{}"), exchange=QUEUE, routing_key=QUEUE)
-    attributes = (await processed(back)).recorder.attributes()
-    assert attributes["messaging.destination.name"] == QUEUE
-
-
-async def test_as_a_child_it_continues_its_producers_trace() -> None:
-    """And it links to its producer as well; the link says that this is its parent, as Jaeger needs it."""
-    span = (await processed(delivery(traceparent=TRACEPARENT))).recorder.span()
-    assert (trace_id(span), parent_id(span)) == (TRACE_ID, SPAN_ID)
-    assert links(span) == [(TRACE_ID, SPAN_ID, CHILD_OF)]
-
-
-async def test_as_linked_it_begins_a_trace_of_its_own() -> None:
-    """The link leads back to the producer, which is not its parent."""
-    span = (await processed(delivery(traceparent=TRACEPARENT), linked=True)).recorder.span()
-    assert trace_id(span) != TRACE_ID
-    assert parent_id(span) is None
-    assert links(span) == [(TRACE_ID, SPAN_ID, {})]
-
-
-@pytest.mark.parametrize("traceparent", [None, "", "garbage", b"bytes", 7, ["list"]])
-async def test_a_malformed_context_begins_a_trace(traceparent: object) -> None:
-    """Whatever a stranger put there, processing goes on, without parent and without link."""
-    span = (await processed(delivery(traceparent=traceparent, tracestate=7, baggage=b"x"))).recorder.span()
-    assert (parent_id(span), links(span)) == (None, [])
-
-
 @pytest.mark.parametrize(
     ("told", "seen"), [("checkout-42", "checkout-42"), ("two words", None), (None, None), ("a" * 129, None)]
 )
@@ -133,36 +104,31 @@ async def test_the_correlation_id_comes_with_the_message(told: str | None, seen:
     assert correlation_id() is None
 
 
-ACTIONS: list[tuple[Literal["retry", "dead_letter"], str, str, str]] = [
+ACTIONS: list[tuple[Literal["ack", "retry", "dead_letter"], str, str, str]] = [
+    ("ack", "", "info", "message processed"),
     ("retry", "consumer_retries_total", "warning", "message will be retried"),
     ("dead_letter", "dead_letters_total", "error", "message dead-lettered"),
 ]
 
 
 @pytest.mark.parametrize(("action", "metric", "level", "event"), ACTIONS)
-async def test_a_failure_is_seen_everywhere(
-    action: Literal["retry", "dead_letter"], metric: str, level: str, event: str
+async def test_a_settlement_is_seen_everywhere(
+    action: Literal["ack", "retry", "dead_letter"], metric: str, level: str, event: str
 ) -> None:
-    """In the span with its exception, in the metrics by reason, in a line of its level."""
-    done = await processed(delivery(), Settlement(action, "dry_well", ValueError("dry")))
+    """In the span, of a failure with its exception, in the metrics by reason, in a line of its level."""
+    failed = action != "ack"
+    done = await processed(delivery(), Settlement(action, "dry_well", ValueError("dry") if failed else None))
     span, recorder = done.recorder.span(), done.recorder
-    assert span.status.status_code is StatusCode.ERROR
-    assert recorder.attributes()["error.type"] == recorder.attributes()["orderscope.outcome"] == "dry_well"
-    assert [e.name for e in span.events] == ["processing", "exception"]
-    assert recorder.value(metric, queue=QUEUE, reason="dry_well") == 1
-    labels = {**PROCESS, "messaging_destination_name": DESTINATION, "error_type": "dry_well"}
-    assert recorder.value("messaging_process_duration_seconds_count", **labels) == 1
+    assert (span.status.status_code is StatusCode.ERROR) is failed
+    assert recorder.attributes().get("error.type") == ("dry_well" if failed else None)
+    assert recorder.attributes()["orderscope.outcome"] == "dry_well"
+    assert [e.name for e in span.events] == ["processing", *["exception"] * failed]
+    consumed = {**PROCESS, "queue": QUEUE, "outcome": "dry_well"}
+    assert recorder.value("messaging_client_consumed_messages_total", **consumed) == 1
+    assert recorder.value(metric, queue=QUEUE, reason="dry_well") == (1 if failed else None)
+    labels = {"messaging_destination_name": DESTINATION, "error_type": "dry_well" if failed else ""}
+    assert recorder.value("messaging_process_duration_seconds_count", **PROCESS, **labels) == 1
     assert done.logs == [(level, event)]
-
-
-async def test_success_is_counted_by_its_outcome() -> None:
-    """As an acknowledged delivery, timed without an error, in a line of its own."""
-    done = await processed(delivery(), Settlement("ack", "duplicate"))
-    consumed = {**PROCESS, "queue": QUEUE, "outcome": "duplicate"}
-    assert done.recorder.value("messaging_client_consumed_messages_total", **consumed) == 1
-    labels = {**PROCESS, "messaging_destination_name": DESTINATION, "error_type": ""}
-    assert done.recorder.value("messaging_process_duration_seconds_count", **labels) == 1
-    assert done.logs == [("info", "message processed")]
 
 
 async def test_a_strangers_routing_key_is_no_label() -> None:
@@ -222,9 +188,23 @@ async def test_what_was_not_settled_passes_and_is_no_success(error: BaseExceptio
     assert recorder.attributes()["error.type"] == type(error).__qualname__
 
 
-def test_known_reasons_of_failure_are_counted_from_zero() -> None:
+@pytest.mark.parametrize("linked", [False, True])
+async def test_a_delivery_leads_to_its_producer(*, linked: bool) -> None:
+    """As a child, with a link which says that this is its parent, as Jaeger needs it; or by a link alone."""
+    back = replace(delivery(traceparent=TRACEPARENT), exchange=QUEUE, routing_key=QUEUE)
+    recorder = (await processed(back, linked=linked)).recorder
+    assert (trace_id(recorder.span()) == TRACE_ID) is not linked
+    assert parent_id(recorder.span()) == (None if linked else SPAN_ID)
+    assert links(recorder.span()) == [(TRACE_ID, SPAN_ID, {} if linked else CHILD_OF)]
+    # Of what comes back from a retry, exchange, routing key and queue have one name.
+    assert recorder.attributes()["messaging.destination.name"] == QUEUE
+
+
+def test_known_outcomes_are_counted_from_zero() -> None:
     """Else the first retry and the first dead letter would be no increase."""
     recorder = Recorder()
-    middleware(recorder, retries=["timeout"], dead_letters=["malformed_json"])
+    middleware(recorder, retries=["timeout"], dead_letters=["malformed_json"], outcomes=["done"])
     assert recorder.value("consumer_retries_total", queue=QUEUE, reason="timeout") == 0
     assert recorder.value("dead_letters_total", queue=QUEUE, reason="malformed_json") == 0
+    consumed = {**PROCESS, "queue": QUEUE, "outcome": "done"}
+    assert recorder.value("messaging_client_consumed_messages_total", **consumed) == 0

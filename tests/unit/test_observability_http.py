@@ -1,7 +1,6 @@
 """What a request leaves behind: span, metrics, log line, correlation id; and how it ends."""
 
 import pytest
-from opentelemetry import baggage
 from opentelemetry.trace import SpanKind, StatusCode
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -10,8 +9,7 @@ from starlette.types import Receive, Scope, Send
 from observability.http import HttpMiddleware
 from observability.propagation import correlation_id
 from tests.unit.asgi import call, http_scope
-from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT
-from tests.unit.recorder import Recorder, parent_id, trace_id
+from tests.unit.recorder import Recorder
 from tests.unit.served import ACTIVE, APP, asked, count
 
 pytestmark = pytest.mark.usefixtures("provider")
@@ -44,20 +42,6 @@ async def test_a_request_leaves_a_span_a_metric_and_a_line(status: int, code: St
     assert recorder.value(ACTIVE, url_scheme="http", http_request_method="GET") == 0
     assert (line["event"], line["route"], line["status"]) == ("request", "/s/{status:int}", status)
     assert line["duration_ms"] < 5_000
-
-
-async def test_each_request_ends_in_its_own_way() -> None:
-    """What requests have in common is kept; who asks the same route and hears something else is another."""
-    recorder = Recorder()
-    middleware = HttpMiddleware(APP, recorder.tracer, recorder.registry, enabled=True)
-    asked_for = [("GET", "/s/200"), ("GET", "/s/503"), ("POST", "/s/200"), ("GET", "/s/200"), ("GET", "/no")]
-    for method, path in asked_for:
-        await call(middleware, http_scope(method, path))
-    told = [dict(span.attributes or {}) for span in recorder.spans]
-    assert [(t["http.request.method"], t["url.path"]) for t in told] == asked_for
-    assert [t["http.response.status_code"] for t in told] == [200, 503, 200, 200, 404]
-    assert [t.get("error.type") for t in told] == [None, "503", None, None, None]
-    assert count(recorder, "GET", "/s/{status:int}", "200") == 2
 
 
 async def test_little_may_be_known_of_a_request() -> None:
@@ -136,47 +120,11 @@ async def test_probes_leave_nothing_behind(path: str) -> None:
     assert (answer.status, recorder.spans, recorder.series(), logs) == (200, (), set(), [])
 
 
-async def test_with_telemetry_off_there_is_still_a_correlation_id() -> None:
-    """And nothing else."""
-    answer, recorder, logs = await asked("GET", "/s/200", ("x-correlation-id", "checkout-42"), enabled=False)
-    assert answer.header("x-correlation-id") == answer.body.decode() == "checkout-42"
-    assert (recorder.spans, recorder.series(), logs) == ((), set(), [])
-
-
-@pytest.mark.parametrize(("traceparent", "joined"), [(TRACEPARENT, True), ("garbage", False), ("", False)])
-async def test_a_request_joins_its_clients_trace(traceparent: str, *, joined: bool) -> None:
-    """W3C context is honoured; what is malformed starts a trace of its own."""
-    _, recorder, _ = await asked("GET", "/s/200", ("traceparent", traceparent))
-    span = recorder.span()
-    assert (trace_id(span) == TRACE_ID) is joined
-    assert parent_id(span) == (SPAN_ID if joined else None)
-
-
-async def test_baggage_goes_along() -> None:
-    """What a client's W3C Baggage says is known to everything that the request sets off."""
-    seen: list[object] = []
-
-    async def app(_: Scope, __: Receive, ___: Send) -> None:
-        seen.append(baggage.get_baggage("tenant"))
-
-    await asked("GET", "/s/200", ("baggage", "tenant=shop"), app=app)
-    assert seen == ["shop"]
-
-
 async def test_predeclared_series_exist_from_the_start() -> None:
     """One that appears with the failures it counts has no rate, and a short outage would cost no budget."""
     recorder, series = Recorder(), [("POST", "/v1/orders", (202, 503))]
     HttpMiddleware(APP, recorder.tracer, recorder.registry, enabled=True, predeclared=series)
     assert [count(recorder, "POST", "/v1/orders", status) for status in ("202", "503", "200")] == [0, 0, None]
-
-
-async def test_a_trace_state_in_several_lines_is_one() -> None:
-    """As the specification has it; a proxy may add its own line."""
-    states = [("tracestate", "a=1"), ("tracestate", "b=2")]
-    _, recorder, _ = await asked("GET", "/s/200", ("traceparent", TRACEPARENT), *states)
-    context = recorder.span().get_span_context()
-    assert context is not None
-    assert context.trace_state.to_header() == "a=1,b=2"
 
 
 async def test_a_stream_is_timed_until_it_begins() -> None:

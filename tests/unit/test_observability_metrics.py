@@ -1,7 +1,6 @@
 """Metrics as Prometheus gets them, and the instruments that services make them with."""
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Iterable
 
@@ -17,7 +16,6 @@ from observability.metrics import (
     export_metrics,
     metrics_route,
     new_registry,
-    seconds,
 )
 from services.common import periodic
 from services.common.instruments import dependency_gauge, event_loop_lag, outbox_gauges
@@ -82,32 +80,6 @@ async def test_the_text_format_comes_without_exemplars(accept: str) -> None:
     assert not {name for name in names if name.endswith("_created")}
 
 
-async def test_every_metric_explains_itself() -> None:
-    """Help, a type, and a unit in the name where there is one."""
-    registry, _ = observed()
-    seconds("more_seconds", "More.", registry=registry)
-    for family in families(await scraped(registry, OPEN_METRICS), open_metrics):
-        assert family.documentation
-        assert family.type != "unknown"
-        assert re.fullmatch(r"[a-z][a-z0-9_]*", family.name)
-
-
-def test_the_build_is_told() -> None:
-    """One series, always 1, with what runs here."""
-    registry = new_registry(service="api", version="1.2.3", environment="test")
-    [build] = [family for family in registry.collect() if family.name == "build_info"]
-    [sample] = build.samples
-    assert sample.value == 1
-    assert (
-        sample.labels.items()
-        >= {
-            "service_name": "api",
-            "service_version": "1.2.3",
-            "deployment_environment_name": "test",
-        }.items()
-    )
-
-
 def test_only_sampled_spans_are_exemplars() -> None:
     """An exemplar that leads to no trace is worse than none."""
     assert exemplar() is None
@@ -124,42 +96,6 @@ def test_series_exist_from_the_start() -> None:
     instruments.seconds("work_seconds", "Work.", "kind", ("hard",), long=True)
     assert recorder.value("works_total", kind="easy") == 0
     assert recorder.value("work_seconds_bucket", kind="hard", le="300.0") == 0
-
-
-def test_disabled_instruments_make_nothing() -> None:
-    """With telemetry off there is not even the series."""
-    recorder = Recorder()
-    instruments = Instruments(recorder.registry, enabled=False)
-    instruments.counter("works", "Works.", "kind", ("hard",))("hard")
-    instruments.seconds("work_seconds", "Work.", "kind", ("hard",))(1.0, "hard")
-    assert recorder.series() == set()
-
-
-def test_exports_and_outbox_are_shown() -> None:
-    """What became of spans and log lines, by result; what waits for the broker, and how long already."""
-    recorder = Recorder()
-    spans, lines = export_metrics(recorder.registry)
-    spans.items("exported").inc(5)
-    lines.items("http_404").inc(2)
-    spans.seconds.observe(0.2)
-    outbox_gauges(Instruments(recorder.registry, enabled=True))(7, 1.5)
-    for result, number in (("exported", 5), ("queue_full", 0), ("http_404", None)):
-        assert recorder.value("telemetry_spans_total", result=result) == number
-    assert recorder.value("telemetry_log_records_total", result="http_404") == 2
-    took = "otel_sdk_exporter_operation_duration_seconds_sum"
-    assert recorder.value(took, otel_component_type="otlp_http_span_exporter") == 0.2
-    assert recorder.value("outbox_entries") == 7
-    assert recorder.value("outbox_oldest_age_seconds") == 1.5
-
-
-def test_dependencies_are_shown() -> None:
-    """By name, 1 or 0: an alert can tell which one cannot be reached."""
-    recorder = Recorder()
-    report = dependency_gauge(Instruments(recorder.registry, enabled=True))
-    report("redis", True)  # noqa: FBT003 - what is said about it
-    report("rabbitmq", False)  # noqa: FBT003 - what is said about it
-    assert recorder.value("dependency_up", dependency="redis") == 1
-    assert recorder.value("dependency_up", dependency="rabbitmq") == 0
 
 
 async def test_the_event_loops_lag_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,3 +121,21 @@ async def test_the_watcher_of_the_event_loop_is_supervised(monkeypatch: pytest.M
     async with asyncio.timeout(5), lifetime.background(periodic.watch_event_loop(report), "event loop watch"):
         with pytest.raises(ZeroDivisionError):
             await lifetime.wait()
+
+
+def test_exports_dependencies_and_the_outbox_are_shown() -> None:
+    """What became of spans, by result; what cannot be reached; what waits, and how long already."""
+    recorder = Recorder()
+    spans, _ = export_metrics(recorder.registry)
+    spans.items("exported").inc(5)
+    instruments = Instruments(recorder.registry, enabled=True)
+    outbox_gauges(instruments)(7, 1.5)
+    report = dependency_gauge(instruments)
+    report("redis", True)  # noqa: FBT003 - what is said about it
+    report("rabbitmq", False)  # noqa: FBT003 - what is said about it
+    for result, number in (("exported", 5), ("queue_full", 0), ("http_404", None)):
+        assert recorder.value("telemetry_spans_total", result=result) == number
+    for dependency, up in (("redis", 1), ("rabbitmq", 0)):
+        assert recorder.value("dependency_up", dependency=dependency) == up
+    outbox = [recorder.value(f"outbox_{name}") for name in ("entries", "oldest_age_seconds")]
+    assert outbox == [7, 1.5]

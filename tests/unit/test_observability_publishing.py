@@ -86,16 +86,6 @@ async def test_the_span_continues_what_the_message_tells_of() -> None:
     assert (one.headers["tracestate"], one.headers["baggage"]) == ("a=1", "b=2")
 
 
-@pytest.mark.parametrize("traceparent", [None, "", "garbage", 7])
-async def test_without_a_usable_context_a_trace_begins(traceparent: str | int | None) -> None:
-    """The consumer finds it in the headers, whatever stood there before."""
-    one = message() if traceparent is None else message(traceparent=traceparent)
-    recorder, _ = await published(one)
-    span = recorder.span()
-    assert parent_id(span) is None
-    assert str(one.headers["traceparent"]).startswith(f"00-{trace_id(span)}-{span_id(span)}-")
-
-
 async def test_a_batch_gets_a_span_a_message() -> None:
     """Each with its own result: one that was refused does not spoil the others."""
     refusal = ConnectionError("returned")

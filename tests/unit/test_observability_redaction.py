@@ -8,24 +8,13 @@ from hypothesis import strategies as st
 
 from observability.redaction import MAX_LENGTH, REDACTED, redact, redact_text
 
-SECRET_NAMES = [
-    "password",
-    "smtp_password",
-    "PASSWORD",
-    "client_secret",
-    "operator_token",
-    "token",
-    "authorization",
-    "api_key",
-    "cookie",
-    "set_cookie",
-    "email",
-    "customer_email",
-    "recipient",
-]
+SECRET_NAMES = (
+    "password smtp_password PASSWORD client_secret operator_token token authorization api_key cookie"
+)
+MORE_NAMES = "set_cookie email customer_email recipient"
 
 
-@pytest.mark.parametrize("name", SECRET_NAMES)
+@pytest.mark.parametrize("name", f"{SECRET_NAMES} {MORE_NAMES}".split())
 @pytest.mark.parametrize("value", ["hunter2", 7, ["hunter2"], {"a": "hunter2"}, None])
 def test_telling_names_are_redacted_whatever_they_hold(name: str, value: object) -> None:
     """The value of such a name is never shown, on the top or inside other values."""
@@ -38,12 +27,8 @@ def test_telling_names_are_redacted_whatever_they_hold(name: str, value: object)
 )
 def test_other_names_are_shown(name: str) -> None:
     """A name that only contains such a word is not one."""
-    assert redact({name: "shown", "n": 7, "f": 1.5, "b": True}) == {
-        name: "shown",
-        "n": 7,
-        "f": 1.5,
-        "b": True,
-    }
+    event = {name: "shown", "n": 7, "f": 1.5, "b": True}
+    assert redact(event) == event
 
 
 @pytest.mark.parametrize(

@@ -23,15 +23,10 @@ from tests.unit.otlp_collector import Answer, running_collector
 from tests.unit.recorder import Recorder, span_id, trace_id
 from tests.unit.served import DURATION
 
+PATHS = ["/items/1", "/items/404", "/items/503", "/items/0", "/no/such/path"]
 REQUESTS = [
-    ("GET", "/items/1"),
-    ("POST", "/items/1"),
-    ("GET", "/items/404"),
-    ("GET", "/items/503"),
-    ("GET", "/items/0"),
-    ("GET", "/no/such/path"),
-    ("DELETE", "/items/1"),
-    ("BREW", "/items/1"),
+    *[("GET", path) for path in PATHS],
+    *[(method, PATHS[0]) for method in ("POST", "DELETE", "BREW")],
 ]
 HEADERS = [("host", "shop.example"), ("user-agent", "curl/8 of ada@example.com")]
 MORE: Mapping[str, object] = {"url.query": "", "client.port": 40_000}

@@ -65,13 +65,6 @@ def test_the_connection_is_kept(collector: Collector) -> None:
     assert len({request.peer for request in collector.received}) == 1
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_retryable_statuses_are_tried_again(collector: Collector, status: int) -> None:
-    """The same request is sent until the backend takes it."""
-    assert sent(collector, Answer(status)) == Outcome("exported")
-    assert [request.body for request in collector.received] == [BODY, BODY]
-
-
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 413, 500])
 def test_other_statuses_are_final(collector: Collector, status: int) -> None:
     """A redirect, above all, is neither followed nor taken for success."""
@@ -79,34 +72,6 @@ def test_other_statuses_are_final(collector: Collector, status: int) -> None:
     answer = Answer(status, headers, body=b'{"code": 3, "message": "no such tenant"}')
     assert sent(collector, answer) == Outcome(f"http_{status}", "no such tenant")
     assert len(collector.received) == 1
-
-
-def test_a_connection_that_is_cut_is_tried_again(collector: Collector) -> None:
-    """Backends are restarted."""
-    assert sent(collector, Answer(cut=True)) == Outcome("exported")
-    assert len(collector.received) == 2
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"), [("1", 1.0), ("0", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)]
-)
-def test_retry_after_is_waited_for(collector: Collector, header: str, seconds: float) -> None:
-    """The backend's own figure; a moment that has passed is none."""
-    began = time.monotonic()
-    assert sent(collector, Answer(503, {"Retry-After": header})) == Outcome("exported")
-    assert time.monotonic() - began >= seconds
-
-
-def test_a_backend_that_stays_away_is_given_up(collector: Collector) -> None:
-    """After five attempts, with its last status."""
-    answers = [Answer(503, {"Retry-After": "0"})] * 5
-    assert sent(collector, *answers).reason == "http_503"
-    assert len(collector.received) == 5
-
-
-def test_a_backend_that_hangs_is_given_up(collector: Collector) -> None:
-    """Each attempt has its timeout."""
-    assert sent(collector, *[Answer(hang=True)] * 5, timeout=0.05).reason == "timeout"
 
 
 def test_a_backend_that_is_not_there_is_given_up() -> None:
@@ -145,3 +110,24 @@ def test_tls_needs_an_authority_that_is_trusted(tmp_path: Path) -> None:
         assert sent(collector, **files) == Outcome("exported")
         assert sent(collector, client_certificate=pem, client_key=pem).reason == "connection_error"
     assert len(collector.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome", "seconds"),
+    [
+        *[([Answer(status)], "exported", 0) for status in (429, 502, 503, 504)],
+        ([Answer(cut=True)], "exported", 0),
+        ([Answer(503, {"Retry-After": "1"})], "exported", 1),
+        ([Answer(503, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})], "exported", 0),
+        ([Answer(503, {"Retry-After": "0"})] * 5, "http_503", 0),
+        ([Answer(hang=True)] * 5, "timeout", 0),
+    ],
+)
+def test_what_may_succeed_later_is_tried_again(
+    collector: Collector, answers: list[Answer], outcome: str, seconds: float
+) -> None:
+    """The same request, up to five times, each with its timeout, after the pause that is asked for."""
+    began, timeout = time.monotonic(), 0.05 if answers[0].hang else 10
+    assert sent(collector, *answers, timeout=timeout).reason == outcome
+    assert [request.body for request in collector.received] == [BODY] * min(5, len(answers) + 1)
+    assert time.monotonic() - began >= seconds

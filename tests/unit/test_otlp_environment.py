@@ -19,17 +19,10 @@ def environment_fixture(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def test_defaults_are_the_specifications(environment: pytest.MonkeyPatch) -> None:
-    """What is empty counts as not set."""
-    environment.setenv(GENERAL + "ENDPOINT", "")
-    defaults = TelemetrySettings().otlp("traces")
-    assert defaults == OtlpSettings(endpoint="http://localhost:4318/v1/traces")
-    assert (defaults.headers, defaults.timeout, defaults.compression) == ({}, 10, "none")
-
-
 @pytest.mark.parametrize(
     ("variables", "endpoint"),
     [
+        ({GENERAL: ""}, "http://localhost:4318/v1/traces"),
         ({GENERAL: "http://collector:4318"}, "http://collector:4318/v1/traces"),
         ({GENERAL: "https://otlp.example.org/ingest/"}, "https://otlp.example.org/ingest/v1/traces"),
         ({GENERAL: "http://[::1]:4318"}, "http://[::1]:4318/v1/traces"),
@@ -121,3 +114,22 @@ def test_bad_values_name_their_variable_and_keep_secrets(
     with pytest.raises(ValidationError, match=f"{prefix.lower()[:-1]}.{option.lower()}") as caught:
         TelemetrySettings()
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("TELEMETRY", "maybe"), ("TRACE_ASYNC", "sibling"), ("LOG_LEVEL", "LOUD")],
+        *[("OTEL_TRACES_EXPORTER", "zipkin"), ("OTEL_LOGS_EXPORTER", "console")],
+        *[
+            ("OTEL_BSP_SCHEDULE_DELAY", "0"),
+            ("OTEL_BLRP_SCHEDULE_DELAY", "-1"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "no"),
+        ],
+    ],
+)
+def test_a_bad_switch_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """The error says which setting is wrong."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=name.lower().replace("_", ".")):
+        TelemetrySettings()
