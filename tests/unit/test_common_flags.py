@@ -34,23 +34,15 @@ def test_a_flag_that_is_on_stands_on_the_current_span() -> None:
 
 
 def test_a_request_asks_by_its_baggage() -> None:
-    """The work at hand by its context, a message by its headers; others ask for nothing."""
+    """The work at hand by its context, a message by its headers; in production nothing asks for a fault."""
     requested = scenario_requests("development")
     assert requested(None) == ""
     token = attach(baggage.set_baggage("scenario", "smtp-down"))
     try:
         assert requested(None) == "smtp-down"
+        production = scenario_requests("production")
+        assert production(None) == production(ASKS) == ""
     finally:
         detach(token)
     assert requested(ASKS) == "payment-slow"
     assert requested({}) == requested({"baggage": 5}) == requested({"baggage": "scenario"}) == ""
-
-
-def test_in_production_no_request_asks_for_a_fault() -> None:
-    """Whatever it sends."""
-    requested = scenario_requests("production")
-    token = attach(baggage.set_baggage("scenario", "smtp-down"))
-    try:
-        assert requested(None) == requested(ASKS) == ""
-    finally:
-        detach(token)

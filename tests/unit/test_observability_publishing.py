@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from unittest.mock import AsyncMock
 
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
@@ -94,18 +95,13 @@ async def test_a_batch_gets_a_span_a_message() -> None:
     fine, failed = recorder.spans
     assert (fine.status.status_code, failed.status.status_code) == (StatusCode.UNSET, StatusCode.ERROR)
     assert (failed.attributes or {})["error.type"] == "ConnectionError"
-    assert [event.name for event in failed.events] == ["exception"]
     for error in ("", "ConnectionError"):
         assert recorder.value(SENT, **PUBLISH, error_type=error) == 1
 
 
 async def test_publishing_that_is_cancelled_leaves_no_span_open() -> None:
     """The spans end as failed, and the cancellation passes."""
-    recorder = Recorder()
-
-    async def publish(_: Sequence[Outgoing]) -> Sequence[BaseException | None]:
-        raise asyncio.CancelledError
-
+    recorder, publish = Recorder(), AsyncMock(side_effect=asyncio.CancelledError)
     with pytest.raises(asyncio.CancelledError):
         await PublisherMiddleware(recorder.tracer, recorder.registry)(publish)([message("0"), message("1")])
     assert [span.status.status_code for span in recorder.spans] == [StatusCode.ERROR] * 2

@@ -64,7 +64,12 @@ def application() -> FastAPI:
 
 
 async def served(
-    name: str, method: str, path: str, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    method: str,
+    path: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *sent: tuple[str, str],
+    trusted: bool = True,
 ) -> tuple[Recorder, list[object]]:
     """Serve a request behind our middleware, `lean` or `stock`, and return what was recorded."""
     monkeypatch.setattr(recording, "PROVIDER", "sdk" if name == "stock" else "lean")
@@ -72,9 +77,10 @@ async def served(
     if name == "stock":
         assert isinstance(recorder.provider, TracerProvider)
         stock.instrument(app, recorder.provider)
-    middleware = HttpMiddleware(app, recorder.tracer, recorder.registry, stock=name == "stock")
+    options: Any = {"stock": name == "stock", "trusted": lambda _: trusted}
+    middleware = HttpMiddleware(app, recorder.tracer, recorder.registry, **options)
     with capture_logs() as logs, suppress(ZeroDivisionError):
-        await call(middleware, http_scope(method, path, HEADERS, query=b"token=secret"))
+        await call(middleware, http_scope(method, path, [*HEADERS, *sent], query=b"token=secret"))
     return recorder, [line["event"] for line in logs]
 
 
@@ -114,14 +120,8 @@ async def test_stock_spans_keep_the_rule_of_the_public_edge(
     monkeypatch: pytest.MonkeyPatch, states: int, *, trusted: bool
 ) -> None:
     """A stranger's trace is linked to; repeated fields that are lists are joined, two `traceparent` none."""
-    monkeypatch.setattr(recording, "PROVIDER", "sdk")
-    recorder, app = Recorder(), application()
-    stock.instrument(app, recorder.provider)  # type: ignore[arg-type]  # the SDK's
-    options: Any = {"stock": True, "trusted": lambda _: trusted}
-    middleware = HttpMiddleware(app, recorder.tracer, recorder.registry, **options)
     sent = [*[("traceparent", TRACEPARENT)] * states, ("tracestate", "a=1"), ("tracestate", "b=2")]
-    with capture_logs():
-        await call(middleware, http_scope("GET", "/items/1", [*HEADERS, *sent]))
+    recorder, _ = await served("stock", "GET", "/items/1", monkeypatch, *sent, trusted=trusted)
     span, context = recorder.span(), recorder.span().get_span_context()
     assert context is not None
     continued = trusted and states == 1

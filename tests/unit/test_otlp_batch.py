@@ -143,39 +143,6 @@ def test_losses_have_their_reason(start: Start, outcome: Outcome, expected: dict
     assert (backend.bodies, backend.counted()) == ([b"a,b"], expected | {"encoding_error": 1})
 
 
-def test_a_bug_costs_its_batch_and_not_the_thread(start: Start) -> None:
-    """It is logged and counted, and the next batch goes."""
-    backend = Backend()
-    backend.outcomes = [None]  # type: ignore[list-item]  # which nobody can unpack
-    with capture_logs() as logs:
-        exporter = start(backend, size=1)
-        put(exporter, 1)
-        assert backend.arrived.acquire(timeout=5)
-        put(exporter, 1)
-        exporter.shutdown()
-    assert backend.counted() == {"internal_error": 1, "exported": 1}
-    assert [line["event"] for line in logs] == ["telemetry export failing", "telemetry export recovered"]
-
-
-def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends(start: Start) -> None:
-    """Single batches are not logged."""
-    failures = [Outcome("exported"), *[Outcome("http_503", "busy")] * 3]
-    with capture_logs() as logs:
-        exporter = start(Backend(*failures), size=1)
-        put(exporter, 6)
-        exporter.shutdown()
-    failing, recovered = logs
-    assert failing == {
-        "event": "telemetry export failing",
-        "log_level": "warning",
-        "lost": "1 http_503",
-        "error": "busy",
-        "signal": "traces",
-        "endpoint": Backend.endpoint,
-    }
-    assert (recovered["event"], recovered["log_level"]) == ("telemetry export recovered", "info")
-
-
 def test_shutting_down_is_bounded_and_says_what_was_lost(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,3 +179,26 @@ def test_what_the_exporting_thread_says_is_not_exported(start: Start) -> None:
     finally:
         structlog.reset_defaults()
     assert backend.bodies == [b"x"] * 3
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "lost", "error"),
+    [
+        ([Outcome("exported"), *[Outcome("http_503", "busy")] * 3], "1 http_503", "busy"),
+        ([None], "1 internal_error", "TypeError"),  # a bug, which costs its batch and not the thread
+    ],
+)
+def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends(
+    start: Start, outcomes: list[Outcome], lost: str, error: str
+) -> None:
+    """Single batches are not logged."""
+    backend = Backend(*outcomes)
+    with capture_logs() as logs:
+        exporter = start(backend, size=1)
+        put(exporter, 6)
+        exporter.shutdown()
+    about, (failing, recovered) = {"signal": "traces", "endpoint": Backend.endpoint}, logs
+    assert failing.pop("error").startswith(error)
+    assert failing == {"event": "telemetry export failing", "log_level": "warning", "lost": lost, **about}
+    assert recovered == {"event": "telemetry export recovered", "log_level": "info", **about}
+    assert sum(backend.counted().values()) == 6
