@@ -19,7 +19,6 @@ from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
 
 pytestmark = pytest.mark.usefixtures("provider")
 
-
 QUEUE = "worker.order-created"
 DESTINATION = f"orders:order.created.v1:{QUEUE}"
 PROCESS = {"messaging_system": "rabbitmq", "messaging_operation_name": "process"}

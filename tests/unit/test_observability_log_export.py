@@ -11,20 +11,13 @@ from opentelemetry import trace
 from observability import Telemetry, TelemetrySettings, setup
 from observability.propagation import correlated
 from tests.unit.logged import logging_restored
-from tests.unit.otlp_collector import Collector, running_collector
+from tests.unit.otlp_collector import Collector
 from tests.unit.recorder import Recorder, span_id, trace_id
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
 LOKI = {ENDPOINT: "http://loki:3100/otlp/v1/logs"}
 SetUp = Callable[..., Telemetry]
 Stdout = pytest.CaptureFixture[bytes]
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    """A receiver that takes everything."""
-    with running_collector() as running:
-        yield running
 
 
 @pytest.fixture(name="set_up")

@@ -28,13 +28,6 @@ def test_what_is_malformed_is_no_context(traceparent: object) -> None:
     assert baggage.get_all(context) == {}
 
 
-def test_a_trace_state_that_nobody_must_pass_on_is_left_out() -> None:
-    """It would be in every span of the trace."""
-    state = ",".join(f"k{number}={'x' * 40}" for number in range(12))
-    context = extract({"traceparent": TRACEPARENT, "tracestate": state})
-    assert trace.get_current_span(context).get_span_context().trace_state == {}
-
-
 def test_other_propagators_are_honoured() -> None:
     """As soon as they are set (`OTEL_PROPAGATORS`)."""
     before = propagate.get_global_textmap()

@@ -16,7 +16,6 @@ from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
 SENT, DURATION = "messaging_client_sent_messages_total", "messaging_client_operation_duration_seconds"
 pytestmark = pytest.mark.usefixtures("provider")
 
-
 SERVER: Attributes = {"server.address": "mq.internal", "server.port": 5672}
 DESTINATION = "orders:order.created.v1"
 PUBLISH = {

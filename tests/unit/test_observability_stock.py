@@ -1,7 +1,7 @@
 """`TELEMETRY=stock`: the SDK's provider and exporter, and FastAPI's stock server spans beside ours."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -19,7 +19,7 @@ from observability.metrics import export_metrics
 from tests.unit import recorder as recording
 from tests.unit.asgi import call, http_scope
 from tests.unit.fakes import TRACE_ID, TRACEPARENT
-from tests.unit.otlp_collector import Answer, running_collector
+from tests.unit.otlp_collector import Answer, Collector
 from tests.unit.recorder import Recorder, span_id, trace_id
 from tests.unit.served import DURATION
 
@@ -34,13 +34,9 @@ MORE: Mapping[str, object] = {"url.query": "", "client.port": 40_000}
 
 
 @pytest.fixture(autouse=True)
-def stock_conventions() -> Iterator[None]:
+def stock_conventions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take back what instrumenting does to the process."""
-    before = os.environ.pop(stock.OPT_IN, None)
-    yield
-    os.environ.pop(stock.OPT_IN, None)
-    if before is not None:
-        os.environ[stock.OPT_IN] = before
+    monkeypatch.setenv(stock.OPT_IN, "")
 
 
 def application() -> FastAPI:
@@ -144,18 +140,17 @@ def test_todays_names_are_opted_into(monkeypatch: pytest.MonkeyPatch, opted: str
     assert os.environ[stock.OPT_IN] == then
 
 
-def test_the_stock_exporter_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stock_exporter_is_counted(monkeypatch: pytest.MonkeyPatch, collector: Collector) -> None:
     """In protobuf, to the endpoint of the standard; a batch that was refused is `failed`."""
     registry = CollectorRegistry()
     spans, _ = export_metrics(registry)
-    with running_collector() as collector:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.url)
-        provider = stock.stock_provider(TelemetrySettings(), Resource({"service.name": "api"}), spans)
-        collector.answers += [Answer(400), Answer(body=b"")]
-        for name in ("lost", "kept"):
-            provider.get_tracer("t").start_span(name).end()
-            provider.force_flush()
-        provider.shutdown()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.url)
+    provider = stock.stock_provider(TelemetrySettings(), Resource({"service.name": "api"}), spans)
+    collector.answers += [Answer(400), Answer(body=b"")]
+    for name in ("lost", "kept"):
+        provider.get_tracer("t").start_span(name).end()
+        provider.force_flush()
+    provider.shutdown()
     names = [r.traces.resource_spans[0].scope_spans[0].spans[0].name for r in collector.received]
     assert names == ["lost", "kept"]
     for result in ("failed", "exported"):

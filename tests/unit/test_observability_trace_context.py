@@ -98,6 +98,7 @@ async def test_a_traceparent_is_taken_as_w3c_has_it(fields: list[str], *, contin
         (["foo=1", ""], "foo=1"),
         (["", "foo=1,,,bar=2", ","], "foo=1,bar=2"),
         ([f"{LONG},bar33=33"], ""),
+        ([",".join(f"k{number}={'x' * 40}" for number in range(12))], ""),
         (["foo=1,foo=2,bar=3"], "foo=1,bar=3"),
         (["foo=1", "foo=2"], "foo=1"),
     ],

@@ -32,6 +32,7 @@ OUR_OWN = {
     "span_id",
     "trace_flags",
 }
+LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARN", "error": "ERROR", "critical": "FATAL"}
 TEXT = st.text(st.characters(codec="utf-8"), max_size=150)
 SCALARS = (
     TEXT | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -62,8 +63,12 @@ def attributes(found: ProtoRecord) -> dict[str, Any]:
 
 
 @settings(deadline=None)
-@given(TEXT, st.dictionaries(TEXT.filter(lambda name: name and name not in OUR_OWN), SCALARS, max_size=6))
-def test_any_line_is_as_from_the_stock_encoder(event: str, fields: dict[str, Any]) -> None:
+@given(
+    st.sampled_from([*LEVELS]),
+    TEXT,
+    st.dictionaries(TEXT.filter(lambda name: name and name not in OUR_OWN), SCALARS, max_size=6),
+)
+def test_any_line_is_as_from_the_stock_encoder(level: str, event: str, fields: dict[str, Any]) -> None:
     """Whatever a line's fields hold."""
     about = LogRecord(
         timestamp=NANOSECONDS,
@@ -71,14 +76,14 @@ def test_any_line_is_as_from_the_stock_encoder(event: str, fields: dict[str, Any
         trace_id=int(TRACE_ID, 16),
         span_id=int(SPAN_ID, 16),
         trace_flags=TraceFlags(3),
-        severity_text="error",
-        severity_number=SeverityNumber.ERROR,
+        severity_text=level,
+        severity_number=SeverityNumber[LEVELS[level]],
         body=event,
         attributes=fields,
     )
     stock = encode_logs([ReadableLogRecord(about, RESOURCE)]).resource_logs[0].scope_logs[0].log_records[0]
     ids = {"trace_id": TRACE_ID, "span_id": SPAN_ID, "trace_flags": "03"}
-    assert record(line(**fields, event=event, level="error", **ids)) == stock
+    assert record(line(**fields, event=event, level=level, **ids)) == stock
 
 
 @pytest.mark.parametrize("bad", ["", "abc", "x" * 32, "0af76519 16cd43dd8448eb211c80319", 7, ["a"]])
