@@ -9,10 +9,11 @@ from datetime import datetime
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
+from opentelemetry import propagate
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, Tracer, set_span_in_context
 
-from observability.propagation import inject, record_failure
+from observability.propagation import record_failure
 
 FIRST_ADDRESS = IPv4Address("127.1.0.1")
 SETTLED = ("done", "failed")
@@ -36,7 +37,7 @@ class Journey:
     def headers(self) -> dict[str, str]:
         """What each of its requests carries: the correlation id and, if there is a trace, its context."""
         headers = {"X-Correlation-ID": self.correlation_id}
-        inject(headers, set_span_in_context(self.span, Context()))
+        propagate.inject(headers, set_span_in_context(self.span, Context()))
         return headers
 
     def fail(self, reason: str) -> None:

@@ -1,7 +1,6 @@
 """What Locust loads: the users, the requested shape, and what happens before and after a run."""
 
 import json
-import os
 import time
 from argparse import ArgumentParser
 from http import HTTPStatus
@@ -19,8 +18,9 @@ from loadtests.customer import FOLLOW_SECONDS, Customer, connect
 from loadtests.journey import source_address
 from loadtests.options import add_options, parse
 from loadtests.run import ORDER, Run, title
+from loadtests.tracing import load_tracer
 from loadtests.users import InvalidInputUser, RetryingUser, Shopper, UserOverLimit
-from observability import TelemetrySettings, client_tracer
+from observability import TelemetrySettings
 
 __all__ = ["InvalidInputUser", "RetryingUser", "Shopper", "UserOverLimit"]
 
@@ -30,8 +30,7 @@ POLL_SECONDS = 0.5
 parser = ArgumentParser()
 add_options(parser)
 options = parse(parser.parse_args([]))  # Locust's command line is Locust's; ours is in the environment
-about = (os.environ.get("SERVICE_VERSION") or "local", os.environ.get("ENVIRONMENT") or "development")
-tracer, export_last_spans = client_tracer("loadtest", TelemetrySettings(), *about)
+tracer, export_last_spans = load_tracer(TelemetrySettings())
 Customer.current = Run(options, tracer)
 verdict: list[str] = []
 stats.bucket_response_time = lambda response_time: int(response_time + 0.5)  # Locust itself rounds 147 to 150

@@ -4,18 +4,15 @@ A service's `app.py` calls `setup` and wraps what it builds with the `Telemetry`
 imports a service, and no use case imports anything in here.
 """
 
-from observability.propagation import context_headers, correlation_id, current_ids
+from observability.propagation import context_headers, current_ids
 from observability.settings import TelemetrySettings
-from observability.setup import client_tracer, setup
-from observability.telemetry import Telemetry, redis_command
+from observability.setup import Telemetry, note_wait, setup
 
 __all__ = [
     "Telemetry",
     "TelemetrySettings",
-    "client_tracer",
     "context_headers",
-    "correlation_id",
     "current_ids",
-    "redis_command",
+    "note_wait",
     "setup",
 ]

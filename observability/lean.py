@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from random import getrandbits
 from time import time_ns
 from typing import Any
@@ -16,32 +17,27 @@ from opentelemetry.util.types import Attributes, AttributeValue
 
 from observability.propagation import exception_attributes
 
-UNCHANGEABLE = frozenset((str, bool, int, float))
 RANDOM = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
+UNSET = Status()
 
 
+@dataclass(eq=False)
 class LeanSpan(trace.Span):
     """A span with what an exporter reads of a `ReadableSpan`; what exceeds a limit is dropped."""
 
-    dropped_attributes = dropped_events = dropped_links = 0
-    status = Status()
+    provider: "LeanTracerProvider"
+    instrumentation_scope: InstrumentationScope
+    name: str
+    context: SpanContext
+    parent: SpanContext | None
+    kind: SpanKind
+    start_time: int
     end_time: int | None = None
-
-    def __init__(  # noqa: PLR0913, PLR0917 - all that a span begins with
-        self,
-        tracer: "LeanTracer",
-        name: str,
-        context: SpanContext,
-        parent: SpanContext | None,
-        kind: SpanKind,
-        start_time: int | None,
-    ) -> None:
-        self.instrumentation_scope, self._limits, self._on_end = tracer.scope, tracer.limits, tracer.on_end
-        self.name, self.context, self.parent, self.kind = name, context, parent, kind
-        self.attributes: dict[str, Any] = {}
-        self.events: list[Event] = []
-        self.links: list[Link] = []
-        self.start_time = start_time or time_ns()
+    status: Status = UNSET
+    attributes: dict[str, Any] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    dropped_attributes = dropped_events = dropped_links = 0
 
     def get_span_context(self) -> SpanContext:
         return self.context
@@ -55,10 +51,8 @@ class LeanSpan(trace.Span):
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
         if self.end_time is not None:
             return
-        if not UNCHANGEABLE.issuperset(map(type, attributes.values())):
-            attributes = _unchangeable(attributes)
-        self.attributes.update(attributes)
-        most = self._limits.max_span_attributes
+        self.attributes.update(_copied(attributes))
+        most = self.provider.limits.max_span_attributes
         while most is not None and len(self.attributes) > most:
             self.attributes.popitem()
             self.dropped_attributes += 1
@@ -69,18 +63,18 @@ class LeanSpan(trace.Span):
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         if self.end_time is not None:
             return
-        if len(self.events) == self._limits.max_events:
+        if len(self.events) == self.provider.limits.max_events:
             self.dropped_events += 1
         else:
-            self.events.append(Event(name, _unchangeable(attributes or {}), timestamp))
+            self.events.append(Event(name, _copied(attributes), timestamp))
 
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
         if self.end_time is not None or not (context.is_valid or attributes):
             return
-        if len(self.links) == self._limits.max_links:
+        if len(self.links) == self.provider.limits.max_links:
             self.dropped_links += 1
         else:
-            self.links.append(Link(context, _unchangeable(attributes or {})))
+            self.links.append(Link(context, _copied(attributes)))
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         new = Status(status, description) if isinstance(status, StatusCode) else status
@@ -99,23 +93,22 @@ class LeanSpan(trace.Span):
     def end(self, end_time: int | None = None) -> None:
         if self.end_time is None:
             self.end_time = end_time or time_ns()
-            self._on_end(self)
+            self.provider.on_end(self)
 
 
-def _unchangeable(value: Any) -> Any:  # noqa: ANN401 - whatever stands in attributes
-    if isinstance(value, Mapping):
-        return {str(key): _unchangeable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return tuple(map(_unchangeable, value))
-    return value if value is None or isinstance(value, str | int | float | bytes) else str(value)
+def _copied(attributes: Attributes) -> Mapping[str, Any]:
+    """Return attributes in which nobody can change a list any more."""
+    if not attributes or list not in map(type, attributes.values()):
+        return attributes or {}
+    return {key: tuple(value) if type(value) is list else value for key, value in attributes.items()}
 
 
+@dataclass(frozen=True)
 class LeanTracer(trace.Tracer):
     """Starts the spans of one instrumentation."""
 
-    def __init__(self, scope: InstrumentationScope, provider: "LeanTracerProvider") -> None:
-        self.scope, self.limits = scope, provider.limits
-        self.on_end, self._sampler = provider.on_end, provider.sampler
+    scope: InstrumentationScope
+    provider: "LeanTracerProvider"
 
     def start_span(  # noqa: PLR0913, PLR0917 - the API's signature
         self,
@@ -125,8 +118,8 @@ class LeanTracer(trace.Tracer):
         attributes: Attributes = None,
         links: Sequence[Link] | None = None,
         start_time: int | None = None,
-        record_exception: bool = True,  # noqa: ARG002, FBT001, FBT002
-        set_status_on_exception: bool = True,  # noqa: ARG002, FBT001, FBT002
+        *_: object,
+        **__: object,  # what is to be done with exceptions, which is up to `use_span`
     ) -> trace.Span:
         """Return a new span, one that records nothing if the sampler drops its trace."""
         found = trace.get_current_span(context).get_span_context()
@@ -134,14 +127,14 @@ class LeanTracer(trace.Tracer):
         trace_id = parent.trace_id if parent else getrandbits(128) or 1
         # Trace ids that begin here are random (https://www.w3.org/TR/trace-context-2/#trace-flags).
         flags, state = parent.trace_flags if parent else RANDOM, parent.trace_state if parent else None
-        if parent is None or self._sampler is not DEFAULT_ON:  # which keeps what the parent keeps
-            result = self._sampler.should_sample(context, trace_id, name, kind, attributes, links)
+        if parent is None or self.provider.sampler is not DEFAULT_ON:  # which keeps what the parent keeps
+            result = self.provider.sampler.should_sample(context, trace_id, name, kind, attributes, links)
             sampled, state = result.decision is Decision.RECORD_AND_SAMPLE, result.trace_state
             flags = TraceFlags(flags | TraceFlags.SAMPLED if sampled else flags & ~TraceFlags.SAMPLED)
         own = SpanContext(trace_id, getrandbits(64) or 1, False, flags, state)  # noqa: FBT003 - not remote
         if not flags & TraceFlags.SAMPLED:
             return NonRecordingSpan(own)
-        span = LeanSpan(self, name, own, parent, kind, start_time)
+        span = LeanSpan(self.provider, self.scope, name, own, parent, kind, start_time or time_ns())
         if attributes:
             span.set_attributes(attributes)
         for link in links or ():
@@ -157,16 +150,13 @@ class LeanTracer(trace.Tracer):
             yield span
 
 
+@dataclass(frozen=True)
 class LeanTracerProvider(trace.TracerProvider):
     """Makes tracers whose ended spans all go one way; `OTEL_SPAN_*_LIMIT` say how much a span may hold."""
 
-    def __init__(
-        self,
-        on_end: Callable[[LeanSpan], None],
-        sampler: Sampler = DEFAULT_ON,
-        limits: SpanLimits | None = None,
-    ) -> None:
-        self.on_end, self.sampler, self.limits = on_end, sampler, limits or SpanLimits()
+    on_end: Callable[[LeanSpan], None]
+    sampler: Sampler = DEFAULT_ON
+    limits: SpanLimits = field(default_factory=SpanLimits)
 
     def get_tracer(
         self,

@@ -10,22 +10,19 @@ from typing import Any, BinaryIO
 
 import orjson
 import structlog
-from opentelemetry import trace
 from structlog.typing import EventDict
 
-from observability.propagation import correlation_id
+from observability.propagation import current_ids
 from observability.redaction import redact, redact_text
 
 log = structlog.get_logger(__name__)
 
 QUIET = {
     **dict.fromkeys(("aio_pika", "aiormq", "asyncio"), logging.WARNING),
-    "_granian": logging.ERROR,
     # Whoever keeps a connection logs that it failed, with what is done about it.
     **dict.fromkeys(("aiormq.connection", "urllib3"), logging.CRITICAL),
     # These warn of malformed headers, some by repeating them: anybody could have them write, and what.
-    "opentelemetry.baggage.propagation": logging.ERROR,
-    "opentelemetry.trace": logging.ERROR,
+    **dict.fromkeys(("opentelemetry.baggage.propagation", "opentelemetry.trace", "_granian"), logging.ERROR),
 }
 """The lowest level at which these libraries write."""
 # Objects of our own are shown as text, in which nothing personal is left.
@@ -75,51 +72,34 @@ def line_renderer(constant: Mapping[str, str], export: Export | None) -> Callabl
     """
 
     def render(_: object, level: str, event: EventDict) -> bytes:
+        start = {"timestamp": datetime.now(UTC), "level": level}
         try:
-            line = _line(level, event, constant)
+            if "exc_info" in event:
+                event = render_exception(None, level, event)
+            ids = {} if "trace_id" in event else current_ids()  # an event about something else brings its own
+            # What every line carries comes again at the end: no event overrides it.
+            line = _json({**start, "event": "", **ids, **redact(event), **start, **constant})
         except Exception as error:  # noqa: BLE001 - whatever was in the fields
             about = {"line": str(event["event"]), "error": type(error).__qualname__}
             log.error("log line not rendered", **about)  # noqa: TRY400 - the stack would say nothing more
             raise structlog.DropEvent from None
         if export is not None:
-            export(line)
+            export(bytes(memoryview(line)))  # what orjson returns holds 8 KiB for as long as it lives
         return line
 
     return render
 
 
-def _line(level: str, event: EventDict, constant: Mapping[str, str]) -> bytes:
-    if "exc_info" in event:
-        event = render_exception(None, level, event)
-    start = {"timestamp": datetime.now(UTC), "level": level}
-    # What every line carries comes again at the end: no event overrides it.
-    return _json({**start, "event": "", **_ids(event), **redact(event), **start, **constant})
-
-
 class _Handler(logging.Handler):
     """Has structlog write a library's log record."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._log = structlog.get_logger()
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
             fields = {"exc_info": record.exc_info} if record.exc_info else {}
-            self._log.log(level, record.getMessage(), logger=record.name, **fields)
+            structlog.get_logger().log(level, record.getMessage(), logger=record.name, **fields)
         except Exception:  # noqa: BLE001 - what logging itself prescribes for a handler
             self.handleError(record)
-
-
-def _ids(event: EventDict) -> dict[str, str]:
-    """Return the current ids, which an event's own override."""
-    current = correlation_id()
-    ids = {} if current is None else {"correlation_id": current}
-    span = trace.get_current_span().get_span_context()
-    if span.is_valid and "trace_id" not in event:
-        ids["trace_id"], ids["span_id"] = f"{span.trace_id:032x}", f"{span.span_id:016x}"
-    return ids
 
 
 def _json(line: Mapping[str, Any]) -> bytes:

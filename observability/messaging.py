@@ -4,53 +4,43 @@ Names: https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/. Messages
 (`services.common.messaging.messages`), which nothing here imports.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import lru_cache, partial
 from time import perf_counter, time
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
-from opentelemetry import trace
+from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
 from prometheus_client import CollectorRegistry, Counter
 
 from observability.metrics import LONG_SECONDS_BUCKETS, exemplar, seconds, series
-from observability.propagation import (
-    accept,
-    active_span,
-    correlated,
-    error_type,
-    extract,
-    inject,
-    links_to,
-    record_failure,
-)
+from observability.propagation import accept, active_span, correlated, extract, links_to, record_failure
 from observability.redaction import redact_text
 
 log = structlog.get_logger(__name__)
 
-Outgoing = TypeVar("Outgoing", bound=Any)
-Delivery = TypeVar("Delivery", bound=Any)
-Settlement = TypeVar("Settlement", bound=Any)
-PublishBatch = Callable[[Sequence[Outgoing]], Awaitable[Sequence[BaseException | None]]]
-Process = Callable[[Delivery], Awaitable[Settlement]]
+PublishBatch = Callable[[Sequence[Any]], Awaitable[Sequence[BaseException | None]]]
+Process = Callable[[Any], Awaitable[Any]]  # takes a delivery and returns what becomes of it
+Attributes = Mapping[str, AttributeValue]
 
 LABELS = ("messaging_system", "messaging_operation_name", "messaging_destination_name", "error_type")
 """What the conventions have a metric of messaging say."""
+NOWHERE: Attributes = {}
+PUBLISH: Attributes = {"messaging.operation.name": "publish", "messaging.operation.type": "send"}
+PROCESS: Attributes = {"messaging.operation.name": "process", "messaging.operation.type": "process"}
 UNEXPECTED = "_other"
 """Stands in labels for a routing key that nobody declared: a `CC` may bring a message with any key."""
 LONGEST_WAIT_SECONDS = 30 * 86_400.0
 """A message that is older has a stranger's header, which would stay in the sum for ever."""
 
 
-def message_attributes(message: Any, operation: str, kind: str, name: str) -> dict[str, AttributeValue]:  # noqa: ANN401 - see above
-    """Return the attributes of a span about a message; ids and keys are whatever its publisher put there."""
+def message_attributes(message: Any, name: str) -> dict[str, AttributeValue]:  # noqa: ANN401 - see above
+    """Return what a span says of a message; ids and keys are whatever its publisher put there."""
     return {
         "messaging.system": "rabbitmq",
-        "messaging.operation.name": operation,
-        "messaging.operation.type": kind,
         "messaging.destination.name": redact_text(name),
         "messaging.rabbitmq.destination.routing_key": redact_text(message.routing_key),
         "messaging.message.id": redact_text(message.message_id or ""),
@@ -82,11 +72,11 @@ class PublisherMiddleware:
         )
         self._sent, self._duration = series(sent), series(duration)
 
-    def __call__(self, publish: PublishBatch[Outgoing]) -> PublishBatch[Outgoing]:
-        """Return the function with a span, child of what the message's headers name, around each message."""
+    def __call__(self, publish: PublishBatch, server: Attributes = NOWHERE) -> PublishBatch:
+        """Return the function with a span a message, child of what its headers name; `server`: the broker."""
 
-        async def observed(messages: Sequence[Outgoing]) -> Sequence[BaseException | None]:
-            spans = [self._start(message) for message in messages]
+        async def observed(messages: Sequence[Any]) -> Sequence[BaseException | None]:
+            spans = [self._start(message, server) for message in messages]
             began = perf_counter()
             cancelled = ConnectionAbortedError("publishing was cancelled")
             errors: Sequence[BaseException | None] = [cancelled] * len(spans)
@@ -97,7 +87,7 @@ class PublisherMiddleware:
                 for message, span, error in zip(messages, spans, errors, strict=True):
                     if error is not None:
                         record_failure(span, error)
-                    kind = "" if error is None else error_type(error)
+                    kind = "" if error is None else type(error).__qualname__
                     labels = ("rabbitmq", "publish", destination(message.exchange, message.routing_key), kind)
                     self._sent(*labels).inc()
                     self._duration(*labels).observe(elapsed, exemplar(span))
@@ -106,24 +96,37 @@ class PublisherMiddleware:
 
         return observed if self._enabled else publish
 
-    def _start(self, message: Any) -> Span:  # noqa: ANN401 - see Outgoing
+    def _start(self, message: Any, server: Attributes) -> Span:  # noqa: ANN401 - a service's own class
         parent, name = extract(message.headers), destination(message.exchange, message.routing_key)
-        attributes = message_attributes(message, "publish", "send", name)
-        # There is a current span if an operator replays a message: his request, in its own trace.
-        links = links_to(trace.get_current_span())
+        attributes = {**PUBLISH, **server, **message_attributes(message, name)}
+        # There is a current span if an operator replays a message: the request for it, in its own trace.
+        links = links_to(trace.get_current_span(), parent)
         span = self._tracer.start_span(f"publish {name}", parent, SpanKind.PRODUCER, attributes, links)
-        inject(message.headers, trace.set_span_in_context(span, parent))
+        propagate.inject(message.headers, trace.set_span_in_context(span, parent))
         return span
 
 
 class ConsumerMiddleware:
     """Wraps the processing of deliveries: a CONSUMER span each, in its producer's trace or linked to it."""
 
-    def __init__(
-        self, tracer: Tracer, registry: CollectorRegistry, routing_keys: Collection[str], *, linked: bool
+    def __init__(  # noqa: PLR0913 - what deliveries are seen by
+        self,
+        tracer: Tracer,
+        registry: CollectorRegistry,
+        queue: str,
+        *,
+        linked: bool = False,
+        routing_keys: Collection[str] = (),
+        server: Attributes = NOWHERE,
+        **known: Sequence[str],
     ) -> None:
-        """Register the metrics; `linked` starts a trace of its own for each delivery."""
-        self._tracer, self._keys, self._linked = tracer, frozenset(routing_keys), linked
+        """Register the metrics; the series of known `outcomes`, `retries` and `dead_letters` exist at once.
+
+        `linked` starts a trace of its own for each delivery; of routing keys, these alone become labels;
+        `server` says where the broker is at the moment.
+        """
+        self._tracer, self._linked = tracer, linked
+        self._keys, self._server = frozenset(routing_keys), server
         histogram, counter = partial(seconds, registry=registry), partial(Counter, registry=registry)
         duration = histogram(
             "messaging_process_duration_seconds", "Duration of processing a delivery.", LABELS
@@ -140,24 +143,16 @@ class ConsumerMiddleware:
         dead = counter("dead_letters", "Deliveries set aside for an operator.", by)
         self._duration, self._waited, self._consumed = series(duration), series(waited), series(consumed)
         self._retries, self._dead = series(retries), series(dead)
-
-    def predeclare(
-        self,
-        queue: str,
-        outcomes: Sequence[str] = (),
-        retries: Sequence[str] = (),
-        dead_letters: Sequence[str] = (),
-    ) -> None:
-        """Have the series of known outcomes and failures exist from the start."""
-        consumed = partial(self._consumed, "rabbitmq", "process")
-        for count, values in ((consumed, outcomes), (self._retries, retries), (self._dead, dead_letters)):
+        counts: dict[str, Callable[..., object]] = {"retries": self._retries, "dead_letters": self._dead}
+        counts["outcomes"] = partial(self._consumed, "rabbitmq", "process")
+        for kind, values in known.items():
             for value in values:
-                count(queue, value)
+                counts[kind](queue, value)
 
-    def __call__(self, process: Process[Delivery, Settlement]) -> Process[Delivery, Settlement]:
+    def __call__(self, process: Process) -> Process:
         """Return the processing inside a span and the message's correlation id."""
 
-        async def observed(delivery: Delivery) -> Settlement:
+        async def observed(delivery: Any) -> Any:  # noqa: ANN401 - see above
             identifier, producer = accept(delivery.correlation_id), extract(delivery.headers)
             span = self._start(delivery, producer, identifier)
             began = perf_counter()
@@ -166,30 +161,27 @@ class ConsumerMiddleware:
                 settlement = await process(delivery)
                 self._finish(span, delivery, settlement, perf_counter() - began)
                 if settlement.action != "ack":  # a copy will be published
-                    inject(settlement.context)
+                    propagate.inject(settlement.context)
             return settlement
 
         return observed
 
-    def _start(self, delivery: Any, producer: Context, identifier: str) -> Span:  # noqa: ANN401 - see Delivery
-        name = destination(delivery.exchange, delivery.routing_key, delivery.queue)
-        attributes = message_attributes(delivery, "process", "process", name)
+    def _start(self, delivery: Any, producer: Context, identifier: str) -> Span:  # noqa: ANN401 - see above
+        name = destination(delivery.exchange, delivery.routing_key, queue := delivery.queue)
+        attributes = {**PROCESS, **self._server, **message_attributes(delivery, name)}
         attributes["messaging.message.conversation_id"] = attributes["correlation_id"] = identifier
         attributes["orderscope.delivery.attempt"] = delivery.attempt
         parent = Context() if self._linked else producer
-        links = links_to(trace.get_current_span(producer))
-        return self._tracer.start_span(
-            f"process {delivery.queue}", parent, SpanKind.CONSUMER, attributes, links
-        )
+        links = links_to(trace.get_current_span(producer), parent)
+        return self._tracer.start_span(f"process {queue}", parent, SpanKind.CONSUMER, attributes, links)
 
-    def _finish(self, span: Span, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see Delivery
-        queue, outcome, error = delivery.queue, settlement.outcome, settlement.error
+    def _finish(self, span: Span, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see above
+        queue, outcome, kind = delivery.queue, settlement.outcome, ""
         span.set_attribute("orderscope.outcome", outcome)
-        if error is not None:
-            record_failure(span, error, outcome)
+        if settlement.error is not None:
+            record_failure(span, settlement.error, kind := outcome)
         expected = delivery.routing_key == queue or delivery.routing_key in self._keys
-        key = delivery.routing_key if expected else UNEXPECTED
-        name, kind = destination(delivery.exchange, key, queue), "" if error is None else outcome
+        name = destination(delivery.exchange, delivery.routing_key if expected else UNEXPECTED, queue)
         ids = exemplar(span)
         self._duration("rabbitmq", "process", name, kind).observe(elapsed, ids)
         if delivery.attempt == 1 and (published := delivery.first_published_at) is not None:
@@ -197,18 +189,14 @@ class ConsumerMiddleware:
             if waited < LONGEST_WAIT_SECONDS:
                 self._waited(queue).observe(waited, ids)
         self._consumed("rabbitmq", "process", queue, outcome).inc()
-        self._log(delivery, settlement, elapsed)
-
-    def _log(self, delivery: Any, settlement: Any, elapsed: float) -> None:  # noqa: ANN401 - see Delivery
-        queue, outcome, error = delivery.queue, settlement.outcome, settlement.error
         fields = {"queue": queue, "attempt": delivery.attempt, "duration_ms": round(elapsed * 1000, 2)}
         if settlement.action == "ack":
             log.info("message processed", outcome=outcome, **fields)
             return
-        text = f"{error_type(error)}: {error}"
+        error = f"{type(settlement.error).__qualname__}: {settlement.error}"
         if settlement.action == "retry":
             self._retries(queue, outcome).inc()
-            log.warning("message will be retried", reason=outcome, error=text, **fields)
+            log.warning("message will be retried", reason=outcome, error=error, **fields)
         else:
             self._dead(queue, outcome).inc()
-            log.error("message dead-lettered", reason=outcome, error=text, **fields)
+            log.error("message dead-lettered", reason=outcome, error=error, **fields)

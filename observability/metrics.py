@@ -1,8 +1,8 @@
 """Metrics: a registry a process, exemplars, what services and the process show, and `GET /metrics`."""
 
-import asyncio
 import platform
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
@@ -20,8 +20,6 @@ Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 # What the semantic conventions advise for requests; long ones, for what waits in queues and for retries.
 SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 LONG_SECONDS_BUCKETS: Sequence[float] = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-LAG_INTERVAL_SECONDS = 0.25
 EXPORT_RESULTS = ("exported", "queue_full", "timeout", "connection_error", "http_503")
 
 
@@ -84,28 +82,16 @@ class Instruments:
         labelled = series(seconds(name, about, [label], registry=self.registry, buckets=buckets), values)
         return lambda duration, value: labelled(value).observe(duration, exemplar())
 
-    def outbox_gauges(self) -> Callable[[int, float], None]:
-        """Return what shows an outbox's entries and the age of the oldest."""
-        gauge = partial(Gauge, registry=self.registry)
-        entries = gauge("outbox_entries", "Events that wait to be published.")
-        age = gauge("outbox_oldest_age_seconds", "How long the oldest of them has waited.")
+    def histogram(self, name: str, about: str, buckets: Sequence[float]) -> Callable[[float], None]:
+        """Return what records durations of one kind, in buckets of their own."""
+        if not self.enabled:
+            return lambda _: None
+        return seconds(name, about, registry=self.registry, buckets=buckets).observe
 
-        def report(count: int, oldest_age: float) -> None:
-            entries.set(count)
-            age.set(oldest_age)
-
-        return report
-
-    def dependency_gauge(self) -> Callable[[str, bool], None]:
-        """Return what shows whether a dependency, by its name, can be reached."""
-        gauge = partial(Gauge, labelnames=["dependency"], registry=self.registry)
-        up = gauge("dependency_up", "Whether this process reaches what it depends on: 1 or 0.")
-        return lambda dependency, reached: up.labels(dependency).set(reached)
-
-    def blocked_gauge(self, blocked: Callable[[], bool]) -> None:
-        """Show, at every scrape, whether the broker blocks what this process publishes."""
-        gauge = partial(Gauge, registry=self.registry)
-        gauge("broker_connection_blocked", "Whether RabbitMQ blocks what it publishes.").set_function(blocked)
+    def gauge(self, name: str, about: str, *labels: str) -> Callable[..., None]:
+        """Return what sets the value of the labels' values; it is there without telemetry, too."""
+        metric = Gauge(name, about, labels, registry=self.registry)
+        return lambda value, *names: (metric.labels(*names) if names else metric).set(value)
 
 
 class ExportMetrics(NamedTuple):
@@ -132,29 +118,13 @@ def export_metrics(registry: CollectorRegistry) -> tuple[ExportMetrics, ExportMe
     )
 
 
-async def watch_event_loop(registry: CollectorRegistry) -> None:
-    """Measure four times a second how late the event loop runs what is due; until cancelled."""
-    lag = seconds(
-        "event_loop_lag_seconds",
-        "How late the event loop ran a timer: what blocking work costs everyone else.",
-        registry=registry,
-        buckets=LAG_BUCKETS,
-    )
-    loop = asyncio.get_running_loop()
-    while True:
-        due = loop.time() + LAG_INTERVAL_SECONDS
-        await asyncio.sleep(LAG_INTERVAL_SECONDS)
-        lag.observe(max(0.0, loop.time() - due))
-
-
 def metrics_route(registry: CollectorRegistry) -> Route:
     """Return `GET /metrics`: OpenMetrics with exemplars for who accepts it, plain text otherwise."""
 
     async def metrics(request: Request) -> Response:
-        try:
+        encode, content_type = choose_encoder("")
+        with suppress(TypeError, ValueError):  # it compares versions, and does not expect what is none
             encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        except (TypeError, ValueError):  # it compares versions, and does not expect what is none
-            encode, content_type = choose_encoder("")
         return Response(encode(registry), headers={"content-type": content_type})
 
     return Route("/metrics", metrics)

@@ -4,50 +4,41 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 """
 
 from typing import Annotated, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, FilePath, PositiveFloat, PositiveInt
+from pydantic import BaseModel, BeforeValidator, Field, FilePath, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not text.isprintable():
-        raise ValueError("expected a URL like http://host:4318")
-    if parts.username is not None or parts.query:
-        raise ValueError("expected a URL without credentials (HEADERS is for them) and without a query")
-    return text
+Signal = Literal["traces", "logs"]
+Name = Annotated[str, Field(pattern=r"^[!-9;-~]+$")]
+Value = Annotated[str, Field(pattern=r"^[ -~]*$")]
 
 
 def _headers(text: str) -> dict[str, str]:
-    entries = [entry.partition("=") for entry in text.split(",") if entry]
-    headers = {name.strip().lower(): unquote(value.strip()) for name, _, value in entries}
-    safe = all(name and f"{name}{value}".isascii() and value.isprintable() for name, value in headers.items())
-    if not (safe and all(equals for _, equals, _ in entries)):
-        raise ValueError("expected name=value,name=value, with each value percent-encoded")
-    return headers
+    """Return headers that are given as `name=value,name=value`, with each value percent-encoded."""
+    pairs = (entry.split("=", 1) for entry in text.split(",") if entry)
+    return {name.strip().lower(): unquote(value.strip()) for name, value in pairs}
 
 
 class OtlpSettings(BaseModel):
     """Where and how a signal is exported."""
 
-    endpoint: Annotated[str, AfterValidator(_url)] = "http://localhost:4318"
-    headers: Annotated[dict[str, str], NoDecode, BeforeValidator(_headers)] = Field(default={}, repr=False)
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$")] = "http://localhost:4318"
+    """Without credentials, which belong into HEADERS, and without a query."""
+    headers: Annotated[dict[Name, Value], NoDecode, BeforeValidator(_headers)] = Field(default={}, repr=False)
     timeout: float = Field(default=10, gt=0, le=600)
     """Seconds for one attempt, as opentelemetry-python reads it; more were meant as milliseconds."""
     compression: Literal["none", "gzip"] = "none"
     certificate: FilePath | None = None
     client_certificate: FilePath | None = None
     client_key: FilePath | None = None
-    protocol: Literal["http/json", "http/protobuf"] = "http/json"
-    """Who receives one takes the other; what is sent is JSON."""
+    protocol: Literal["http/json", "http/protobuf"] = "http/json"  # who takes one takes both; JSON is sent
 
 
 class Batching(BaseModel):
     """How long items wait for a batch to fill, how many may wait, and how many go together."""
 
-    schedule_delay: PositiveFloat = 1000.0
-    """In ms; short, so that a trace is seen while one looks."""
+    schedule_delay: PositiveFloat = 1000.0  # ms; short, so that a trace is seen while one looks
     max_queue_size: PositiveInt = 8192
     max_export_batch_size: PositiveInt = 512
 
@@ -87,7 +78,7 @@ class TelemetrySettings(BaseSettings):
         by_endpoint = "otlp" if "endpoint" in self.otel_exporter_otlp_logs.model_fields_set else "none"
         return not self.otel_sdk_disabled and (self.otel_logs_exporter or by_endpoint) == "otlp"
 
-    def otlp(self, signal: Literal["traces", "logs"]) -> OtlpSettings:
+    def otlp(self, signal: Signal) -> OtlpSettings:
         """Return how a signal is exported: each variable of its own wins over the one for all signals."""
         own = self.otel_exporter_otlp_traces if signal == "traces" else self.otel_exporter_otlp_logs
         path = {"endpoint": f"{self.otel_exporter_otlp.endpoint.rstrip('/')}/v1/{signal}"}

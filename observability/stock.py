@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Span
 from starlette.types import Scope
 
-from observability.http import STOCK_SPAN, UNTRACED, request_attributes, request_headers
+from observability.http import STOCK_LINKS, STOCK_SPAN, UNTRACED, request_attributes, request_headers
 from observability.metrics import ExportMetrics
 from observability.propagation import correlation_id
 from observability.settings import TelemetrySettings
@@ -26,7 +26,8 @@ def stock_provider(settings: TelemetrySettings, resource: Resource, metrics: Exp
     """Return the SDK's provider which reads the rest of `OTEL_*` by itself."""
     provider = TracerProvider(resource=resource)
     if settings.otel_traces_exporter == "otlp":
-        exporter, batching = CountingExporter(metrics), settings.otel_bsp
+        exporter, batching = CountingExporter(), settings.otel_bsp
+        exporter.counted = metrics
         delay, queue_size = batching.schedule_delay, batching.max_queue_size
         batch_size = min(batching.max_export_batch_size, queue_size)
         provider.add_span_processor(BatchSpanProcessor(exporter, queue_size, delay, batch_size))
@@ -36,18 +37,15 @@ def stock_provider(settings: TelemetrySettings, resource: Resource, metrics: Exp
 class CountingExporter(OTLPSpanExporter):
     """Counts its spans; the SDK logs, and does not count, those that found its queue full."""
 
-    def __init__(self, counted: ExportMetrics) -> None:
-        """Read the rest from `OTEL_EXPORTER_OTLP_*`."""
-        super().__init__()
-        self._counted = counted
+    counted: ExportMetrics
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export, and count the result."""
         began = perf_counter()
         result = super().export(spans)
-        self._counted.seconds.observe(perf_counter() - began)
+        self.counted.seconds.observe(perf_counter() - began)
         exported = result is SpanExportResult.SUCCESS
-        self._counted.items("exported" if exported else "failed").inc(len(spans))
+        self.counted.items("exported" if exported else "failed").inc(len(spans))
         return result
 
 
@@ -74,6 +72,7 @@ def server_request_hook(span: Span, scope: Scope) -> None:
     An attribute cannot be deleted, so `url.query` becomes empty.
     """
     scope[STOCK_SPAN] = span
-    agent = request_headers(scope).get("user-agent", "")
-    known = request_attributes(scope, correlation_id() or "", agent)
+    for link in scope.get(STOCK_LINKS, ()):
+        span.add_link(link.context, link.attributes)
+    known = request_attributes(scope, request_headers(scope), correlation_id() or "")
     span.set_attributes({**known, "url.query": ""} if scope.get("query_string") else known)

@@ -28,19 +28,14 @@ class BatchExporter(Generic[Item]):
     """
 
     def __init__(
-        self,
-        signal: str,
-        encode: Encode[Item],
-        client: OtlpClient,
-        batching: Batching,
-        metrics: ExportMetrics,
+        self, signal: str, encode: Encode[Item], client: OtlpClient, limits: Batching, metrics: ExportMetrics
     ) -> None:
         """Start the thread."""
         self._signal, self._encode, self._client, self._metrics = signal, encode, client, metrics
-        self._delay, self._queue_size = batching.schedule_delay / 1000, batching.max_queue_size
-        self._batch_size = min(batching.max_export_batch_size, self._queue_size)
+        self._delay, self._queue_size = limits.schedule_delay / 1000, limits.max_queue_size
+        self._batch_size = min(limits.max_export_batch_size, self._queue_size)
         self._queue: deque[Item] = deque()
-        self._in_hand = 0
+        self._in_flight = 0
         self._failing = self._closed = False
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"export-{signal}", daemon=True)
@@ -62,8 +57,9 @@ class BatchExporter(Generic[Item]):
         self._closed = True
         self._wake.set()
         self._thread.join(CLOSE_SECONDS)
-        if left := len(self._queue) + self._in_hand:
+        if left := len(self._queue) + self._in_flight:
             self._queue.clear()
+            self._in_flight = 0
             self._metrics.items("shutdown").inc(left)
             log.warning("telemetry lost at shutdown", signal=self._signal, lost=left)
 
@@ -79,21 +75,23 @@ class BatchExporter(Generic[Item]):
 
     def _export(self) -> None:
         batch = [self._queue.popleft() for _ in range(min(self._batch_size, len(self._queue)))]
-        self._in_hand, began = len(batch), perf_counter()
+        self._in_flight, began = len(batch), perf_counter()
         try:
             body, encoded = self._encode(batch)
             reason, detail, rejected = self._client.send(body)
         except Exception as error:  # noqa: BLE001 - a bug costs its batch and not the thread
             encoded, reason, detail, rejected = len(batch), "internal_error", repr(error), 0
-        self._in_hand, rejected = 0, min(rejected, encoded)
+        if not self._in_flight:
+            return  # the batch was counted as lost at the shutdown
+        self._in_flight, rejected = 0, min(rejected, encoded)
         self._metrics.seconds.observe(perf_counter() - began)
         results = {reason: encoded - rejected, "rejected": rejected, "encoding_error": len(batch) - encoded}
         for result, number in results.items():
             if number:
                 self._metrics.items(result).inc(number)
-        # Logged when telemetry begins to be lost and when it no longer is: an outage must not fill the log.
         lost = ", ".join(f"{n} {result}" for result, n in results.items() if n and result != "exported")
         about = {"signal": self._signal, "endpoint": self._client.endpoint}
+        # Logged when telemetry begins to be lost and when it no longer is: an outage must not fill the log.
         if lost and not self._failing:
             log.warning("telemetry export failing", lost=lost, error=detail[:300], **about)
         elif self._failing and not lost:

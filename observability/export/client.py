@@ -28,8 +28,7 @@ class Outcome(NamedTuple):
 
     reason: str
     detail: str = ""
-    rejected: int = 0
-    """How many items the backend refused out of a request that it took."""
+    rejected: int = 0  # items that the backend refused out of a request that it took
 
 
 class OtlpClient:
@@ -38,8 +37,8 @@ class OtlpClient:
     def __init__(self, settings: OtlpSettings) -> None:
         """Open nothing before the first request."""
         self.endpoint = settings.endpoint
-        self._gzip = settings.compression == "gzip"
-        content = {"content-type": "application/json"} | ({"content-encoding": "gzip"} if self._gzip else {})
+        content, self._gzip = {"content-type": "application/json"}, settings.compression == "gzip"
+        content |= {"content-encoding": "gzip"} if self._gzip else {}
         self._pool = urllib3.PoolManager(
             headers={"user-agent": "orderscope-otlp-json", **settings.headers, **content},
             timeout=urllib3.Timeout(total=settings.timeout),
@@ -54,9 +53,7 @@ class OtlpClient:
         if self._gzip:  # at the fastest level: CPU is what exporting competes for
             body = gzip.compress(body, compresslevel=1, mtime=0)
         try:
-            response = self._pool.request(
-                "POST", self.endpoint, body=body, redirect=False, preload_content=False
-            )
+            response = self._pool.request("POST", self.endpoint, body=body, preload_content=False)
             answer = response.read1(ANSWER_LIMIT)
             response.release_conn() if response.closed else response.close()
         except HTTPError as error:
@@ -64,9 +61,10 @@ class OtlpClient:
             # urllib3 counts a refused connection among its timeouts.
             timeout = isinstance(cause, HTTPTimeoutError) and not isinstance(cause, NewConnectionError)
             return Outcome("timeout" if timeout else "connection_error", str(cause))
+        document = _document(answer)
         if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's successes; a redirect is none
-            return Outcome(f"http_{response.status}", str(_field(answer, "message")))
-        partial = _field(answer, "partialSuccess") or {}
+            return Outcome(f"http_{response.status}", str(document.get("message", "")))
+        partial = document.get("partialSuccess") or {}
         rejected = partial.get("rejectedSpans") or partial.get("rejectedLogRecords") or 0
         return Outcome("exported", partial.get("errorMessage", ""), int(rejected))
 
@@ -75,8 +73,8 @@ class OtlpClient:
         self._pool.clear()
 
 
-def _field(answer: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON
+def _document(answer: bytes) -> dict[str, Any]:
     try:
-        return orjson.loads(answer)[name]
-    except (ValueError, KeyError, TypeError):
-        return ""  # the status says what counts
+        return dict(orjson.loads(answer))
+    except (ValueError, TypeError):
+        return {}  # the status says what counts

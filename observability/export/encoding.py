@@ -28,6 +28,7 @@ LOCAL, REMOTE = 0x100, 0x300
 SEVERITIES = {"debug": 5, "info": 9, "warning": 13, "error": 17, "critical": 21}
 """https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber"""
 IN_RESOURCE = frozenset({"service", "version", "environment"})
+IDS = (("trace_id", "traceId", 32), ("span_id", "spanId", 16), ("trace_flags", "flags", 2))  # and hex digits
 LONGEST_TEXT = 16_384
 """Characters of what has an inner structure, such as an exception; Loki takes 64 KB beside a line's text."""
 
@@ -105,9 +106,11 @@ def log_record(line: bytes) -> Document:
         "severityText": level,
         "body": {"stringValue": str(fields.pop("event", ""))},
     }
-    for name, key, length in (("trace_id", "traceId", 32), ("span_id", "spanId", 16)):
-        if re.fullmatch(f"[0-9a-f]{{{length}}}", str(fields.get(name))):
+    for name, key, digits in IDS:
+        if re.fullmatch(f"[0-9a-f]{{{digits}}}", str(fields.get(name))):
             record[key] = fields.pop(name)
+    if "flags" in record:
+        record["flags"] = int(record["flags"], 16)
     kept = {name: value for name, value in fields.items() if name not in IN_RESOURCE and value is not None}
     return {**record, "attributes": key_values({name: _flat(value) for name, value in kept.items()})}
 

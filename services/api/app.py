@@ -10,8 +10,7 @@ from fastapi import FastAPI
 from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
 
-from observability import Telemetry, TelemetrySettings, context_headers, current_ids, redis_command, setup
-from observability.flags import FlagHook, scenario_requests
+from observability import Telemetry, TelemetrySettings, context_headers, current_ids, note_wait, setup
 from services.api.cache import Load, OrderCache
 from services.api.catalogue import CATALOGUE
 from services.api.dead_letters import dead_letters_router
@@ -26,20 +25,25 @@ from services.api.routes import Orders, orders_router
 from services.api.scenarios import scenarios_router
 from services.api.settings import Settings
 from services.api.store import OrderStore
+from services.common.flags import FlagHook, scenario_requests
 from services.common.http.server import http_server
 from services.common.ids import uuid7
+from services.common.instruments import blocked_gauge, dependency_gauge, event_loop_lag, outbox_gauges
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.dead_letters import DeadLetters
+from services.common.messaging.messages import PublishBatch
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
+from services.common.periodic import watch_event_loop
 from services.common.probes import Ping, probe_routes, watch_dependencies
-from services.common.redis.client import blocking_client, pipeline_client, redis_client
+from services.common.redis.client import blocking_client, pipeline_client, redis_client, redis_command
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import RunScript, load_scripts
 from services.common.scenarios import Scenarios, Switches
 
 LUA = Path(__file__).parent / "lua"
+SPANS = {"accept": "redis: accept", "limit": "redis: rate limit"}
 PREDECLARED = [("POST", "/v1/orders", (202, 500, 503))]
 """What the objective of availability is about."""
 
@@ -56,19 +60,19 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         parts = build(settings, telemetry, connections, scenarios, lifetime)
         scenarios.applies(partial(_apply, scenarios, parts.leak, connections.broker, connections.operators))
         instruments = telemetry.instruments()
-        instruments.blocked_gauge(lambda: connections.broker.blocked)
+        connections.broker.show_blocked = blocked_gauge(instruments)
         for name, work in {
-            "dependency watch": watch_dependencies(
-                connections.pings, telemetry.instruments().dependency_gauge()
-            ),
-            "outbox watch": watch_outbox(connections.outbox, instruments.outbox_gauges()),
+            "dependency watch": watch_dependencies(connections.pings, dependency_gauge(instruments)),
+            "outbox watch": watch_outbox(connections.outbox, outbox_gauges(instruments)),
             "followers": parts.followers.run(),
             "scenarios": scenarios.watch(connections.redis),
+            "event loop watch": watch_event_loop(event_loop_lag(instruments)),
         }.items():
             await enter(lifetime.background(work, name))
         await enter(relaying(lifetime, parts.relay))
         telemetry.instrument(parts.app)
-        app = telemetry.http(allow_origins(parts.app, settings.cors_origins), PREDECLARED)
+        around = allow_origins(parts.app, settings.cors_origins)
+        app = telemetry.http(around, predeclared=PREDECLARED, trusted=settings.trusted())
         await enter(
             http_server(
                 app,
@@ -114,7 +118,8 @@ async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) 
         lifetime.background(operators.keep_connected(), "operators' broker"),
     ):
         outbox = Outbox(blocking, "api", context_headers)
-        yield Connections(redis, AutoPipeline(pipeline), blocking, outbox, broker, operators)
+        calls = AutoPipeline(pipeline, note_wait=note_wait)
+        yield Connections(redis, calls, blocking, outbox, broker, operators)
 
 
 def _apply(scenarios: Scenarios, leak: Leak, *brokers: BrokerConnection) -> None:
@@ -144,24 +149,29 @@ def build(
     """Return the api's parts; opens no connection."""
     publisher, metrics = telemetry.publisher(), Metrics(telemetry.instruments())
     outbox, broker = connections.outbox, connections.broker
-    relay = Relay(
-        outbox, broker, "api", telemetry.instance, lambda publish: disturbed(publisher(publish), scenarios.on)
-    )
+
+    def observe(publish: PublishBatch) -> PublishBatch:
+        return disturbed(publisher(publish, broker.server), scenarios.on)
+
+    relay = Relay(outbox, broker, "api", telemetry.instance, observe)
+    redis = partial(redis_command, url=settings.redis_url)
+    evalsha = redis_command("EVALSHA", settings.redis_url)
     scripts = telemetry.traced_scripts(
-        load_scripts(connections.pipeline, LUA, once={"limit"}), {"accept": "redis: accept"}
+        load_scripts(connections.pipeline, LUA, once={"limit"}), SPANS, evalsha
     )
     store, leak = OrderStore(connections.redis, connections.pipeline, scripts, outbox, settings), Leak()
     orders = Orders(
         place=placing(metrics, store, scenarios, leak),
         load=reading(settings, telemetry, metrics, store, scenarios),
-        load_status=store.status,
-        page=store.page,
+        load_status=telemetry.traced("redis: read status", SpanKind.CLIENT, redis("HGETALL"))(store.status),
+        page=telemetry.traced("redis: list orders", SpanKind.CLIENT, redis("PIPELINE"))(store.page),
         followers=Followers(connections.blocking, settings.max_event_streams),
         ending=lambda: lifetime.ending,
     )
     limit, operators_only = limits(settings, metrics, scripts, scenarios)
     queues = settings.dead_letter_queues
-    dead_letters = DeadLetters(connections.operators, broker, queues, publisher, metrics.dead_letters)
+    observe_replays = partial(publisher, server=broker.server)
+    dead_letters = DeadLetters(connections.operators, broker, queues, observe_replays, metrics.dead_letters)
     app = http_api(
         [
             orders_router(orders, limit),
@@ -186,9 +196,9 @@ def reading(
     settings: Settings, telemetry: Telemetry, metrics: Metrics, store: OrderStore, scenarios: Scenarios
 ) -> Load:
     """Return reading an order through the cache."""
-    span = telemetry.traced("redis: read order", SpanKind.CLIENT, redis_command("PIPELINE"))
+    known = redis_command("PIPELINE", settings.redis_url)
     cache = OrderCache(
-        span(store.order),
+        telemetry.traced("redis: read order", SpanKind.CLIENT, known)(store.order),
         entries=settings.cache_entries,
         ttl=settings.cache_ttl_seconds,
         on_read=metrics.cache_reads,

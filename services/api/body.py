@@ -21,10 +21,13 @@ def idempotency_key(request: Request) -> str | None:
     """Return the request's `Idempotency-Key`, if it has one.
 
     Raises:
-        ProblemError: 422, it is malformed.
+        ProblemError: 422, it is malformed; 400, there are several.
     """
+    keys = set(request.headers.getlist("idempotency-key"))
+    if len(keys) > 1:
+        raise ProblemError(400, "bad-request", "the request has several fields Idempotency-Key")
     try:
-        return _KEY.validate_python(request.headers.get("idempotency-key"))
+        return _KEY.validate_python(keys.pop() if keys else None)
     except ValidationError as error:
         [problem] = error.errors()
         field = InvalidField(location="header.idempotency-key", message=problem["msg"])

@@ -10,7 +10,9 @@ from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 Ids = Callable[[], Mapping[str, str]]
-"""Returns `correlation_id` and, when there is one, `trace_id` of the current request."""
+"""Returns `correlation_id` and, when there is one, `trace_id` and `trace_flags` of the current request."""
+SAMPLED = 1
+"""https://www.w3.org/TR/trace-context-2/#sampled-flag"""
 
 
 RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -41,6 +43,7 @@ class Problem(BaseModel):
     instance: str = Field(description="The path that was asked for.")
     correlation_id: str
     trace_id: str | None = None
+    trace_sampled: bool | None = Field(default=None, description="Whether the trace was kept.")
     errors: list[InvalidField] = []
 
 
@@ -74,6 +77,7 @@ def problem_response(request: Request, error: ProblemError, ids: Mapping[str, st
         instance=request.url.path,
         correlation_id=ids["correlation_id"],
         trace_id=ids.get("trace_id"),
+        trace_sampled=bool(int(ids["trace_flags"], 16) & SAMPLED) if "trace_flags" in ids else None,
         errors=error.errors,
     )
     body = problem.model_dump_json(exclude_defaults=True)

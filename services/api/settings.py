@@ -1,6 +1,7 @@
 """Settings of the api."""
 
-from typing import Annotated, Self
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -24,6 +25,9 @@ class Settings(ServiceSettings):
     """As JSON: the SHA-256 (hex) of each client's key by the client's name."""
     require_api_key: bool | None = None
     """Whether a request needs a key; unset: in production it does."""
+    trust_trace_context: Literal["never", "api-key", "always"] | None = None
+    """Whose `traceparent` and `baggage` are continued, where others' are only linked to: nobody's, those of
+    clients with a known key, everybody's. Unset: `always` in development, otherwise `api-key`."""
     cors_origins: tuple[Origin, ...] = ()
     """As JSON: origins whose pages may use the api from a browser; `*` for all."""
     rate_limit_per_second: float = Field(default=1000.0, gt=0, allow_inf_nan=False)
@@ -46,6 +50,15 @@ class Settings(ServiceSettings):
         """Return the keys, and whether one is needed."""
         required = self.environment == "production" if self.require_api_key is None else self.require_api_key
         return ApiKeys(self.api_keys, required=required)
+
+    def trusted(self) -> Callable[[Mapping[str, str]], bool]:
+        """Return what tells by a request's headers whether its trace context is continued."""
+        keys, rule = self.keys(), self.trust_trace_context
+        if rule is None:
+            rule = "always" if self.environment == "development" else "api-key"
+        if rule == "api-key":
+            return lambda headers: keys.client(headers.get("x-api-key")) is not None
+        return lambda _: rule == "always"
 
     @model_validator(mode="after")
     def _keys_where_they_are_needed(self) -> Self:

@@ -9,6 +9,7 @@ from services.common.errors import describe
 
 log = structlog.get_logger(__name__)
 TIMEOUT_SECONDS = 30.0
+LAG_INTERVAL_SECONDS = 0.25
 
 
 async def periodically(
@@ -30,3 +31,12 @@ async def periodically(
         except transient as error:
             log.warning("periodic work failed", work=name, error=describe(error), retry_seconds=seconds)
         await asyncio.sleep(seconds)
+
+
+async def watch_event_loop(report: Callable[[float], None]) -> None:
+    """Report four times a second how many seconds late the event loop runs what is due, until cancelled."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LAG_INTERVAL_SECONDS
+        await asyncio.sleep(LAG_INTERVAL_SECONDS)
+        report(max(0.0, loop.time() - due))

@@ -1,6 +1,6 @@
 """The composition root: builds the worker from its parts, and takes it down in the reverse order."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,8 +10,9 @@ from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from observability import Telemetry, TelemetrySettings, context_headers, setup
-from observability.flags import FlagHook, scenario_requests
+from observability import Telemetry, TelemetrySettings, context_headers, note_wait, setup
+from services.common.flags import FlagHook, scenario_requests
+from services.common.instruments import blocked_gauge, dependency_gauge, event_loop_lag, outbox_gauges
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection
 from services.common.messaging.consumer import Consumer, consuming
@@ -20,9 +21,15 @@ from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS
 from services.common.messaging.topology import Subscription, waiting_messages
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
-from services.common.periodic import periodically
+from services.common.periodic import periodically, watch_event_loop
 from services.common.probes import Ping, probe_server, watch_dependencies
-from services.common.redis.client import blocking_client, pipeline_client, redis_client, retry_until_done
+from services.common.redis.client import (
+    blocking_client,
+    pipeline_client,
+    redis_client,
+    redis_command,
+    retry_until_done,
+)
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios
@@ -60,15 +67,16 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         parts = build(settings, telemetry, connections, scenarios)
         broker, outgoing = connections.broker, connections.outgoing
         consumer = Consumer(broker, outgoing, ORDERS, parts.process, settings.prefetch)
-        telemetry.instruments().blocked_gauge(lambda: outgoing.blocked)
+        outgoing.show_blocked = blocked_gauge(telemetry.instruments())
         scenarios.applies(partial(_apply, scenarios, consumer, broker, outgoing))
         pings = {"redis": Ping(connections.redis.ping), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
-            "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),
-            "outbox watch": watch_outbox(connections.outbox, telemetry.instruments().outbox_gauges()),
+            "dependency watch": watch_dependencies(pings, dependency_gauge(telemetry.instruments())),
+            "outbox watch": watch_outbox(connections.outbox, outbox_gauges(telemetry.instruments())),
             "scenarios": scenarios.watch(connections.redis),
+            "event loop watch": watch_event_loop(event_loop_lag(telemetry.instruments())),
         }.items():
             await enter(lifetime.background(work, name))
         await enter(relaying(lifetime, parts.relay))
@@ -106,7 +114,7 @@ async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) 
         lifetime.background(outgoing.keep_connected(), "outgoing broker"),
     ):
         outbox = Outbox(blocking, "worker", context_headers)
-        yield Connections(redis, AutoPipeline(pipeline), outbox, broker, outgoing)
+        yield Connections(redis, AutoPipeline(pipeline, note_wait=note_wait), outbox, broker, outgoing)
 
 
 def _apply(scenarios: Scenarios, consumer: Consumer, *brokers: BrokerConnection) -> None:
@@ -140,7 +148,10 @@ class Parts:
 def build(settings: Settings, telemetry: Telemetry, connections: Connections, scenarios: Scenarios) -> Parts:
     """Return the worker's parts; opens no connection."""
     instruments, outbox = telemetry.instruments(), connections.outbox
-    scripts = telemetry.traced_scripts(load_scripts(connections.pipeline, LUA, once={"sweep"}), SPANS)
+    evalsha = redis_command("EVALSHA", settings.redis_url)
+    scripts = telemetry.traced_scripts(
+        load_scripts(connections.pipeline, LUA, once={"sweep"}), SPANS, evalsha
+    )
     lifetimes = settings.retention_seconds, settings.stuck_after_seconds
     store = OrderStore(connections.redis, scripts, outbox, *lifetimes)
     provider: PaymentProvider = SimulatedPayments(scripts, settings, outages(scenarios.on))
@@ -153,11 +164,12 @@ def build(settings: Settings, telemetry: Telemetry, connections: Connections, sc
     )
     backlog, count = partial(_backlog, connections.outgoing), count_swept(instruments)
     sweeper = Sweeper(store, ports, backlog, telemetry.continued, count)
-    relay = Relay(outbox, connections.outgoing, "worker", telemetry.instance, telemetry.publisher())
-    return Parts(store, processing(telemetry, ports), sweeper, relay)
+    observe = partial(telemetry.publisher(), server=connections.outgoing.server)
+    relay = Relay(outbox, connections.outgoing, "worker", telemetry.instance, observe)
+    return Parts(store, processing(telemetry, ports, connections.broker.server), sweeper, relay)
 
 
-def processing(telemetry: Telemetry, ports: Ports) -> Process:
+def processing(telemetry: Telemetry, ports: Ports, server: Mapping[str, str | int]) -> Process:
     """Return the processing of a delivery: the use case, retries, telemetry."""
     process = with_retries(
         OrderCreated.model_validate_json,
@@ -169,6 +181,7 @@ def processing(telemetry: Telemetry, ports: Ports) -> Process:
         process,
         ORDERS.queue,
         routing_keys=ORDERS.routing_keys,
+        server=server,
         outcomes=("done", "failed", "duplicate"),
         retries=(*RETRY_REASONS, "payment_unavailable"),
         dead_letters=(*DEAD_LETTER_REASONS, "unknown_order", "damaged_order"),

@@ -71,6 +71,7 @@ async def test_an_order_is_one_trace_through_three_services(straight: Followed) 
     tree = {(span.service, span.name, span.kind, straight.parent(span)) for span in straight.spans}
     assert tree == {
         ("api", "POST /v1/orders", "server", None),
+        ("api", "redis: rate limit", "client", "POST /v1/orders"),
         ("api", "redis: accept", "client", "POST /v1/orders"),
         ("api", CREATED, "producer", "POST /v1/orders"),
         ("worker", PROCESS, "consumer", CREATED),
@@ -79,7 +80,9 @@ async def test_an_order_is_one_trace_through_three_services(straight: Followed) 
         ("worker", "redis: settle", "client", PROCESS),
         ("worker", DONE, "producer", PROCESS),
         ("notifier", NOTIFY, "consumer", DONE),
+        ("notifier", "redis: claim notification", "client", NOTIFY),
         ("notifier", "send email", "client", NOTIFY),
+        ("notifier", "redis: mark as sent", "client", NOTIFY),
     }
     assert len(straight.spans) == len(tree)
     assert not any(span.failed for span in straight.spans)

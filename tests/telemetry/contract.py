@@ -21,12 +21,13 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 ANYWHERE = frozenset({"nobody", "stranger", "parent"})
 """What a parent or a link may be beside a span of the contract."""
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
+IN_SPAN = ("trace_id", "span_id", "trace_flags")
 IDS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
-    "span": (("correlation_id", "trace_id", "span_id"), ()),
-    "message": (("correlation_id",), ("trace_id", "span_id")),
+    "span": (("correlation_id", *IN_SPAN), ()),
+    "message": (("correlation_id",), IN_SPAN),
     "correlation": (("correlation_id",), ()),
     "none": ((), ()),
-    "any": ((), ("correlation_id", "trace_id", "span_id")),
+    "any": ((), ("correlation_id", *IN_SPAN)),
 }
 """Ids that a line must have, and others that it may have."""
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.telemetry.contract import IDS, Contract, LineEntry
+from tests.telemetry.contract import IDS, IN_SPAN, Contract, LineEntry
 
-ID_VALUES = {"correlation_id": "anything", "trace_id": "trace_id", "span_id": "span_id"}
+ID_VALUES = {"correlation_id": "anything", **{name: name for name in IN_SPAN}}
 
 
 def problems(contract: Contract, line: Mapping[str, Any]) -> list[str]:

@@ -20,9 +20,10 @@ For each service, what leads from one signal to the other; each cell is a test
 (`tests/e2e/test_telemetry.py`).
 """
 JOINED = """
-From a line to its span: `trace_id`, `span_id`. From a metric to a trace: the exemplar of a histogram's
-bucket, in `/metrics` as OpenMetrics and in Prometheus. From a consumer to its producer: parent and link.
-From anything to the client's request: `correlation_id`, a field of lines and an attribute of entry spans.
+From a line to its span: `trace_id`, `span_id`; by `trace_flags` (`01`, `03`) one knows that it was kept.
+From a metric to a trace: the exemplar of a histogram's bucket, in `/metrics` as OpenMetrics and in
+Prometheus. From a consumer to its producer: parent and link. From anything to the client's request:
+`correlation_id`, a field of lines and an attribute of entry spans.
 """
 SPANS = """
 ## Spans
@@ -46,9 +47,9 @@ bucket, for its sum and for its count. E: with exemplars.
 LINES = """
 ## Lines
 
-JSON, one object a line, with {every}. *Span*: inside a span, with `correlation_id`, `trace_id` and
-`span_id`; *message*: with the ids of the message that it is about; *correlation*: with `correlation_id`
-alone. A line without *when* is an everyday one.
+JSON, one object a line, with {every}. *Span*: inside a span, with `correlation_id`, `trace_id`,
+`span_id` and `trace_flags`; *message*: with the ids of the message that it is about; *correlation*: with
+`correlation_id` alone. A line without *when* is an everyday one.
 """
 
 

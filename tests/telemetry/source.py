@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.telemetry.contract import IN_SPAN
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("observability", "services", "loadtests")
 LEVELS = {"exception": "error"} | {name: name for name in ("debug", "info", "warning", "error", "critical")}
@@ -45,7 +47,7 @@ def _line(module: str, method: str, call: ast.Call) -> Line:
     if method == "exception" or "exc_info" in names:
         names = (names - {"exc_info"}) | {"exception"}
     # Ids that are passed explicitly are no fields: `ids` tells of them.
-    fields = frozenset(names - {"correlation_id", "trace_id"})
+    fields = frozenset(names - {"correlation_id", *IN_SPAN})
     more = any(word.arg is None for word in call.keywords)
     return Line(module, LEVELS[method], _pattern(call.args[0]), fields, more)
 

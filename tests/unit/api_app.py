@@ -19,6 +19,8 @@ from services.api.schemas import NewOrder, Order, OrderDocument, OrderPage, Orde
 from services.common.ids import uuid7
 
 IDS = {"correlation_id": "checkout-42", "trace_id": "0af7651916cd43dd8448eb211c80319c"}
+FLAGGED = {**IDS, "span_id": "b7ad6b7169203331", "trace_flags": "02"}
+"""The current ids, with those that a problem document does not repeat."""
 UNKNOWN = "01a21356-f394-7180-94cd-33f2abfe6c78"
 """The id of an order that there is not; the same in every process that collects tests."""
 
@@ -75,4 +77,4 @@ def app(limit: RateLimit = UNLIMITED, **parts: Any) -> FastAPI:  # noqa: ANN401 
         followers=Followers(Redis(), limit=2),
         ending=lambda: False,
     )
-    return http_api([orders_router(replace(orders, **parts), limit)], [], version="1", ids=lambda: IDS)
+    return http_api([orders_router(replace(orders, **parts), limit)], [], version="1", ids=lambda: FLAGGED)

@@ -1,8 +1,11 @@
 """What the unit tests share."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.unit import recorder
+from tests.unit.otlp_collector import Collector, running_collector
 
 
 @pytest.fixture(params=["lean", "sdk"])
@@ -11,3 +14,10 @@ def provider(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     name: str = request.param
     monkeypatch.setattr(recorder, "PROVIDER", name)
     return name
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """An OTLP receiver that takes everything until it is told otherwise."""
+    with running_collector() as running:
+        yield running

@@ -98,7 +98,7 @@ def worker(seen: Telemetry) -> Process:
 def notifier(seen: Telemetry) -> Process:
     """Return the notifier's processing of deliveries."""
     redis: Any = Redis()
-    return build_notifier(NotifierSettings(), seen, redis, no_scenarios())
+    return build_notifier(NotifierSettings(), seen, redis, no_scenarios(), {})
 
 
 def no_scenarios() -> Scenarios:

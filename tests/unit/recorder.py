@@ -23,8 +23,8 @@ def provider(name: str, exporter: SpanExporter, limits: SpanLimits | None = None
     """Return a tracer provider whose spans go to an exporter as they end."""
     processor = SimpleSpanProcessor(exporter)
     if name == "lean":
-        return LeanTracerProvider(cast("Any", processor.on_end), limits=limits)
-    sdk = StandardProvider(shutdown_on_exit=False, span_limits=limits)
+        return LeanTracerProvider(cast("Any", processor.on_end), limits=limits or SpanLimits())
+    sdk = StandardProvider(shutdown_on_exit=False, span_limits=limits or SpanLimits())
     sdk.add_span_processor(processor)
     return sdk
 

@@ -112,3 +112,25 @@ def settings(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> Sett
     for name, value in {**strong, **variables}.items():
         monkeypatch.setenv(name, value)
     return Settings()
+
+
+@pytest.mark.parametrize(
+    ("environment", "rule", "known", "unknown"),
+    [
+        ("development", None, True, True),
+        ("staging", None, True, False),
+        ("production", None, True, False),
+        ("production", "always", True, True),
+        ("development", "api-key", True, False),
+        ("development", "never", False, False),
+    ],
+)
+def test_whose_trace_context_is_continued(
+    environment: str, rule: str | None, *, known: bool, unknown: bool
+) -> None:
+    """In development everybody's, otherwise that of clients with a known key, or as the setting has it."""
+    variables = {"environment": environment, "trust_trace_context": rule, "api_keys": HASHES}
+    secrets = {"amqp_url": "amqp://u:own@mq/", "redis_url": "redis://:own@redis/", "operator_token": "own"}
+    trusted = Settings.model_validate({**variables, **secrets}).trusted()
+    assert trusted({"x-api-key": "one"}) is known
+    assert trusted({"x-api-key": "invented"}) is trusted({}) is unknown

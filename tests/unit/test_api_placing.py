@@ -51,6 +51,7 @@ class Shop:
         ([JSON], "address:10.0.0.9", None),
         ([JSON, ("x-api-key", "key")], "key:shop", None),
         ([JSON, ("idempotency-key", "again")], "address:10.0.0.9", "address:10.0.0.9 again"),
+        ([JSON, *[("idempotency-key", "again")] * 2], "address:10.0.0.9", "address:10.0.0.9 again"),
         ([JSON, ("idempotency-key", "again"), ("x-api-key", "key")], "key:shop", "shop again"),
         ([JSON, ("idempotency-key", "k" * 255)], "address:10.0.0.9", f"address:10.0.0.9 {'k' * 255}"),
     ],
@@ -73,6 +74,7 @@ async def test_an_order_is_accepted(headers: Headers, client: str, key: str | No
     [
         ([JSON, ("x-api-key", "nobody's")], BODY, 401, "unauthorized"),
         ([JSON, ("idempotency-key", "two words")], BODY, 422, "validation"),
+        ([JSON, ("idempotency-key", "one"), ("idempotency-key", "two")], BODY, 400, "bad-request"),
         ([("content-type", "text/plain")], BODY, 415, "unsupported-media-type"),
         ([JSON], b"{", 400, "malformed-json"),
         ([JSON], b"{}", 422, "validation"),

@@ -1,12 +1,12 @@
 """Every error leaves as a problem, with the ids under which it can be found."""
 
-import json
 from typing import NoReturn
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.requests import Request
+from starlette.responses import Response
 from structlog.testing import capture_logs
 
 from services.api.orders import (
@@ -16,7 +16,7 @@ from services.api.orders import (
     UnknownProductError,
 )
 from services.api.problems import MEDIA_TYPE, InvalidField, ProblemError, problem_response
-from tests.unit.api_app import IDS, UNKNOWN, app
+from tests.unit.api_app import FLAGGED, IDS, UNKNOWN, app
 from tests.unit.asgi import Answer, call, http_scope
 
 
@@ -55,7 +55,7 @@ async def test_errors_are_translated(
     assert problem["type"] == f"urn:orderscope:problem:{kind}"
     assert problem["status"] == status
     assert problem["instance"].startswith("/v1/orders/")
-    assert problem.items() >= IDS.items()
+    assert problem.items() >= {**IDS, "trace_sampled": False}.items()
     assert "secret" not in answer.body.decode()
 
 
@@ -87,8 +87,12 @@ def test_a_problem_says_only_what_there_is_to_say() -> None:
     """Outside a trace there is no trace id; without invalid fields no list of them."""
     request = Request({"type": "http", "path": "/x", "headers": [], "query_string": b"", "server": ("h", 1)})
     plain = problem_response(request, ProblemError(404, "not-found", "no"), {"correlation_id": "c"})
-    fields = set(json.loads(bytes(plain.body)))
-    assert fields == {"type", "title", "status", "detail", "instance", "correlation_id"}
+    assert _fields(plain) == {"type", "title", "status", "detail", "instance", "correlation_id"}
     errors = [InvalidField(location="items.0.sku", message="no such product")]
-    full = problem_response(request, ProblemError(422, "validation", "no", errors=errors), IDS)
-    assert set(json.loads(bytes(full.body))) == fields | {"trace_id", "errors"}
+    full = problem_response(request, ProblemError(422, "validation", "no", errors=errors), FLAGGED)
+    assert _fields(full) == _fields(plain) | {"trace_id", "trace_sampled", "errors"}
+
+
+def _fields(response: Response) -> set[str]:
+    answer = Answer([{"status": 200, "headers": []}, {"body": response.body}])
+    return set(answer.json())

@@ -127,20 +127,35 @@ async def test_a_blocked_connection_is_not_writable(
 ) -> None:
     """No channel is asked for on it, for there would be no answer; a lost one is blocked no more."""
     monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
+    shown = list[bool]()
     async with kept_connected() as broker:
+        broker.show_blocked = shown.append
         connection = await cluster.connected.get()
         await broker.writable.wait()
         for end in (connection.unblocked.set, connection.lose):
             connection.unblocked.clear()
             await asyncio.to_thread(time.sleep, 0.1)
             assert broker.blocked
+            assert shown[-1]
             with pytest.raises(ConnectionError, match="lacks memory or disk space"):
                 async with broker.channel():
                     pass
             end()
             await broker.writable.wait()
             assert not broker.blocked
+            assert not shown[-1]
     assert cluster.tried == ["a", "b"]
+
+
+async def test_a_connection_says_where_its_node_is(cluster: Cluster) -> None:
+    """As spans name it; the port of the scheme where the address has none."""
+    cluster.down.add("a")
+    broker = BrokerConnection("amqp://u:p@a/,amqps://u:p@b/", "test")
+    task = asyncio.create_task(broker.keep_connected())
+    await cluster.connected.get()
+    await broker.up.wait()
+    task.cancel()
+    assert broker.server == {"server.address": "b", "server.port": 5671}
 
 
 async def test_a_channel_needs_a_connection() -> None:

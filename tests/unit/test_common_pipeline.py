@@ -209,3 +209,24 @@ async def test_a_script_that_must_not_run_twice_is_not_sent_again(
     server.lose = 1
     assert await outcomes(run("limit", [], [1]), run("add", [], [2])) == [LostError, "2"]
     assert server.sent[-2:] == [["1", "2"], ["2"]]
+
+
+async def test_a_call_says_how_long_it_waited_to_be_sent(server: FakeRedis) -> None:
+    """In the context of whoever called: one that goes at once, and one that waits for a batch before it."""
+    caller: ContextVar[str] = ContextVar("caller")
+    waits: dict[str, float] = {}
+
+    async def called(call: AutoPipeline, name: str) -> None:
+        caller.set(name)
+        await call(echo(name))
+
+    async with pipeline_client(server.url) as client:
+        call = AutoPipeline(client, note_wait=lambda seconds: waits.update({caller.get(): seconds}))
+        server.open.clear()
+        first = asyncio.create_task(called(call, "first"))
+        await eventually(lambda: server.batches)
+        second = asyncio.create_task(called(call, "second"))
+        await asyncio.sleep(0.05)
+        server.open.set()
+        await asyncio.gather(first, second)
+    assert waits["first"] < 0.04 <= waits["second"]

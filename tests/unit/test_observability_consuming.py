@@ -3,15 +3,15 @@
 import asyncio
 import time
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
 from structlog.testing import capture_logs
 
-from observability.messaging import ConsumerMiddleware
+from observability.messaging import Attributes, ConsumerMiddleware
 from observability.propagation import correlation_id
 from services.common.messaging.messages import Delivery, Settlement
 from tests.unit.fakes import SPAN_ID, TRACE_ID, TRACEPARENT, delivery
@@ -19,10 +19,11 @@ from tests.unit.recorder import Recorder, parent_id, span_id, trace_id
 
 pytestmark = pytest.mark.usefixtures("provider")
 
-
 QUEUE = "worker.order-created"
 DESTINATION = f"orders:order.created.v1:{QUEUE}"
 PROCESS = {"messaging_system": "rabbitmq", "messaging_operation_name": "process"}
+CHILD_OF = {"opentracing.ref_type": "child_of"}
+SERVER: Attributes = {"server.address": "mq.internal", "server.port": 5672}
 WAITED = "messaging_time_in_queue_seconds"
 
 
@@ -36,9 +37,10 @@ class Processed:
     seen: str
 
 
-def middleware(recorder: Recorder, *, linked: bool = False) -> ConsumerMiddleware:
+def middleware(recorder: Recorder, **options: Any) -> ConsumerMiddleware:  # noqa: ANN401 - as they are
     """Return what is tested, recording."""
-    return ConsumerMiddleware(recorder.tracer, recorder.registry, ["order.created.v1"], linked=linked)
+    options |= {"routing_keys": ["order.created.v1"], "server": SERVER}
+    return ConsumerMiddleware(recorder.tracer, recorder.registry, QUEUE, **options)
 
 
 async def processed(
@@ -59,10 +61,12 @@ async def processed(
     return Processed(recorder, result, lines, seen[0])
 
 
-def links(span: ReadableSpan) -> list[tuple[str, str]]:
-    """Return the trace and span ids that a span links to."""
-    contexts = [link.context for link in span.links]
-    return [(trace.format_trace_id(c.trace_id), trace.format_span_id(c.span_id)) for c in contexts]
+def links(span: ReadableSpan) -> list[tuple[str, str, dict[str, object]]]:
+    """Return the trace and span ids that a span links to, with what each link says."""
+    return [
+        (format_trace_id(x.context.trace_id), format_span_id(x.context.span_id), dict(x.attributes or {}))
+        for x in span.links
+    ]
 
 
 async def test_a_delivery_gets_a_consumer_span() -> None:
@@ -81,39 +85,11 @@ async def test_a_delivery_gets_a_consumer_span() -> None:
         "messaging.message.id": delivery().message_id,
         "messaging.message.conversation_id": "checkout-42",
         "messaging.message.body.size": 2,
+        **SERVER,
         "orderscope.delivery.attempt": 2,
         "orderscope.outcome": "done",
         "correlation_id": "checkout-42",
     }
-
-
-async def test_what_comes_back_from_a_retry_names_its_queue_once() -> None:
-    """Exchange, routing key and queue are then one name."""
-    back = replace(delivery(b"{}"), exchange=QUEUE, routing_key=QUEUE)
-    attributes = (await processed(back)).recorder.attributes()
-    assert attributes["messaging.destination.name"] == QUEUE
-
-
-async def test_as_a_child_it_continues_its_producers_trace() -> None:
-    """And it links to its producer as well."""
-    span = (await processed(delivery(traceparent=TRACEPARENT))).recorder.span()
-    assert (trace_id(span), parent_id(span)) == (TRACE_ID, SPAN_ID)
-    assert links(span) == [(TRACE_ID, SPAN_ID)]
-
-
-async def test_as_linked_it_begins_a_trace_of_its_own() -> None:
-    """The link leads back to the producer."""
-    span = (await processed(delivery(traceparent=TRACEPARENT), linked=True)).recorder.span()
-    assert trace_id(span) != TRACE_ID
-    assert parent_id(span) is None
-    assert links(span) == [(TRACE_ID, SPAN_ID)]
-
-
-@pytest.mark.parametrize("traceparent", [None, "", "garbage", b"bytes", 7, ["list"]])
-async def test_a_malformed_context_begins_a_trace(traceparent: object) -> None:
-    """Whatever a stranger put there, processing goes on, without parent and without link."""
-    span = (await processed(delivery(traceparent=traceparent, tracestate=7, baggage=b"x"))).recorder.span()
-    assert (parent_id(span), links(span)) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -127,36 +103,31 @@ async def test_the_correlation_id_comes_with_the_message(told: str | None, seen:
     assert correlation_id() is None
 
 
-ACTIONS: list[tuple[Literal["retry", "dead_letter"], str, str, str]] = [
+ACTIONS: list[tuple[Literal["ack", "retry", "dead_letter"], str, str, str]] = [
+    ("ack", "", "info", "message processed"),
     ("retry", "consumer_retries_total", "warning", "message will be retried"),
     ("dead_letter", "dead_letters_total", "error", "message dead-lettered"),
 ]
 
 
 @pytest.mark.parametrize(("action", "metric", "level", "event"), ACTIONS)
-async def test_a_failure_is_seen_everywhere(
-    action: Literal["retry", "dead_letter"], metric: str, level: str, event: str
+async def test_a_settlement_is_seen_everywhere(
+    action: Literal["ack", "retry", "dead_letter"], metric: str, level: str, event: str
 ) -> None:
-    """In the span with its exception, in the metrics by reason, in a line of its level."""
-    done = await processed(delivery(), Settlement(action, "dry_well", ValueError("dry")))
+    """In the span, of a failure with its exception, in the metrics by reason, in a line of its level."""
+    failed = action != "ack"
+    done = await processed(delivery(), Settlement(action, "dry_well", ValueError("dry") if failed else None))
     span, recorder = done.recorder.span(), done.recorder
-    assert span.status.status_code is StatusCode.ERROR
-    assert recorder.attributes()["error.type"] == recorder.attributes()["orderscope.outcome"] == "dry_well"
-    assert [e.name for e in span.events] == ["processing", "exception"]
-    assert recorder.value(metric, queue=QUEUE, reason="dry_well") == 1
-    labels = {**PROCESS, "messaging_destination_name": DESTINATION, "error_type": "dry_well"}
-    assert recorder.value("messaging_process_duration_seconds_count", **labels) == 1
+    assert (span.status.status_code is StatusCode.ERROR) is failed
+    assert recorder.attributes().get("error.type") == ("dry_well" if failed else None)
+    assert recorder.attributes()["orderscope.outcome"] == "dry_well"
+    assert [e.name for e in span.events] == ["processing", *["exception"] * failed]
+    consumed = {**PROCESS, "queue": QUEUE, "outcome": "dry_well"}
+    assert recorder.value("messaging_client_consumed_messages_total", **consumed) == 1
+    assert recorder.value(metric, queue=QUEUE, reason="dry_well") == (1 if failed else None)
+    labels = {"messaging_destination_name": DESTINATION, "error_type": "dry_well" if failed else ""}
+    assert recorder.value("messaging_process_duration_seconds_count", **PROCESS, **labels) == 1
     assert done.logs == [(level, event)]
-
-
-async def test_success_is_counted_by_its_outcome() -> None:
-    """As an acknowledged delivery, timed without an error, in a line of its own."""
-    done = await processed(delivery(), Settlement("ack", "duplicate"))
-    consumed = {**PROCESS, "queue": QUEUE, "outcome": "duplicate"}
-    assert done.recorder.value("messaging_client_consumed_messages_total", **consumed) == 1
-    labels = {**PROCESS, "messaging_destination_name": DESTINATION, "error_type": ""}
-    assert done.recorder.value("messaging_process_duration_seconds_count", **labels) == 1
-    assert done.logs == [("info", "message processed")]
 
 
 async def test_a_strangers_routing_key_is_no_label() -> None:
@@ -180,26 +151,7 @@ async def test_a_copy_carries_on_from_this_attempt(action: Literal["retry", "dea
     assert context["baggage"] == "tenant=shop"
     again = (await processed(delivery(traceparent=context["traceparent"]))).recorder.span()
     assert (trace_id(again), parent_id(again)) == (TRACE_ID, span_id(span))
-    assert links(again) == [(TRACE_ID, span_id(span))]
-
-
-@pytest.mark.parametrize(("attempt", "counted"), [(1, 1), (2, None)])
-async def test_time_in_queue_is_that_of_the_first_delivery(attempt: int, counted: int | None) -> None:
-    """From the first publishing; a retry has waited on purpose. Clocks that differ give no negative times."""
-    for ago in (3, -3):
-        first = int((time.time() - ago) * 1000)
-        done = await processed(delivery(x_attempt=attempt, x_first_published_at=first))
-        assert done.recorder.value(f"{WAITED}_count", queue=QUEUE) == counted
-        if counted:
-            waited = done.recorder.value(f"{WAITED}_sum", queue=QUEUE)
-            assert waited == pytest.approx(max(0, ago), abs=1)
-
-
-@pytest.mark.parametrize("first", [1, 2**31, True, -5, "1", None])
-async def test_a_strangers_time_is_no_time_in_queue(first: object) -> None:
-    """It would stay in the sum for ever."""
-    done = await processed(delivery(x_first_published_at=first))
-    assert done.recorder.value(f"{WAITED}_count", queue=QUEUE) is None
+    assert links(again) == [(TRACE_ID, span_id(span), CHILD_OF)]
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), ZeroDivisionError()])
@@ -216,9 +168,37 @@ async def test_what_was_not_settled_passes_and_is_no_success(error: BaseExceptio
     assert recorder.attributes()["error.type"] == type(error).__qualname__
 
 
-def test_known_reasons_of_failure_are_counted_from_zero() -> None:
+@pytest.mark.parametrize("linked", [False, True])
+async def test_a_delivery_leads_to_its_producer(*, linked: bool) -> None:
+    """As a child, with a link which says that this is its parent, as Jaeger needs it; or by a link alone."""
+    back = replace(delivery(traceparent=TRACEPARENT), exchange=QUEUE, routing_key=QUEUE)
+    recorder = (await processed(back, linked=linked)).recorder
+    assert (trace_id(recorder.span()) == TRACE_ID) is not linked
+    assert parent_id(recorder.span()) == (None if linked else SPAN_ID)
+    assert links(recorder.span()) == [(TRACE_ID, SPAN_ID, {} if linked else CHILD_OF)]
+    # Of what comes back from a retry, exchange, routing key and queue have one name.
+    assert recorder.attributes()["messaging.destination.name"] == QUEUE
+
+
+def test_known_outcomes_are_counted_from_zero() -> None:
     """Else the first retry and the first dead letter would be no increase."""
     recorder = Recorder()
-    middleware(recorder).predeclare(QUEUE, retries=["timeout"], dead_letters=["malformed_json"])
+    middleware(recorder, retries=["timeout"], dead_letters=["malformed_json"], outcomes=["done"])
     assert recorder.value("consumer_retries_total", queue=QUEUE, reason="timeout") == 0
     assert recorder.value("dead_letters_total", queue=QUEUE, reason="malformed_json") == 0
+    consumed = {**PROCESS, "queue": QUEUE, "outcome": "done"}
+    assert recorder.value("messaging_client_consumed_messages_total", **consumed) == 0
+
+
+@pytest.mark.parametrize(
+    ("attempt", "ago", "waited"),
+    [(1, 3, 3), (1, -3, 0), (2, 3, None), *[(1, odd, None) for odd in (10**9, True, "1", None)]],
+)
+async def test_time_in_queue_is_that_of_the_first_delivery(
+    attempt: int, ago: object, waited: float | None
+) -> None:
+    """From the first publishing; clocks may differ. A stranger's time would stay in the sum for ever."""
+    first = round((time.time() - ago) * 1000) if type(ago) is int else ago
+    done = await processed(delivery(x_attempt=attempt, x_first_published_at=first))
+    found = done.recorder.value(f"{WAITED}_sum", queue=QUEUE)
+    assert found == (None if waited is None else pytest.approx(waited, abs=1))

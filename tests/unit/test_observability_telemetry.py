@@ -6,21 +6,19 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind, StatusCode
-from pydantic import ValidationError
 from starlette.responses import PlainTextResponse
 from structlog.testing import capture_logs
 
-from observability import Telemetry, TelemetrySettings, redis_command, setup
+from observability import Telemetry, TelemetrySettings, note_wait, setup
 from observability.propagation import context_headers, correlation_id, record_failure
 from observability.setup import resource
 from services.common.messaging.messages import Delivery, Outgoing, Settlement
+from services.common.redis.client import redis_command
 from tests.unit.asgi import call, http_scope
 from tests.unit.fakes import TRACE_ID, TRACEPARENT, Scripts, delivery
 from tests.unit.logged import logging_restored
@@ -29,8 +27,16 @@ from tests.unit.test_observability_publishing import message
 
 pytestmark = pytest.mark.usefixtures("provider")
 
-
-SPANS = ["redis: accept", "work", "GET", "process worker.order-created", "publish orders:order.created.v1"]
+URL = "redis://shop:secret@redis.internal/0"
+EVALSHA = redis_command("EVALSHA", URL)
+REDIS = {"db.system.name": "redis", "server.address": "redis.internal", "server.port": 6379}
+SERIES = {
+    "http_server_request_duration_seconds_count",
+    "messaging_process_duration_seconds_count",
+    "messaging_time_in_queue_seconds_count",
+    "messaging_client_operation_duration_seconds_count",
+}
+SPANS = ["work", "GET", "process worker.order-created", "publish orders:order.created.v1"]
 
 
 async def everything(handle: Telemetry) -> list[str | None]:
@@ -47,7 +53,6 @@ async def everything(handle: Telemetry) -> list[str | None]:
     async def publish(messages: Sequence[Outgoing]) -> Sequence[None]:
         return [None for _ in messages]
 
-    await handle.traced_scripts(Scripts({"accept": 1}), {"accept": "redis: accept"})("accept", [], [])
     await handle.traced("work")(work)()
     app = handle.http(PlainTextResponse("hello"))
     answer = await call(app, http_scope("GET", "/", [("x-correlation-id", "checkout-42")]))
@@ -56,60 +61,6 @@ async def everything(handle: Telemetry) -> list[str | None]:
     await handle.publisher()(publish)([message()])
     handle.instruments().counter("works", "Works.", "kind", ("hard",))("hard")
     return seen
-
-
-async def test_with_telemetry_on_everything_is_seen() -> None:
-    """A span, a series and a line for each."""
-    recorder = Recorder()
-    with capture_logs() as logs:
-        seen = await everything(Telemetry(recorder.tracer, recorder.registry, "host-1"))
-    assert seen == [None, "checkout-42", "checkout-42"]
-    assert [span.name for span in recorder.spans] == SPANS
-    assert {name for name, _ in recorder.series() if name.endswith("_count")} == {
-        "http_server_request_duration_seconds_count",
-        "messaging_process_duration_seconds_count",
-        "messaging_time_in_queue_seconds_count",
-        "messaging_client_operation_duration_seconds_count",
-    }
-    assert [line["event"] for line in logs] == ["request", "message processed"]
-
-
-async def test_with_telemetry_off_only_the_correlation_id_is_left() -> None:
-    """No span, no series, no line; the id still holds, comes back, and goes along with what is published."""
-    recorder = Recorder()
-    with capture_logs() as logs:
-        seen = await everything(Telemetry(recorder.tracer, recorder.registry, "host-1", enabled=False))
-    assert seen == [None, "checkout-42", "checkout-42"]
-    assert (recorder.spans, recorder.series(), logs) == ((), set(), [])
-
-
-async def test_the_event_loop_is_watched_while_the_service_runs() -> None:
-    """And at the end what is left of the spans is exported."""
-    recorder, ended = Recorder(), list[str]()
-    handle = Telemetry(
-        recorder.tracer, recorder.registry, "host-1", shutdown=lambda: ended.append("shutdown")
-    )
-    async with handle.running():
-        assert ended == []
-    assert ended == ["shutdown"]
-
-
-async def test_a_function_runs_inside_its_span() -> None:
-    """A child of what called it, with its name, kind and attributes; the result passes through."""
-    recorder = Recorder()
-    handle = Telemetry(recorder.tracer, recorder.registry, "host-1")
-
-    @handle.traced("read order", SpanKind.CLIENT, redis_command("GET"))
-    async def read(key: str, *, default: int) -> str:
-        """Read."""
-        return f"{key} {default}"
-
-    with recorder.within():
-        assert await read("a", default=7) == "a 7"
-    inner, outer = recorder.spans
-    assert (inner.name, inner.kind, parent_id(inner)) == ("read order", SpanKind.CLIENT, span_id(outer))
-    assert dict(inner.attributes or {}) == {"db.system.name": "redis", "db.operation.name": "GET"}
-    assert (read.__name__, read.__doc__) == ("read", "Read.")
 
 
 @pytest.mark.parametrize("error", [ValueError("ada@example.com " * 99), asyncio.CancelledError()])
@@ -133,30 +84,19 @@ async def test_an_error_marks_the_span_and_passes(error: BaseException) -> None:
 
 def test_an_error_costs_nothing_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A span that was not sampled formats no stack."""
-
-    def format_exception(_: BaseException) -> list[str]:
-        raise AssertionError("nobody asked")
-
-    monkeypatch.setattr(traceback, "format_exception", format_exception)
+    monkeypatch.setattr(traceback, "format_exception", None)
     record_failure(trace.INVALID_SPAN, ValueError("dry"))
 
 
-async def test_only_named_scripts_have_spans() -> None:
-    """The name of the script tells them apart; the others run without; an error marks the span."""
-    recorder, scripts = Recorder(), Scripts({"accept": "accepted", "limit": "allowed"})
-    handle = Telemetry(recorder.tracer, recorder.registry, "host-1")
-    run = handle.traced_scripts(scripts, {"accept": "redis: accept", "gone": "redis: gone"})
-    assert [await run(name, ["key"], [1]) for name in ("accept", "limit")] == ["accepted", "allowed"]
-    assert [name for name, _, _ in scripts.calls] == ["accept", "limit"]
-    assert (recorder.span().name, recorder.span().kind) == ("redis: accept", SpanKind.CLIENT)
-    assert recorder.attributes() == {
-        "db.system.name": "redis",
-        "db.operation.name": "EVALSHA",
-        "db.stored_procedure.name": "accept",
-    }
-    with pytest.raises(KeyError):
-        await run("gone", [], [])
-    assert recorder.spans[1].status.status_code is StatusCode.ERROR
+def test_a_redis_span_says_how_long_its_call_waited() -> None:
+    """A span of something larger does not: the call is only a part of it."""
+    recorder = Recorder()
+    for known in (redis_command("EVALSHA", URL), redis_command("GET", "unix:///run/redis.sock"), {}):
+        with trace.use_span(recorder.tracer.start_span("s", attributes=known), end_on_exit=True):
+            note_wait(0.0123456)
+    tcp, socket, larger = [dict(span.attributes or {}) for span in recorder.spans]
+    assert (tcp["orderscope.queued_ms"], larger) == (12.346, {})
+    assert (socket["server.address"], "server.port" in socket) == ("/run/redis.sock", False)
 
 
 def test_work_that_began_elsewhere_goes_on_in_its_trace() -> None:
@@ -167,7 +107,7 @@ def test_work_that_began_elsewhere_goes_on_in_its_trace() -> None:
         assert correlation_id() == "checkout-42"
     continued, operator = recorder.spans
     assert trace_id(continued) == TRACE_ID
-    assert [link.context for link in continued.links] == [operator.context]
+    assert [(link.context, link.attributes or {}) for link in continued.links] == [(operator.context, {})]
     assert dict(continued.attributes or {}) == {"correlation_id": "checkout-42"}
 
 
@@ -208,72 +148,68 @@ def test_a_setting_chooses_the_mode(
     assert warned == (["TELEMETRY=on is an old name"] if settings.get("telemetry") == "on" else [])
 
 
-@pytest.mark.usefixtures("restored")
-@pytest.mark.parametrize(
-    ("name", "ratio"), [("always_off", None), ("traceidratio", 0.25), ("parentbased_traceidratio", 0.25)]
-)
-def test_both_modes_sample_as_the_standard_says(
-    monkeypatch: pytest.MonkeyPatch, name: str, ratio: float | None
-) -> None:
-    """`OTEL_TRACES_SAMPLER` and its argument; the same traces are kept in both."""
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER", name)
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", str(ratio))
-    expected = TracerProvider(shutdown_on_exit=False).sampler.get_description()
-    for mode in ("lean", "stock"):
-        handle = setup("api", TelemetrySettings(telemetry=mode, otel_traces_exporter="none"), "1", "test")
-        kept = [handle.tracer.start_span("s").get_span_context().trace_flags.sampled for _ in range(400)]
-        assert sum(kept) == 0 if ratio is None else 40 < sum(kept) < 200, (mode, expected)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("TELEMETRY", "maybe"),
-        ("TRACE_ASYNC", "sibling"),
-        ("LOG_LEVEL", "LOUD"),
-        ("OTEL_TRACES_EXPORTER", "zipkin"),
-        ("OTEL_LOGS_EXPORTER", "console"),
-        ("OTEL_BSP_SCHEDULE_DELAY", "0"),
-        ("OTEL_BLRP_SCHEDULE_DELAY", "-1"),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "none"),
-    ],
-)
-def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """The error says which setting is wrong."""
-    monkeypatch.setenv(name, value)
-    with pytest.raises(ValidationError, match=name.lower().replace("_", ".")):
-        TelemetrySettings()
-
-
-def described(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Resource:
-    """Return the resource in an environment."""
-    for name in ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    return resource("api", version="1.2.3", environment="test", instance="host-1")
-
-
 def test_a_resource_says_who_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Namespace, name, version, instance and environment."""
-    assert described(monkeypatch).attributes == {
+    """And the standard's variables take precedence, `OTEL_SERVICE_NAME` before all."""
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=no,service.version=2,team=shop")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "api-canary")
+    assert resource("api", version="1.2.3", environment="test", instance="host-1").attributes == {
         "service.namespace": "orderscope",
-        "service.name": "api",
-        "service.version": "1.2.3",
+        "service.name": "api-canary",
+        "service.version": "2",
         "service.instance.id": "host-1",
         "deployment.environment.name": "test",
+        "team": "shop",
     }
 
 
-def test_the_standard_variables_take_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the specification has it, `OTEL_SERVICE_NAME` before all."""
-    attributes = described(
-        monkeypatch,
-        OTEL_RESOURCE_ATTRIBUTES="service.name=no,service.version=2,team=shop",
-        OTEL_SERVICE_NAME="api-canary",
-    ).attributes
-    assert (attributes["service.name"], attributes["service.version"], attributes["team"]) == (
-        "api-canary",
-        "2",
-        "shop",
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_everything_is_seen_unless_telemetry_is_off(*, enabled: bool) -> None:
+    """A span, a series and a line for each, or none; the correlation id is there in any case."""
+    recorder = Recorder()
+    with capture_logs() as logs:
+        seen = await everything(Telemetry(recorder.tracer, recorder.registry, "host-1", enabled=enabled))
+    assert seen == [None, "checkout-42", "checkout-42"]
+    assert [span.name for span in recorder.spans] == (SPANS if enabled else [])
+    assert {name for name, _ in recorder.series() if name.endswith("_count")} == (
+        SERIES if enabled else set()
     )
+    assert [line["event"] for line in logs] == (["request", "message processed"] if enabled else [])
+
+
+async def test_functions_and_named_scripts_run_inside_their_spans() -> None:
+    """Children of what called them, with name, kind, attributes and error; other scripts have none."""
+    recorder, scripts = Recorder(), Scripts({"accept": "accepted", "limit": "allowed"})
+    handle = Telemetry(recorder.tracer, recorder.registry, "host-1")
+    run = handle.traced_scripts(scripts, {"accept": "redis: accept", "gone": "redis: gone"}, EVALSHA)
+
+    @handle.traced("read order", SpanKind.CLIENT, redis_command("GET", URL))
+    async def read(key: str, *, default: int) -> str:
+        """Read."""
+        return f"{key} {default} {await run('accept', [], [])} {await run('limit', [], [])}"
+
+    with recorder.within():
+        assert await read("a", default=7) == "a 7 accepted allowed"
+    with pytest.raises(KeyError):
+        await run("gone", [], [])
+    script, inner, outer, gone = recorder.spans
+    assert (inner.name, inner.kind, parent_id(inner)) == ("read order", SpanKind.CLIENT, span_id(outer))
+    assert dict(inner.attributes or {}) == {"db.operation.name": "GET", **REDIS}
+    assert (script.name, script.kind, parent_id(script)) == ("redis: accept", SpanKind.CLIENT, span_id(inner))
+    of_script = {"db.operation.name": "EVALSHA", "db.stored_procedure.name": "accept"}
+    assert dict(script.attributes or {}) == {**REDIS, **of_script}
+    assert gone.status.status_code is StatusCode.ERROR
+    assert (read.__name__, read.__doc__) == ("read", "Read.")
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize(("sampler", "least", "most"), [("always_off", 0, 0), ("traceidratio", 40, 200)])
+@pytest.mark.parametrize("mode", ["lean", "stock"])
+def test_both_modes_sample_as_the_standard_says(
+    monkeypatch: pytest.MonkeyPatch, mode: Literal["lean", "stock"], sampler: str, least: int, most: int
+) -> None:
+    """`OTEL_TRACES_SAMPLER` and its argument: of 400 traces none, or about a quarter."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.25")
+    handle = setup("api", TelemetrySettings(telemetry=mode, otel_traces_exporter="none"), "1", "test")
+    kept = [handle.tracer.start_span("s").get_span_context().trace_flags.sampled for _ in range(400)]
+    assert least <= sum(kept) <= most

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -29,6 +29,7 @@ WATCH_SECONDS = 0.25
 """How often to look whether the broker has blocked a connection; no library reports that as it happens."""
 HEARTBEAT_SECONDS = 5
 """A frozen broker counts as lost after three missed heartbeats."""
+DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 0.2, 3.0
 
 BROKER_ERRORS = (AMQPError, OSError)
@@ -73,12 +74,16 @@ class BrokerConnection:
     """The addresses of the nodes, separated by commas."""
     name: str
     """Under which a node lists the connection."""
+    server: dict[str, str | int] = field(default_factory=dict)
+    """Where the node is that is or was connected, as attributes of spans."""
     up: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while a connection is open."""
     writable: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while one is open that the broker reads. When it lacks memory or disk space it blocks whoever
     publishes, with all channels (https://www.rabbitmq.com/docs/connection-blocked): so what acknowledges
     needs a connection on which nothing is ever published."""
+    show_blocked: Callable[[bool], None] = lambda _: None
+    """Told, four times a second, whether the broker blocks it."""
     _connection: AbstractConnection | None = None
     _lost: asyncio.Event = field(default_factory=asyncio.Event)
     _outage: bool = False
@@ -156,6 +161,8 @@ class BrokerConnection:
                 )
         connection.close_callbacks.add(lambda *_: lost.set())
         self._connection = connection
+        host, port = urlsplit(url).hostname or "", urlsplit(url).port
+        self.server |= {"server.address": host, "server.port": port or DEFAULT_PORTS[urlsplit(url).scheme]}
         self.up.set()
         self.writable.set()
         log.info("rabbitmq connected", node=node)
@@ -164,9 +171,11 @@ class BrokerConnection:
                 # aiormq's `ready` returns at once, or else when the broker goes on reading.
                 blocked = connection.transport and await _pending(connection.transport.ready(), 0)
                 (self.writable.clear if blocked else self.writable.set)()
+                self.show_blocked(self.blocked)
         finally:
             self.up.clear()
             self.writable.clear()
+            self.show_blocked(self.blocked)
             self._connection = None
             await _close(connection)
 

@@ -14,7 +14,7 @@ FIRST_PUBLISHED_AT = "x-first-published-at"
 
 # https://www.w3.org/TR/trace-context/#traceparent-header-field-values: version 00, no all-zero ids
 TRACEPARENT = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?P<trace_id>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+    r"(?!ff)[0-9a-f]{2}-(?P<trace_id>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})"
 )
 MAX_TRACEPARENT = 100
 
@@ -25,9 +25,9 @@ def now_ms() -> int:
 
 
 def trace_fields(headers: Mapping[str, object]) -> dict[str, str]:
-    """Return the `trace_id` that a message's headers name, for log lines outside of its spans."""
+    """Return the `trace_id` and its `trace_flags` that headers name, for log lines outside of spans."""
     found = TRACEPARENT.fullmatch(str(headers.get("traceparent", ""))[:MAX_TRACEPARENT])
-    return {"trace_id": found["trace_id"]} if found else {}
+    return {"trace_id": found["trace_id"], "trace_flags": found["flags"]} if found else {}
 
 
 def positive(value: object) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from redis import exceptions
@@ -23,6 +24,7 @@ Every write waits for the disk, and brokers that share it make it wait for hundr
 287 of 10,300 POSTs were refused while nodes of a cluster were killed, and none with this."""
 BLOCKING_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
+DEFAULT_PORT = 6379
 
 
 _serializer = HiredisRespSerializer()
@@ -96,6 +98,14 @@ def blocking_client(url: str) -> Redis:
 def pipeline_client(url: str) -> Redis:
     """Return a client for `AutoPipeline`, which has deadlines and repeats commands by rules of its own."""
     return redis_client(url, reply_timeout=None, connections=2, retries=0)
+
+
+def redis_command(operation: str, url: str) -> dict[str, str | int]:
+    """Return what a span says of a command to the Redis at an address, as semconv/database/redis names it."""
+    server, known = urlsplit(url), {"db.system.name": "redis", "db.operation.name": operation}
+    if not server.hostname:
+        return {**known, "server.address": server.path}  # of a socket
+    return {**known, "server.address": server.hostname, "server.port": server.port or DEFAULT_PORT}
 
 
 def is_wrong_type(error: exceptions.RedisError) -> bool:

@@ -28,6 +28,7 @@ class _Call:
     stage: Stage
     once: bool
     answer: asyncio.Future[Any]
+    sent_at: float = 0.0
 
     def settle(self, reply: object) -> None:
         """Pass the reply or the error to the caller, unless the caller has stopped waiting."""
@@ -45,10 +46,20 @@ class _Call:
 class AutoPipeline:
     """Runs commands in pipelines, one pipeline at a time."""
 
-    def __init__(self, client: Redis, *, timeout: float = CALL_TIMEOUT_SECONDS) -> None:
-        """Keep a `pipeline_client`, and how many seconds a call may take until its reply has come."""
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        timeout: float = CALL_TIMEOUT_SECONDS,
+        note_wait: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """Keep a `pipeline_client`, and how many seconds a call may take until its reply has come.
+
+        `note_wait` is called, in each caller's context, with the seconds that the call waited to be sent.
+        """
         self._client = client
         self._timeout = timeout
+        self._note_wait = note_wait
         self._waiting: deque[_Call] = deque()
         self._sender: asyncio.Task[None] | None = None
 
@@ -69,11 +80,12 @@ class AutoPipeline:
         if self._sender is None:
             # The sender works for many callers, so it runs in the context of none.
             self._sender = loop.create_task(self._send(), name="redis pipeline", context=Context())
-        deadline = loop.call_later(self._timeout, call.expire)
+        deadline, began = loop.call_later(self._timeout, call.expire), loop.time()
         try:
             return await call.answer
         finally:
             deadline.cancel()
+            self._note_wait((call.sent_at or loop.time()) - began)
 
     async def _send(self) -> None:
         try:
@@ -112,8 +124,9 @@ class AutoPipeline:
 
     async def _execute(self, batch: Sequence[_Call]) -> None:
         waiting = [call for call in batch if not call.answer.done()]
-        pipeline = self._client.pipeline(transaction=False)
+        pipeline, now = self._client.pipeline(transaction=False), asyncio.get_running_loop().time()
         for call in waiting:
+            call.sent_at = call.sent_at or now
             call.stage(pipeline)
         replies = await pipeline.execute(raise_on_error=False)
         for call, reply in zip(waiting, replies, strict=True):

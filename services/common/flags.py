@@ -9,9 +9,8 @@ from typing import Any
 
 from openfeature.flag_evaluation import FlagEvaluationDetails
 from openfeature.hook import Hook, HookContext, HookHints
-from opentelemetry import baggage, trace
-
-from observability.propagation import extract
+from opentelemetry import baggage, propagate, trace
+from opentelemetry.context import Context
 
 
 class FlagHook(Hook):
@@ -35,9 +34,10 @@ def scenario_requests(environment: str) -> Callable[[Mapping[str, object] | None
     """Return what finds the `scenario` in the current baggage or a message's; in production it finds none."""
 
     def requested(headers: Mapping[str, object] | None) -> str:
-        if environment == "production" or (headers is not None and "baggage" not in headers):
+        carried = None if headers is None else headers.get("baggage")
+        if environment == "production" or (headers is not None and not isinstance(carried, str)):
             return ""
-        context = None if headers is None else extract(headers)
+        context = None if headers is None else propagate.extract({"baggage": carried}, Context())
         return str(baggage.get_baggage("scenario", context) or "")
 
     return requested

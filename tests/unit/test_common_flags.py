@@ -6,7 +6,7 @@ from opentelemetry import baggage
 from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import TracerProvider
 
-from observability.flags import FlagHook, scenario_requests
+from services.common.flags import FlagHook, scenario_requests
 
 ASKS = {"baggage": "other=1,scenario=payment-slow"}
 
@@ -30,31 +30,19 @@ def test_a_flag_that_is_on_stands_on_the_current_span() -> None:
         "feature_flag.result.reason": "static",
         "feature_flag.provider.name": "In-Memory Provider",
     }
-
-
-def test_a_flag_that_is_off_is_nothing_to_tell() -> None:
-    """Nor is one that nobody knows."""
     assert attributes_after("off") == attributes_after("unknown") == {}
 
 
 def test_a_request_asks_by_its_baggage() -> None:
-    """The work at hand by its context, a message by its headers; others ask for nothing."""
+    """The work at hand by its context, a message by its headers; in production nothing asks for a fault."""
     requested = scenario_requests("development")
     assert requested(None) == ""
     token = attach(baggage.set_baggage("scenario", "smtp-down"))
     try:
         assert requested(None) == "smtp-down"
+        production = scenario_requests("production")
+        assert production(None) == production(ASKS) == ""
     finally:
         detach(token)
     assert requested(ASKS) == "payment-slow"
     assert requested({}) == requested({"baggage": 5}) == requested({"baggage": "scenario"}) == ""
-
-
-def test_in_production_no_request_asks_for_a_fault() -> None:
-    """Whatever it sends."""
-    requested = scenario_requests("production")
-    token = attach(baggage.set_baggage("scenario", "smtp-down"))
-    try:
-        assert requested(None) == requested(ASKS) == ""
-    finally:
-        detach(token)
