@@ -23,7 +23,9 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Run the command; the token comes from OPERATOR_TOKEN, `.env` or, natively, is the public one.
+    """Switch named faults on and off.
+
+    The token comes from OPERATOR_TOKEN, `.env` or, natively, is the public one.
 
     Raises:
         StackError: The api refuses or cannot be reached, or the command line lacks something.

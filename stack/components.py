@@ -12,7 +12,6 @@ from stack.ports import Ports
 from stack.servers import (
     alertmanager,
     backends,
-    epmd,
     grafana,
     jaeger,
     loki,
@@ -73,22 +72,13 @@ def scrape_targets(ports: Ports, *, with_jaeger: bool) -> dict[str, list[str]]:
 
 def _epmd(plan: Plan) -> Spec:
     program = programs.require(programs.EPMD)
-    return epmd.spec(program, plan.ports.epmd, plan.layout.data("epmd"), plan.environ)
+    return rabbitmq.port_mapper(program, plan.ports.epmd, plan.layout.data("epmd"), plan.environ)
 
 
 def _rabbitmq(plan: Plan) -> Spec:
     directory = plan.layout.data("rabbitmq")
-    node = rabbitmq.Node(
-        program=programs.require(programs.RABBITMQ),
-        directory=directory,
-        home=directory,
-        amqp=plan.ports.amqp,
-        management=plan.ports.rabbitmq_management,
-        metrics=plan.ports.rabbitmq_metrics,
-        distribution=plan.ports.rabbitmq_distribution,
-        epmd=plan.ports.epmd,
-    )
-    return rabbitmq.spec(node, plan.environ)
+    program, ports = programs.require(programs.RABBITMQ), plan.ports
+    return rabbitmq.spec(rabbitmq.Node(program, directory, directory, ports, ports.epmd), plan.environ)
 
 
 def _redis(plan: Plan) -> Spec:
@@ -116,25 +106,23 @@ def _alertmanager(plan: Plan) -> Spec:
 
 
 def _jaeger(plan: Plan) -> Spec:
-    program = programs.on_path("jaeger")
-    if program is None:
-        raise StackError("there is no jaeger on the PATH; the trace store of the stack is called traces")
+    program = programs.require(programs.JAEGER)
     return jaeger.spec(program, plan.ports, plan.layout.data("jaeger"), plan.environ)
 
 
 def _loki(plan: Plan) -> Spec:
-    program = programs.on_path("loki")
-    if program is None:
-        raise StackError("there is no loki on the PATH; the services' log lines are in their files")
+    program = programs.require(programs.LOKI)
     return loki.spec(program, plan.ports, plan.layout.data("loki"), plan.environ)
 
 
 def _traces(plan: Plan) -> Spec:
-    return backends.traces(plan.ports.otlp_http, plan.ports.traces, plan.layout.data("traces"), plan.environ)
+    ports = {"otlp": plan.ports.otlp_http, "traces": plan.ports.traces}
+    return backends.spec("traces", ports, plan.layout.data("traces"), plan.environ)
 
 
 def _inbox(plan: Plan) -> Spec:
-    return backends.inbox(plan.ports.smtp, plan.ports.inbox, plan.layout.data("inbox"), plan.environ)
+    ports = {"smtp": plan.ports.smtp, "inbox": plan.ports.inbox}
+    return backends.spec("inbox", ports, plan.layout.data("inbox"), plan.environ)
 
 
 def _grafana(plan: Plan) -> Spec:

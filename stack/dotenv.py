@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from stack.layout import ROOT
+
 SECRET_BYTES = 24
 HASH = "_SHA256"
 
@@ -45,6 +47,12 @@ def variables(text: str) -> dict[str, str]:
     """Return the variables that `text` sets, without the quotes around a value."""
     lines = (line.partition("=") for line in text.splitlines() if not line.lstrip().startswith("#"))
     return {name.strip(): value.strip().strip("\"'") for name, equals, value in lines if equals}
+
+
+def written(name: str) -> str:
+    """Return what the repository's `.env` sets a variable to; empty when it does not."""
+    file = ROOT / ".env"
+    return variables(file.read_text(encoding="utf-8")).get(name, "") if file.exists() else ""
 
 
 def _filled(line: str, values: Mapping[str, str]) -> str:

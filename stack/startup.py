@@ -58,16 +58,6 @@ def is_ready(starting: Starting) -> bool:
     return False
 
 
-def wait_ready(starting: Starting) -> None:
-    """Wait until one component is ready.
-
-    Raises:
-        StackError: As `is_ready`.
-    """
-    while not is_ready(starting):
-        time.sleep(POLL_SECONDS)
-
-
 def start_all(
     specs: Iterable[Spec], run_dir: Path, progress: Progress, started: Callable[[Process], None]
 ) -> None:

@@ -19,23 +19,19 @@ from stack.errors import StackError
 from stack.layout import Layout, write_atomically
 from stack.locking import interruptible, locked
 from stack.ports import ANY_PORTS, reserved_ports
-from stack.progress import RED, Progress, progress_on
-
-USAGE = 2
+from stack.progress import Progress
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Return 0 when every accepted order is accounted for, 1 when not, 2 for options that make no sense.
+    """Break what can break while orders come in, and account for every one.
+
+    Return 0 when every accepted order is accounted for, 1 when not.
 
     Raises:
+        UsageError: An option makes no sense.
         StackError: The system cannot be started, or does not recover after a fault.
     """
-    try:
-        options = parse(given)
-    except StackError as error:
-        complaint = progress_on(sys.stderr)
-        complaint.write(complaint.paint(f"error: {error}", RED))
-        return USAGE
+    options = parse(given)
     scenario = plan(options.seed, options.kinds, options.orders / options.rate, nodes=options.cluster or 1)
     what = f"{options.orders} orders in {scenario.seconds:.0f} s, {len(scenario.faults)} faults"
     progress.write(f"{what}, seed {options.seed}")

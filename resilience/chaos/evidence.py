@@ -74,8 +74,8 @@ async def gather(watch: Watch, brokers: Brokers, notifier_log: Path) -> Evidence
     payments = [name.split(":")[1] async for name in redis.scan_iter("payment:*", count=BATCH)]
     stock: Any = await redis.hgetall("stock")
     units = {sku: int(count) for sku, count in stock.items()}
-    letters, mails = await brokers.run(dead_letters), await _mails(watch.client, watch.inbox)
-    return Evidence(records, units, payments, letters, mails, emails_logged(notifier_log))
+    messages, mails = await brokers.run(dead_letters), await _mails(watch.client, watch.inbox)
+    return Evidence(records, units, payments, messages, mails, emails_logged(notifier_log))
 
 
 def emails_logged(log: Path) -> dict[str, int]:

@@ -5,48 +5,48 @@ import json
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 
 import httpx2
 from rich.console import Console
 
 from resilience.drills import prometheus, report
-from resilience.drills.catalogue import DRILLS, Drill, named
+from resilience.drills.catalogue import DRILLS, Drill
 from resilience.drills.environment import AS_WRITTEN, QUICK, Environment, urls
 from resilience.drills.run import Result, run
-from stack import state
-from stack.dotenv import variables
-from stack.down import down
+from stack.dotenv import written
 from stack.errors import StackError
-from stack.layout import ROOT, Layout, write_atomically
-from stack.locking import interruptible, uninterrupted
+from stack.layout import Layout, write_atomically
+from stack.locking import interruptible
 from stack.operators import operator
 from stack.progress import Progress
+from stack.selection import named
 from stack.servers import rules
-from stack.up import up
+from stack.up import serving
 
 TIMEOUT_SECONDS = 10.0
 
 
 def add_options(parser: ArgumentParser) -> None:
     """Add the options."""
-    add, names = parser.add_argument, ", ".join(drill.name for drill in DRILLS)
-    add("names", nargs="?", default="all", metavar="NAME,…", help=f"all (default), or some of {names}")
+    add, text = parser.add_argument, f"all (default), or some of {', '.join(DRILLS)}"
+    add("names", nargs="?", default="all", metavar="NAME,…", help=text)
     add("--compose", action="store_true", help="against Docker Compose's stack, not the native one")
     add("--api", metavar="URL", help="where the api answers (with --compose; default: port 8000)")
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Return 0 when every drill went as it should, 1 otherwise.
+    """Inject faults, wait for their alerts, remove the faults, wait until the alerts end.
 
-    A native stack that does not run yet is started, and stopped again.
+    Return 0 when every drill went as it should, 1 otherwise. A native stack that does not run yet is started,
+    and stopped again.
 
     Raises:
         StackError: There is no such drill, or the system cannot be started or reached.
     """
-    drills = named(given.names)
-    with interruptible(), _running(layout, progress, compose=given.compose):
+    drills = named(given.names, DRILLS, "drill")
+    with interruptible(), nullcontext() if given.compose else serving(layout, progress):
         quick, results = asyncio.run(_run(drills, given, layout, progress))
     file = layout.run_dir / "drills.json"
     write_atomically(file, json.dumps(report.document(results, quick=quick), indent=1) + "\n")
@@ -54,20 +54,6 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
     failed = [one.name for one in results if one.failure]
     progress.write(f"drills: {'failed: ' + ', '.join(failed) if failed else 'ok'}; {file}")
     return 1 if failed else 0
-
-
-@contextmanager
-def _running(layout: Layout, progress: Progress, *, compose: bool) -> Iterator[None]:
-    before = state.load(layout)
-    if compose or (before and before.running()):
-        yield
-        return
-    up(layout, progress)
-    try:
-        yield
-    finally:
-        with uninterrupted():
-            down(layout, progress)
 
 
 async def _run(
@@ -84,13 +70,7 @@ async def _run(
         windows = "60 times shorter" if quick else "as written: minutes each (DRILL_FAST=1 is faster)"
         progress.write(f"{len(drills)} drills, windows and waits {windows}")
         pace = QUICK if quick else AS_WRITTEN
-        environment = Environment(client, where, asked, _headers(), pace, progress)
+        key = os.environ.get("API_KEY") or written("API_KEY")
+        headers = {"X-API-Key": key} if key else {}
+        environment = Environment(client, where, asked, headers, pace, progress)
         return quick, [await run(drill, environment) for drill in drills]
-
-
-def _headers() -> dict[str, str]:
-    """Return the API key, where there is one."""
-    file = ROOT / ".env"
-    written = variables(file.read_text(encoding="utf-8")) if file.exists() else {}
-    key = os.environ.get("API_KEY") or written.get("API_KEY")
-    return {"X-API-Key": key} if key else {}

@@ -1,4 +1,4 @@
-"""The stack's own development backends: the trace store and the inbox."""
+"""The stack's own development backends: the trace store and the inbox. Both keep nothing on disk."""
 
 import sys
 from collections.abc import Mapping
@@ -8,31 +8,20 @@ from stack import probes
 from stack.layout import ROOT
 from stack.spec import Spec
 
+READY = {"traces": "/api/v3/services", "inbox": "/api/v1/messages"}
+"""What each is asked for at the port of its name, where it is read; the other port takes spans or emails."""
 
-def traces(otlp: int, query: int, directory: Path, environ: Mapping[str, str]) -> Spec:
-    """Return how to run the trace store: OTLP in, Jaeger's queries out, nothing on disk."""
-    options = ("--otlp-port", str(otlp), "--query-port", str(query))
+
+def spec(name: str, ports: Mapping[str, int], directory: Path, environ: Mapping[str, str]) -> Spec:
+    """Return how to run `traces` (ports: `otlp`, `traces`) or `inbox` (ports: `smtp`, `inbox`)."""
+    options = [f"--{listener}-port={port}" for listener, port in ports.items()]
     return Spec(
-        name="traces",
-        command=(sys.executable, "-m", "stack.backends.traces", *options),
+        name=name,
+        command=(sys.executable, "-m", f"stack.backends.{name}", *options),
         cwd=directory,
         environment=python_environment(environ),
-        ready=probes.http(query, "/api/v3/services"),
-        ports={"otlp": otlp, "traces": query},
-        start_timeout=30,
-    )
-
-
-def inbox(smtp: int, http: int, directory: Path, environ: Mapping[str, str]) -> Spec:
-    """Return how to run the inbox: mail in, a list of it out, nothing on disk."""
-    options = ("--smtp-port", str(smtp), "--http-port", str(http))
-    return Spec(
-        name="inbox",
-        command=(sys.executable, "-m", "stack.backends.inbox", *options),
-        cwd=directory,
-        environment=python_environment(environ),
-        ready=probes.http(http, "/api/v1/messages"),
-        ports={"smtp": smtp, "inbox": http},
+        ready=probes.http(ports[name], READY[name]),
+        ports=ports,
         start_timeout=30,
     )
 

@@ -9,6 +9,7 @@ import yaml
 
 from stack.errors import StackError
 
+Document = dict[str, Any]
 GRAFANA = "http://127.0.0.1:3000"
 """Where compose serves it: what the committed rules name."""
 FAST = 60
@@ -46,7 +47,7 @@ def faster(text: str, times: int) -> str:
 
 def native_rules(source: Path, grafana: int, times: int) -> str:
     """Return a rule file that leads to the Grafana of this stack, at a pace."""
-    return faster(_read(source).replace(GRAFANA, f"http://127.0.0.1:{grafana}"), times)
+    return faster(source.read_text(encoding="utf-8").replace(GRAFANA, f"http://127.0.0.1:{grafana}"), times)
 
 
 def native_routes(source: Path, smtp: int, times: int) -> str:
@@ -55,19 +56,24 @@ def native_routes(source: Path, smtp: int, times: int) -> str:
     Raises:
         StackError: The source is missing or no mapping.
     """
-    try:
-        document: Any = yaml.safe_load(faster(_read(source), times))
-        document["global"]["smtp_smarthost"] = f"127.0.0.1:{smtp}"
-    except (yaml.YAMLError, TypeError, KeyError) as error:
-        raise StackError(f"{source} is no configuration of Alertmanager: {error!r}") from error
+    document = configuration(source, times)
+    document.setdefault("global", {})["smtp_smarthost"] = f"127.0.0.1:{smtp}"
     return yaml.safe_dump(document, sort_keys=False)
 
 
-def _read(source: Path) -> str:
+def configuration(source: Path, times: int = 1) -> Document:
+    """Return a configuration file, at a pace.
+
+    Raises:
+        StackError: It is missing or no mapping.
+    """
     try:
-        return source.read_text(encoding="utf-8")
-    except OSError as error:
+        document = yaml.safe_load(faster(source.read_text(encoding="utf-8"), times))
+    except (OSError, yaml.YAMLError) as error:
         raise StackError(f"cannot read {source}: {error}") from error
+    if not isinstance(document, dict):
+        raise StackError(f"{source} is no configuration")
+    return document
 
 
 def _seconds(number: str, unit: str) -> int:

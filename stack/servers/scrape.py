@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from stack.errors import StackError
+from stack.servers.rules import Document, configuration
 
-Document = dict[str, Any]
 ALERTMANAGER = "alertmanager"
 
 
@@ -20,7 +19,7 @@ def derive(source: Path, targets: Mapping[str, Sequence[str]], rules: Iterable[s
     Raises:
         StackError: The source is missing or no mapping, or a job has no targets here.
     """
-    document = _document(source)
+    document = configuration(source)
     jobs = [_native(job, targets, source) for job in document.get("scrape_configs") or ()]
     derived = {**document, "scrape_configs": jobs}
     if "rule_files" in document:
@@ -37,18 +36,8 @@ def rule_files(source: Path) -> list[Path]:
     Raises:
         StackError: The source is missing or no mapping.
     """
-    patterns = _document(source).get("rule_files") or ()
+    patterns = configuration(source).get("rule_files") or ()
     return [path for pattern in patterns for path in sorted(source.parent.glob(pattern))]
-
-
-def _document(source: Path) -> Document:
-    try:
-        document = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise StackError(f"cannot read {source}: {error}") from error
-    if not isinstance(document, dict):
-        raise StackError(f"{source} is no Prometheus configuration")
-    return document
 
 
 def _native(job: Document, targets: Mapping[str, Sequence[str]], source: Path) -> Document:

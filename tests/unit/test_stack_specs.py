@@ -1,25 +1,39 @@
 """How each component is run: on which ports, with which settings, nothing of the user in the way."""
 
 import json
+import os
 import re
 import sys
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from cli.command import main
 from services.common.messaging.topology import EXCHANGE
-from stack import components
+from stack import components, programs, state
 from stack.components import Plan
 from stack.layout import ROOT, Layout
 from stack.ports import Ports
 from stack.servers import backends, grafana, jaeger, loki, prometheus, rabbitmq, services, users
-from stack.servers.rabbitmq_cluster import Listeners, cluster
 from stack.spec import Spec
+from tests.unit.stack_fakes import SERVER, executable
 
 PORTS = Ports(
-    api=1, worker=2, notifier=3, amqp=4, redis=5, otlp_http=6, traces=7, smtp=8, prometheus=9, loki=10
+    1,
+    2,
+    3,
+    4,
+    rabbitmq_distribution=11,
+    epmd=12,
+    redis=5,
+    otlp_http=6,
+    traces=7,
+    smtp=8,
+    prometheus=9,
+    loki=10,
 )
 
 
@@ -28,18 +42,18 @@ def service(name: str = "api", **environ: str) -> Spec:
     return services.spec(name, PORTS, Path("/data"), environ)
 
 
-def node(environ: Mapping[str, str], **settings: object) -> Spec:
+def node(**environ: str) -> Spec:
     """Return how a RabbitMQ node is run in an environment."""
-    given = {"amqp": 4, "management": 5, "metrics": 6, "distribution": 7, "epmd": 8, **settings}
-    place = {"program": Path("/bin/server"), "directory": Path("/data/one"), "home": Path("/data/home")}
-    return rabbitmq.spec(rabbitmq.Node(**place, **given), environ)  # type: ignore[arg-type]  # a test's shorthand
+    place = rabbitmq.Node(Path("/bin/server"), Path("/data/one"), Path("/data/home"), PORTS, PORTS.epmd)
+    return rabbitmq.spec(place, environ)
 
 
-def test_a_service_gets_the_addresses_of_its_servers() -> None:
-    """Addresses are the stack's, whatever the user's environment says."""
-    spec = service(
-        REDIS_URL="redis://production", HTTP_PORT="80", OTEL_EXPORTER_OTLP_ENDPOINT="http://elsewhere"
-    )
+def test_a_service_gets_the_addresses_of_its_servers_and_what_the_user_sets() -> None:
+    """Addresses are the stack's, whatever the environment says; other settings are passed on."""
+    given = {"TELEMETRY": "off", "TRACE_ASYNC": "link", "OTEL_TRACES_SAMPLER": "always_off"}
+    traces = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://elsewhere/v1/traces"}
+    theirs = {"REDIS_URL": "redis://there", "HTTP_PORT": "80", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://there"}
+    spec = service(**given, **traces, **theirs)
     assert spec.command == (sys.executable, "-m", "services.api")
     assert {
         "AMQP_URL": "amqp://api:orderscope@127.0.0.1:4/",
@@ -49,17 +63,10 @@ def test_a_service_gets_the_addresses_of_its_servers() -> None:
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:6",
         "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": "8",
+        **given,
     }.items() <= spec.environment.items()
+    assert not traces.keys() & spec.environment.keys()
     assert [service(name).environment["HTTP_PORT"] for name in ("worker", "notifier")] == ["2", "3"]
-
-
-def test_what_the_user_sets_is_passed_on() -> None:
-    """Settings of the services and of OpenTelemetry, but no other address for traces."""
-    given = {"TELEMETRY": "off", "TRACE_ASYNC": "link", "OTEL_TRACES_SAMPLER": "always_off"}
-    elsewhere = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://elsewhere/v1/traces"}
-    environment = service(**given, **elsewhere).environment
-    assert given.items() <= environment.items()
-    assert not elsewhere.keys() & environment.keys()
 
 
 def test_log_lines_go_to_a_loki_that_runs() -> None:
@@ -90,37 +97,23 @@ def test_a_node_takes_nothing_from_another_installation() -> None:
     """Variables of the machine's own broker do not reach this one, but for one that a benchmark sets."""
     busy_wait = rabbitmq.BUSY_WAIT
     theirs = {"RABBITMQ_NODENAME": "theirs", "RABBITMQ_BASE": "/theirs", "ERL_LIBS": "/theirs"}
-    environment = node({**theirs, busy_wait: "none"}).environment
+    environment = node(**theirs, **{busy_wait: "none"}).environment
     assert "theirs" not in "".join(environment.values())
     assert environment["RABBITMQ_NODENAME"] == "orderscope@127.0.0.1"
-    assert (environment[busy_wait], node({}).environment[busy_wait]) == ("none", "very_short")
+    assert (environment[busy_wait], node().environment[busy_wait]) == ("none", "very_short")
 
 
-def test_a_node_listens_on_this_machine_only() -> None:
-    """For clients, for people, for Prometheus, and for other nodes."""
-    spec = node({})
+def test_a_node_listens_on_this_machine_only_and_starts_no_port_mapper() -> None:
+    """One of its own would be a daemon that outlives everything; the stack's is waited for instead."""
+    spec = node()
     configuration = spec.files[Path("/data/one/conf.d/node.conf")]
     assert "listeners.tcp.1 = 127.0.0.1:4\n" in configuration
     assert "management.tcp.ip = 127.0.0.1\n" in configuration
     assert "prometheus.tcp.ip = 127.0.0.1\n" in configuration
-    assert "inet_dist_use_interface {127,0,0,1}" in spec.environment["ERL_FLAGS"]
-    assert spec.environment["RABBITMQ_DIST_PORT"] == "7"
-
-
-def test_a_node_starts_no_port_mapper_of_its_own() -> None:
-    """It would be a daemon that outlives everything; the stack's is waited for instead."""
-    spec = node({})
-    assert "-start_epmd false" in spec.environment["ERL_FLAGS"]
-    assert spec.environment["ERL_EPMD_PORT"] == "8"
+    flags = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
+    expected = {"ERL_FLAGS": flags, "RABBITMQ_DIST_PORT": "11", "ERL_EPMD_PORT": "12"}
+    assert expected.items() <= spec.environment.items()
     assert spec.after == ("epmd",)
-
-
-@pytest.mark.parametrize("name", ["rabbitmq", "redis"])
-def test_every_password_of_a_server_is_filled_in(name: str) -> None:
-    """Nothing of the templates that compose fills, too, is left open."""
-    spec = components.spec(Plan(Layout(Path("/run")), Ports(rabbitmq_distribution=1, epmd=2), {}), name)
-    assert all("${" not in text for text in spec.files.values())
-    assert any(users.PASSWORD in text for text in spec.files.values())
 
 
 def test_definitions_bring_the_exchange_that_services_look_for() -> None:
@@ -133,11 +126,11 @@ def test_definitions_bring_the_exchange_that_services_look_for() -> None:
 
 def test_nodes_of_a_cluster_have_folders_of_their_own_and_one_home() -> None:
     """Each knows all, has data of its own, and shares the cookie in the home."""
-    listeners = [Listeners(*range(number, number + 4)) for number in (10, 20, 30)]
-    specs = cluster(Path("/bin/server"), Path("/data"), 8, listeners, {})
+    specs = rabbitmq.cluster(Path("/bin/server"), Path("/data"), [PORTS, Ports(), Ports()], {})
     assert [spec.name for spec in specs] == ["rabbitmq-1", "rabbitmq-2", "rabbitmq-3"]
     assert len({spec.cwd for spec in specs}) == 3
-    assert {spec.environment["HOME"] for spec in specs} == {"/data/home"}
+    shared = {(spec.environment["HOME"], spec.environment["ERL_EPMD_PORT"]) for spec in specs}
+    assert shared == {("/data/home", "12")}
     for spec in specs:
         configuration = spec.files[spec.cwd / "conf.d" / "node.conf"]
         assert "cluster_formation.classic_config.nodes.3 = rabbitmq-3@127.0.0.1\n" in configuration
@@ -154,18 +147,11 @@ def test_prometheus_keeps_as_much_time_as_composes() -> None:
     assert any("retention.size" in argument for argument in spec.command)
 
 
-def test_jaeger_gets_its_addresses() -> None:
-    """By the variables that its configuration file, which compose shares, asks for."""
-    spec = jaeger.spec(Path("/bin/jaeger"), PORTS, Path("/data"), {})
-    assert spec.command == ("/bin/jaeger", "--config", str(ROOT / "observability/config/jaeger/config.yaml"))
-    assert spec.environment["JAEGER_OTLP_HTTP_ENDPOINT"] == "127.0.0.1:6"
-    assert spec.environment["JAEGER_QUERY_HTTP_ENDPOINT"] == "127.0.0.1:7"
-    asked_for = set(re.findall(r"env:(\w+)", jaeger.CONFIGURATION.read_text()))
-    assert asked_for <= spec.environment.keys()
-
-
 def test_jaegers_monitor_tab_has_its_figures() -> None:
-    """Spans are counted on the way, scraped where Prometheus looks, and asked for under those names."""
+    """Spans are counted on the way, scraped where Prometheus looks, and asked for under those names.
+
+    All addresses are those that the configuration, which compose shares, asks for.
+    """
     given = yaml.safe_load(jaeger.CONFIGURATION.read_text())
     pipelines = given["service"]["pipelines"]
     assert "spanmetrics" in pipelines["traces"]["exporters"]
@@ -177,15 +163,15 @@ def test_jaegers_monitor_tab_has_its_figures() -> None:
     assert asked["latency_unit"] == counted["histogram"]["unit"]
     assert (asked["normalize_calls"], asked["normalize_duration"]) == (True, True)
     assert "dimensions" not in counted
-    spec = jaeger.spec(Path("/bin/jaeger"), Ports(jaeger_metrics=11, prometheus=9), Path("/data"), {})
-    assert spec.environment["JAEGER_METRICS_ENDPOINT"] == "127.0.0.1:11"
+    spec = jaeger.spec(Path("/bin/jaeger"), PORTS, Path("/data"), {})
+    assert set(re.findall(r"env:(\w+)", jaeger.CONFIGURATION.read_text())) <= spec.environment.keys()
+    assert spec.environment["JAEGER_METRICS_ENDPOINT"] == f"127.0.0.1:{PORTS.jaeger_metrics}"
     assert spec.environment["JAEGER_PROMETHEUS_URL"] == "http://127.0.0.1:9"
 
 
 def test_loki_gets_its_addresses() -> None:
     """By the variables that its configuration file, which compose shares, asks for; this machine only."""
     spec = loki.spec(Path("/bin/loki"), PORTS, Path("/data"), {})
-    assert spec.command[1:] == (f"-config.file={loki.CONFIGURATION}", "-config.expand-env=true")
     text = loki.CONFIGURATION.read_text()
     assert spec.environment.keys() == set(re.findall(r"\$\{(\w+)", text))
     assert spec.environment["LOKI_ADDRESS"] == "127.0.0.1"
@@ -209,27 +195,18 @@ def test_lokis_index_has_no_label_that_a_start_or_an_order_adds_to() -> None:
     }
 
 
-def test_grafana_gets_its_data_sources() -> None:
-    """By the variables that the provisioning, which compose shares, asks for."""
-    spec = grafana.spec(Path("/bin/grafana"), Path("/usr/share/grafana"), PORTS, Path("/data"), {})
-    assert spec.command[:4] == ("/bin/grafana", "server", "--homepath", "/usr/share/grafana")
-    assert spec.environment["PROMETHEUS_URL"] == "http://127.0.0.1:9"
-    assert spec.environment["JAEGER_URL"] == "http://127.0.0.1:7"
+def test_grafana_gets_what_its_provisioning_asks_for() -> None:
+    """Compose shares it. No administrator has a well-known password: there is the user's, or none."""
+    place = (Path("/bin/grafana-server"), Path("/home"), PORTS, Path("/data"))
+    spec, own = grafana.spec(*place, {}), grafana.spec(*place, {"GF_SECURITY_ADMIN_PASSWORD": "mine"})
+    assert spec.command[1] == "--homepath"
     assert spec.environment["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
     provisioning = "".join(file.read_text() for file in (ROOT / "grafana/provisioning").rglob("*.yaml"))
     asked_for = set(re.findall(r"(?<!\$)\$([A-Z]+_\w+)", provisioning))
     assert asked_for
     assert asked_for <= spec.environment.keys()
-
-
-def test_grafana_has_no_administrator_with_a_well_known_password() -> None:
-    """Unless the user chooses one, there is none."""
     name = "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"
-    own = {"GF_SECURITY_ADMIN_PASSWORD": "mine"}
-    place = (Path("/bin/grafana-server"), Path("/home"), PORTS, Path("/data"))
-    assert grafana.spec(*place, {}).environment[name] == "true"
-    assert grafana.spec(*place, own).environment[name] == "false"
-    assert grafana.spec(*place, {}).command[1] == "--homepath"
+    assert (spec.environment[name], own.environment[name]) == ("true", "false")
 
 
 @pytest.mark.parametrize("place", ["given", "archive"])
@@ -245,10 +222,68 @@ def test_grafanas_defaults_are_found(tmp_path: Path, place: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["traces", "inbox", "epmd", "rabbitmq", "redis", "prometheus", "api"])
-def test_data_is_kept_in_the_run_directory(tmp_path: Path, name: str) -> None:
-    """Each component has a folder of its own, and no configuration is written elsewhere."""
-    spec = components.spec(Plan(Layout(tmp_path), Ports(rabbitmq_distribution=1, epmd=2), {}), name)
+def test_data_is_kept_in_the_run_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Each has a folder of its own; no configuration is elsewhere, and no password in it is left open."""
+    monkeypatch.setattr(programs, "require", lambda program: Path("/bin") / program.command)
+    spec = components.spec(Plan(Layout(tmp_path), PORTS, {}), name)
     assert spec.cwd == tmp_path / "data" / name
     assert all(file.is_relative_to(spec.cwd) for file in spec.files)
     assert spec.name == name
     assert spec.ports
+    if name in {"rabbitmq", "redis"}:  # whose users are templates that compose fills, too
+        assert any(users.PASSWORD in text for text in spec.files.values())
+        assert all("${" not in text for text in spec.files.values())
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a run directory on a machine that has all; each notes how it was called, and serves."""
+    (tmp_path / "server.py").write_text(textwrap.dedent(SERVER))
+    ports = {
+        "jaeger": "${JAEGER_HEALTH_ENDPOINT#*:}",
+        "grafana": "$GF_SERVER_HTTP_PORT",
+        "loki": "$LOKI_HTTP_PORT",
+    }
+    for name, port in ports.items():
+        script = f'env; echo "arguments $*"; exec {sys.executable} {tmp_path}/server.py "{port}"'
+        executable(tmp_path / "bin" / name, script)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/defaults.ini").write_text("")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("GF_PATHS_HOME", raising=False)
+    yield tmp_path / "run"
+    main(["down", "--run-dir", str(tmp_path / "run")])
+
+
+def test_optional_servers_run_with_the_projects_configuration(
+    run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They become ready, their addresses are shown, they got what was chosen, and the others know them."""
+    assert main(["up", "--run-dir", str(run_dir), "--only", "jaeger,loki,grafana"]) == 0
+    current, layout, shown = state.load(Layout(run_dir)), Layout(run_dir), capsys.readouterr().out
+    assert current
+    ports, config = current.ports, ROOT / "observability/config"
+    expected = {
+        "jaeger": [
+            f"arguments --config {config}/jaeger/config.yaml",
+            f"JAEGER_OTLP_HTTP_ENDPOINT=127.0.0.1:{ports.otlp_http}",
+            f"JAEGER_STORAGE_DIRECTORY={run_dir}/data/jaeger",
+        ],
+        "loki": [
+            f"arguments -config.file={config}/loki/config.yaml -config.expand-env=true",
+            f"LOKI_DIRECTORY={run_dir}/data/loki",
+        ],
+        "grafana": [
+            f"arguments server --homepath {run_dir.parent} --config {ROOT}/grafana/grafana.ini",
+            f"JAEGER_URL=http://127.0.0.1:{ports.traces}",
+            f"LOKI_URL=http://127.0.0.1:{ports.loki}",
+        ],
+    }
+    for name, lines in expected.items():
+        assert set(lines) <= set(layout.log(name).read_text().splitlines())
+    for title, port in (("Grafana", ports.grafana), ("Loki   ", ports.loki), ("Jaeger ", ports.traces)):
+        assert f"{title}  http://127.0.0.1:{port}" in shown
+    environment = components.spec(Plan(layout, ports, {}), "api").environment
+    assert environment[services.LOGS_ENDPOINT] == f"http://127.0.0.1:{ports.loki}/otlp/v1/logs"

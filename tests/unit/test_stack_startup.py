@@ -69,49 +69,31 @@ def test_what_runs_already_needs_no_waiting(
     assert [process.name for process in started] == ["fake"]
 
 
-def test_progress_says_what_is_ready_and_where(
-    started: list[Process], progress: Progress, tmp_path: Path
-) -> None:
-    """Each component gets a line with the seconds, its pid and its ports."""
-    spec = replace(program(tmp_path, SLEEPER), ports={"http": 8000})
-    startup.start_all([spec], tmp_path, progress, started.append)
-    assert written(progress).startswith("[  0.")
-    assert f"ready pid {started[0].pid}, http 8000" in written(progress)
-
-
-def test_what_is_waited_for_is_said_now_and_then(
+def test_progress_says_what_is_waited_for_and_what_is_ready_where(
     started: list[Process], progress: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A long start is not a silent one."""
+    """A long start is not a silent one; each component gets a line with its pid and its ports."""
     monkeypatch.setattr(startup, "REMIND_SECONDS", 0.0)
     spec = program(tmp_path, SLEEPER, ready=lambda: "waiting for fake" in written(progress))
-    startup.start_all([spec], tmp_path, progress, started.append)
+    startup.start_all([replace(spec, ports={"http": 8000})], tmp_path, progress, started.append)
+    assert f"ready pid {started[0].pid}, http 8000" in written(progress)
 
 
 def test_a_death_during_the_start_is_reported_at_once(
     started: list[Process], progress: Progress, tmp_path: Path
 ) -> None:
-    """Not at the deadline; with the status, the log's name, and the end of the log."""
-    code = "print('old news'); print('port is taken'); raise SystemExit(3)"
-    spec = replace(program(tmp_path, code, ready=lambda: False), start_timeout=60)
+    """With the status, the log's name and its end, and nothing of what was said at an earlier start."""
     begun = time.monotonic()
-    with pytest.raises(StackError) as error:
-        startup.start_all([spec], tmp_path, progress, started.append)
+    for text in ("yesterday", "today"):
+        code = f"print('old news'); print('{text}'); raise SystemExit(3)"
+        with pytest.raises(StackError) as error:
+            startup.start_all(
+                [program(tmp_path, code, ready=lambda: False)], tmp_path, progress, started.append
+            )
     assert time.monotonic() - begun < 10
     assert "fake ended with status 3" in str(error.value)
     assert str(tmp_path / "logs" / "fake.log") in str(error.value)
-    assert str(error.value).endswith("old news\n    port is taken")
-
-
-def test_the_log_of_an_earlier_start_is_not_shown(
-    started: list[Process], progress: Progress, tmp_path: Path
-) -> None:
-    """What a component said yesterday does not explain why it fails today."""
-    for text in ("yesterday", "today"):
-        spec = program(tmp_path, f"print('{text}'); raise SystemExit(1)", ready=lambda: False)
-        with pytest.raises(StackError) as error:
-            startup.start_all([spec], tmp_path, progress, started.append)
-    assert "today" in str(error.value)
+    assert str(error.value).endswith("old news\n    today")
     assert "yesterday" not in str(error.value)
 
 
@@ -124,13 +106,3 @@ def test_what_is_never_ready_is_named_at_the_deadline(
     with pytest.raises(StackError, match=r"(?s)fake was not ready within 0 s.*fake\.log.*here"):
         startup.start_all([good, spec], tmp_path, progress, started.append)
     assert [process.name for process in started] == ["good", "fake"]
-
-
-def test_one_component_can_be_awaited_alone(started: list[Process], tmp_path: Path) -> None:
-    """For callers that start a component by themselves."""
-    answers = iter([False, False, True])
-    starting = startup.begin(program(tmp_path, SLEEPER, ready=lambda: next(answers)), tmp_path)
-    started.append(starting.process)
-    startup.wait_ready(starting)
-    assert next(answers, None) is None
-    assert processes.alive(starting.process)
