@@ -3,7 +3,6 @@
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -12,31 +11,20 @@ DEFAULT_RUN_DIR = ROOT / ".run"
 PRIVATE = 0o700
 
 
-@dataclass(frozen=True, slots=True)
 class Layout:
-    """The files of one running stack; `run_dir` is absolute."""
+    """The files of one running stack."""
 
-    run_dir: Path
-
-    @property
-    def state(self) -> Path:
+    def __init__(self, run_dir: Path) -> None:
+        """Take the run directory, an absolute path."""
+        self.run_dir = run_dir
+        self.state = run_dir / "stack.json"
         """What was started, on which ports."""
-        return self.run_dir / "stack.json"
-
-    @property
-    def lock(self) -> Path:
+        self.lock = run_dir / "stack.lock"
         """Held by the command that changes something."""
-        return self.run_dir / "stack.lock"
-
-    @property
-    def endpoints(self) -> Path:
+        self.endpoints = run_dir / "endpoints.json"
         """The addresses, for programs that use the stack."""
-        return self.run_dir / "endpoints.json"
-
-    @property
-    def logs(self) -> Path:
+        self.logs = run_dir / "logs"
         """One file a component."""
-        return self.run_dir / "logs"
 
     def log(self, name: str) -> Path:
         """Return the log of a component."""

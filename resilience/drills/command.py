@@ -22,7 +22,7 @@ from stack.locking import interruptible
 from stack.operators import operator
 from stack.progress import Progress
 from stack.selection import named
-from stack.servers import rules
+from stack.servers import configuration
 from stack.up import serving
 
 TIMEOUT_SECONDS = 10.0
@@ -63,7 +63,7 @@ async def _run(
     asked = operator(layout, where["api"] if given.compose else None)
     async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
         quick = await prometheus.quick(client, where["prometheus"])
-        if rules.pace(os.environ) != 1 and not quick:
+        if configuration.pace(os.environ) != 1 and not quick:
             raise StackError(
                 "this stack runs at its normal pace: `make stack-down`, then DRILL_FAST=1 starts its own"
             )

@@ -6,22 +6,25 @@ from pathlib import Path
 
 from stack import probes
 from stack.layout import ROOT
+from stack.ports import Ports
 from stack.spec import Spec
 
+LISTENERS = {"traces": {"otlp": "otlp_http", "traces": "traces"}, "inbox": {"smtp": "smtp", "inbox": "inbox"}}
+"""The field of `Ports` for each listener; the one of the backend's name answers, the other one takes."""
 READY = {"traces": "/api/v3/services", "inbox": "/api/v1/messages"}
-"""What each is asked for at the port of its name, where it is read; the other port takes spans or emails."""
 
 
-def spec(name: str, ports: Mapping[str, int], directory: Path, environ: Mapping[str, str]) -> Spec:
-    """Return how to run `traces` (ports: `otlp`, `traces`) or `inbox` (ports: `smtp`, `inbox`)."""
-    options = [f"--{listener}-port={port}" for listener, port in ports.items()]
+def spec(name: str, ports: Ports, directory: Path, environ: Mapping[str, str]) -> Spec:
+    """Return how to run `traces` or `inbox`."""
+    listeners: dict[str, int] = {listener: getattr(ports, port) for listener, port in LISTENERS[name].items()}
+    options = [f"--{listener}-port={port}" for listener, port in listeners.items()]
     return Spec(
         name=name,
         command=(sys.executable, "-m", f"stack.backends.{name}", *options),
         cwd=directory,
         environment=python_environment(environ),
-        ready=probes.http(ports[name], READY[name]),
-        ports=ports,
+        ready=probes.http(listeners[name], READY[name]),
+        ports=listeners,
         start_timeout=30,
     )
 

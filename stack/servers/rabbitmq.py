@@ -133,17 +133,17 @@ def cluster(program: Path, directory: Path, ports: Sequence[Ports], environ: Map
     ]
 
 
-def port_mapper(program: Path, port: int, directory: Path, environ: Mapping[str, str]) -> Spec:
+def port_mapper(program: Path, ports: Ports, directory: Path, environ: Mapping[str, str]) -> Spec:
     """Return how to run Erlang's port mapper, by which nodes find each other; a cluster needs one.
 
     A broker would start one by itself, as a daemon that outlives it; this one is a process like the others.
     """
     return Spec(
         name="epmd",
-        command=(str(program), "-port", str(port), "-address", "127.0.0.1"),
+        command=(str(program), "-port", str(ports.epmd), "-address", "127.0.0.1"),
         cwd=directory,
         environment=environ,
-        ready=probes.tcp(port),
-        ports={"epmd": port},
+        ready=probes.tcp(ports.epmd),
+        ports={"epmd": ports.epmd},
         start_timeout=10,
     )

@@ -40,7 +40,7 @@ class Cluster:
         nodes = rabbitmq.cluster(program, run_dir / "cluster", self.ports, os.environ)
         self.specs = {spec.name: spec for spec in nodes}
         port_mapper = rabbitmq.port_mapper(
-            programs.require(programs.EPMD), self.ports[0].epmd, run_dir / "epmd", os.environ
+            programs.require(programs.EPMD), self.ports[0], run_dir / "epmd", os.environ
         )
         servers.start(port_mapper, *nodes)
 

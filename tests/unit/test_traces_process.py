@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx2
 
-from stack.ports import free_port
+from stack.ports import Ports, free_port
 from stack.processes import exit_status, send
 from stack.servers import backends
 from stack.startup import begin, is_ready
@@ -22,7 +22,9 @@ HALF = "Host: x\r\nContent-Length: 9\r\n\r\nhalf"
 def test_it_takes_spans_answers_and_stops_in_time(tmp_path: Path) -> None:
     """OTLP on one port, Jaeger's API on the other; a client that sends half a request does not hold it up."""
     otlp, query = free_port(), free_port()
-    starting = begin(backends.spec("traces", {"otlp": otlp, "traces": query}, tmp_path, os.environ), tmp_path)
+    starting = begin(
+        backends.spec("traces", Ports(otlp_http=otlp, traces=query), tmp_path, os.environ), tmp_path
+    )
     until(lambda: is_ready(starting))
     with httpx2.Client(trust_env=False) as client, socket.create_connection(("127.0.0.1", otlp)) as half:
         url = f"http://127.0.0.1:{otlp}/v1/traces"
