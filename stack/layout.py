@@ -1,5 +1,6 @@
 """Where things are: in the repository, and in a run directory."""
 
+import json
 import os
 import secrets
 from contextlib import suppress
@@ -41,6 +42,11 @@ def write_atomically(path: Path, text: str) -> None:
     new = path.with_name(f"{path.name}.new")
     new.write_text(text, encoding="utf-8")
     new.replace(path)
+
+
+def write_json(path: Path, document: object) -> None:
+    """Write a document for programs; a reader sees all of it or nothing."""
+    write_atomically(path, json.dumps(document, indent=1) + "\n")
 
 
 def make_secret(path: Path) -> None:

@@ -14,6 +14,7 @@ from resilience.chaos.plan import Fault, Plan
 from resilience.chaos.poison import MARK, poison
 from resilience.chaos.system import Exit, System
 from stack.components import SERVICES
+from stack.processes import send
 from stack.progress import YELLOW, Progress
 
 DUPLICATES = (20, 60)
@@ -82,9 +83,10 @@ class Actions:
         return "killed, started again"
 
     async def _freeze(self, fault: Fault) -> str:
-        self.system.signal(fault.target, signal.SIGSTOP)
+        process = self.system.processes[fault.target]
+        send(process, signal.SIGSTOP)
         await asyncio.sleep(fault.seconds)
-        self.system.signal(fault.target, signal.SIGCONT)
+        send(process, signal.SIGCONT)
         return f"frozen for {fault.seconds:.1f} s"
 
     async def _stop(self, fault: Fault) -> str:

@@ -1,6 +1,5 @@
 """`python -m stack chaos`: injects faults while orders come in, and accounts for every order."""
 
-import json
 import sys
 from argparse import Namespace
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from resilience.chaos.run import Outcome, run
 from resilience.chaos.system import first_error, purge
 from stack import install
 from stack.errors import StackError
-from stack.layout import Layout, write_atomically
+from stack.layout import Layout, write_json
 from stack.locking import interruptible, locked
 from stack.ports import ANY_PORTS, reserved_ports
 from stack.progress import Progress
@@ -61,7 +60,7 @@ def _run(layout: Layout, options: Options, scenario: Plan, progress: Progress) -
 def _conclude(layout: Layout, options: Options, scenario: Plan, outcome: Outcome, progress: Progress) -> int:
     # Beside the run directory, which the next run empties.
     file = layout.run_dir.with_name(f"{layout.run_dir.name}.json")
-    write_atomically(file, json.dumps(report.document(options, scenario, outcome), indent=1) + "\n")
+    write_json(file, report.document(options, scenario, outcome))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     console.print(report.table(outcome))
     losses = report.losses(outcome)

@@ -128,10 +128,6 @@ async def _mails(client: httpx2.AsyncClient, inbox: str) -> list[Mail]:
         async with slots:
             answer = await client.get(f"{inbox}/api/v1/message/{mail_id}/headers")
         headers = answer.raise_for_status().json()
-        return Mail(_first(headers, "X-Order-Id"), _first(headers, "Message-Id"), _first(headers, "To"))
+        return Mail(*("".join(headers.get(name, ())) for name in ("X-Order-Id", "Message-Id", "To")))
 
     return await asyncio.gather(*map(read, ids))
-
-
-def _first(headers: Mapping[str, Sequence[str]], name: str) -> str:
-    return str(next(iter(headers.get(name, ())), ""))

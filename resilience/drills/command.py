@@ -1,23 +1,25 @@
 """`python -m stack drill`: runs drills against a running system, or against one that it starts."""
 
 import asyncio
-import json
 import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
+from typing import Any
 
 import httpx2
 from rich.console import Console
+from rich.table import Table
 
-from resilience.drills import prometheus, report
+from resilience.drills import prometheus
 from resilience.drills.catalogue import DRILLS, Drill
 from resilience.drills.environment import AS_WRITTEN, QUICK, Environment, urls
 from resilience.drills.run import Result, run
 from stack.dotenv import written
 from stack.errors import StackError
-from stack.layout import Layout, write_atomically
+from stack.layout import Layout, write_json
 from stack.locking import interruptible
 from stack.operators import operator
 from stack.progress import Progress
@@ -49,8 +51,8 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
     with interruptible(), nullcontext() if given.compose else serving(layout, progress):
         quick, results = asyncio.run(_run(drills, given, layout, progress))
     file = layout.run_dir / "drills.json"
-    write_atomically(file, json.dumps(report.document(results, quick=quick), indent=1) + "\n")
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(report.table(results))
+    write_json(file, document(results, quick=quick))
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table(results))
     failed = [one.name for one in results if one.failure]
     progress.write(f"drills: {'failed: ' + ', '.join(failed) if failed else 'ok'}; {file}")
     return 1 if failed else 0
@@ -74,3 +76,27 @@ async def _run(
         headers = {"X-API-Key": key} if key else {}
         environment = Environment(client, where, asked, headers, pace, progress)
         return quick, [await run(drill, environment) for drill in drills]
+
+
+def table(results: Sequence[Result]) -> Table:
+    """Return the table: a row a drill."""
+    view = Table(
+        "drill", "alert", "fault to alert", "repair to resolved", "what was seen", box=None, pad_edge=False
+    )
+    for one in results:
+        seen = f"[red]{one.failure}[/red]" if one.failure else f"{one.panel} {one.value:.4g}; {one.says}"
+        view.add_row(one.name, one.alert, _seconds(one.to_alert), _seconds(one.to_resolved), seen)
+    return view
+
+
+def document(results: Sequence[Result], *, quick: bool) -> dict[str, Any]:
+    """Return the report for programs; times in seconds."""
+    return {
+        "ok": not any(one.failure for one in results),
+        "fast": quick,
+        "drills": [asdict(one) for one in results],
+    }
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.0f} s"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from resilience.drills import clients, dead_letters, inbox, prometheus, report
+from resilience.drills import clients, command, dead_letters, inbox, prometheus
 from resilience.drills.catalogue import CATALOGUE, DRILLS, Catalogue, Drill, Load, Panel, Search
 from resilience.drills.environment import until
 from resilience.drills.run import Result
@@ -221,10 +221,10 @@ def test_a_drill_that_failed_makes_the_report_fail() -> None:
     """The table has every drill, the JSON what programs need."""
     good = Result("a", "A", 5, 1.0, 2.0, "queues/Retries", 0.5, "http://traces/trace/1", "because")
     bad = Result("b", "B", failure="no email")
-    assert report.document([good], quick=True)["ok"] is True
-    written = json.loads(json.dumps(report.document([good, bad], quick=False)))
+    assert command.document([good], quick=True)["ok"] is True
+    written = json.loads(json.dumps(command.document([good, bad], quick=False)))
     assert (written["ok"], written["fast"], written["drills"][1]["failure"]) == (False, False, "no email")
-    assert report.table([good, bad]).row_count == 2
+    assert command.table([good, bad]).row_count == 2
 
 
 @pytest.mark.parametrize(("answers", "found"), [([{"count": 2}], 2), ([StackError("503"), {"count": 0}], 0)])
