@@ -1,17 +1,14 @@
 """The ledger as it is shown and written."""
 
-import io
 import json
 from typing import Any
-
-from rich.console import Console
 
 from resilience.chaos.actions import Injected
 from resilience.chaos.client import Answers
 from resilience.chaos.kinds import select
 from resilience.chaos.options import Options
 from resilience.chaos.plan import Plan
-from resilience.chaos.report import ALLOWED, LOSSES, ORDERS, document, losses, table
+from resilience.chaos.report import ALLOWED, LOSSES, ORDERS, document, losses
 from resilience.chaos.run import Outcome
 from resilience.chaos.system import Exit
 
@@ -53,13 +50,3 @@ def test_the_document_has_what_programs_look_for() -> None:
     assert written["exits"] == [{"service": "api", "status": 0, "seconds": 0.5}]
     assert written["offenders"]["lost"] == [{"order": "b", "correlation_id": "key-b"}]
     assert written["offenders"]["stuck"] == [{"what": f"order-{n}"} for n in range(20)]
-
-
-def test_the_table_shows_every_row_and_what_was_refused() -> None:
-    """Plain text where there is no terminal."""
-    stream = io.StringIO()
-    Console(file=stream, width=120).print(table(outcome()))
-    text = stream.getvalue()
-    assert all(f"\n{name} " in text for name in ORDERS | LOSSES | ALLOWED)
-    assert "4 times 503, 2 times connection" in text
-    assert "\x1b" not in text

@@ -17,8 +17,6 @@ from stack.servers.configuration import (
     RANGE,
     WAIT,
     faster,
-    native_routes,
-    native_rules,
     rule_files,
     scraping,
 )
@@ -60,23 +58,6 @@ def test_a_faster_pace_is_the_same_rules(path: Path) -> None:
 def blanked(text: str) -> str:
     """Return rules without their durations."""
     return WAIT.sub(r"\1", RANGE.sub("[]", text))
-
-
-def test_rules_lead_to_the_grafana_of_the_stack() -> None:
-    """Wherever its port is."""
-    for path in RULES:
-        text = native_rules(path, 3001, 1)
-        assert "http://127.0.0.1:3001/d/orderscope-" in text
-        assert ":3000" not in text
-
-
-def test_alerts_go_to_the_inbox_of_the_stack() -> None:
-    """Everything else is as compose has it."""
-    ours: dict[str, Any] = yaml.safe_load(native_routes(ROUTES, 1234, 1))
-    assert ours["global"].pop("smtp_smarthost") == "127.0.0.1:1234"
-    committed = yaml.safe_load(ROUTES.read_text())
-    assert committed["global"].pop("smtp_smarthost") == "mailpit:1025"
-    assert ours == committed
 
 
 @pytest.mark.parametrize(
@@ -156,16 +137,6 @@ def test_addresses_are_replaced_and_every_other_setting_stays(tmp_path: Path) ->
         },
         "rule_files": ["rules/a.yaml"],
     }
-
-
-def test_rule_files_are_found_where_the_source_looks_for_them(tmp_path: Path) -> None:
-    """Patterns are resolved against the folder that it is in."""
-    (tmp_path / "rules").mkdir()
-    for name in ("b.yaml", "a.yaml", "c.txt"):
-        (tmp_path / "rules" / name).touch()
-    source = tmp_path / "prometheus.yml"
-    source.write_text(yaml.safe_dump({"rule_files": ["rules/*.yaml"]}))
-    assert rule_files(source) == [tmp_path / "rules" / "a.yaml", tmp_path / "rules" / "b.yaml"]
 
 
 def test_a_job_without_an_address_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from stack.errors import StackError
 from stack.layout import Layout
 from stack.programs import Program
 from stack.progress import Progress
-from tests.unit.stack_fakes import executable
+from tests.unit.stack_fakes import Terminal, executable
 
 SERVER = Program("Server", "the-server", "server-package", "keeps things")
 BY_HAND = "apt-get update && apt-get install --no-install-recommends server-package"
@@ -135,14 +135,6 @@ def test_a_policy_that_is_there_is_respected(
     assert (file.read_text() if file.exists() else "") == (before if kept else "")
     assert (machine / "the-server").exists() == installs
     assert bool(asked(machine)) == installs
-
-
-class Terminal(io.StringIO):
-    """A standard input at which somebody types."""
-
-    def isatty(self) -> bool:
-        """Say that it is a terminal."""
-        return True
 
 
 def sudo(machine: Path, monkeypatch: pytest.MonkeyPatch, *, password: bool) -> None:

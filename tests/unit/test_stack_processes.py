@@ -10,7 +10,6 @@ import psutil
 import pytest
 
 from stack import processes
-from stack.errors import StackError
 from stack.layout import Layout
 from stack.processes import Process
 from stack.spec import Spec
@@ -74,12 +73,6 @@ def test_a_log_that_has_grown_too_large_is_set_aside(
     assert "x" not in log(tmp_path)
 
 
-def test_a_missing_program_is_named(start: Start, tmp_path: Path) -> None:
-    """What cannot be run is an error at once, not a component that is never ready."""
-    with pytest.raises(StackError, match="fake: cannot run /nowhere/server"):
-        start(replace(program(tmp_path, ""), command=("/nowhere/server",)))
-
-
 def test_files_are_written_before_the_start_and_secrets_once(start: Start, tmp_path: Path) -> None:
     """Erlang refuses a cookie that others can read, and a node must keep its own."""
     file, secret = tmp_path / "conf.d" / "a.conf", tmp_path / "home" / ".cookie"
@@ -90,18 +83,6 @@ def test_files_are_written_before_the_start_and_secrets_once(start: Start, tmp_p
     until(lambda: log(tmp_path).count(secret.read_text()) == 2)
     assert len(secret.read_text()) == 40
     assert secret.stat().st_mode & 0o777 == 0o400
-
-
-def test_how_a_component_ended_can_be_asked(start: Start, tmp_path: Path) -> None:
-    """Its exit status, or the negative number of the signal."""
-    ended = start(program(tmp_path, "raise SystemExit(7)"))
-    until(lambda: not processes.alive(ended))
-    assert processes.exit_status(ended) == 7
-    killed = start(program(tmp_path, SLEEPER))
-    assert processes.exit_status(killed) is None
-    processes.send(killed, signal.SIGKILL)
-    until(lambda: not processes.alive(killed))
-    assert processes.exit_status(killed) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("frozen", [False, True])
@@ -151,21 +132,17 @@ def test_children_without_the_mark_end_too(start: Start, tmp_path: Path) -> None
     assert not runs(orphan)
 
 
-def test_a_process_that_got_the_pid_later_is_left_alone(start: Start, tmp_path: Path) -> None:
-    """A pid in an old file may be anybody's by now: the start time tells."""
-    stranger = start(program(tmp_path, SLEEPER))
-    ours = replace(stranger, started=stranger.started - 10, mark="of another time")
-    assert not processes.alive(ours)
-    processes.stop(ours)
-    assert processes.alive(stranger)
+def test_only_the_very_process_is_stopped(start: Start, tmp_path: Path) -> None:
+    """A pid in an old file may be anybody's by now: the start time tells.
 
-
-def test_stopping_an_earlier_start_leaves_the_later_one(start: Start, tmp_path: Path) -> None:
-    """After kill and restart, what is left of the first is swept up, and nothing of the second."""
+    After kill and restart, what is left of the first start is swept up, and nothing of the second.
+    """
     spec = program(tmp_path, SLEEPER)
     first, second = start(spec), start(spec)
+    processes.stop(replace(second, started=second.started - 10, mark="of another time"))
     processes.stop(first)
     assert processes.alive(second)
+    assert not processes.alive(first)
 
 
 def test_what_was_started_but_not_written_down_is_swept_up(start: Start, tmp_path: Path) -> None:

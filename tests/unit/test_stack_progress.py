@@ -5,15 +5,7 @@ import io
 import pytest
 
 from stack.progress import GREEN, columns, progress_on
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        """Say so."""
-        return True
-
+from tests.unit.stack_fakes import Terminal
 
 CLEAR, PLAIN = "\r\x1b[2K", "[  0.0 s] redis       ready\n"
 LIVELY = f"{CLEAR}[  0.0 s] waiting{CLEAR}"

@@ -1,6 +1,5 @@
 """How each component is run: on which ports, with which settings, nothing of the user in the way."""
 
-import json
 import os
 import re
 import sys
@@ -12,7 +11,6 @@ import pytest
 import yaml
 
 from cli.command import main
-from services.common.messaging.topology import EXCHANGE
 from stack import components, programs, state
 from stack.components import Plan
 from stack.layout import ROOT, Layout
@@ -66,16 +64,10 @@ def test_a_service_gets_the_addresses_of_its_servers_and_what_the_user_sets() ->
         **given,
     }.items() <= spec.environment.items()
     assert not traces.keys() & spec.environment.keys()
+    assert services.LOGS_ENDPOINT not in spec.environment  # log lines go to the file only
+    logs = {services.LOGS_ENDPOINT: "http://elsewhere/v1/logs"}
+    assert logs.items() <= service(**logs).environment.items()
     assert [service(name).environment["HTTP_PORT"] for name in ("worker", "notifier")] == ["2", "3"]
-
-
-def test_log_lines_go_to_a_loki_that_runs() -> None:
-    """Else to where the user says; else to the file only."""
-    name, theirs = services.LOGS_ENDPOINT, "http://elsewhere/v1/logs"
-    assert name not in service().environment
-    assert service(**{name: theirs}).environment[name] == theirs
-    with_loki = services.spec("api", PORTS, Path("/data"), {name: theirs}, with_loki=True)
-    assert with_loki.environment[name] == "http://127.0.0.1:10/otlp/v1/logs"
 
 
 def test_a_service_has_as_long_to_stop_as_it_takes_itself() -> None:
@@ -103,39 +95,15 @@ def test_a_node_takes_nothing_from_another_installation() -> None:
     assert (environment[busy_wait], node().environment[busy_wait]) == ("none", "very_short")
 
 
-def test_a_node_listens_on_this_machine_only_and_starts_no_port_mapper() -> None:
-    """One of its own would be a daemon that outlives everything; the stack's is waited for instead."""
-    spec = node()
-    configuration = spec.files[Path("/data/one/conf.d/node.conf")]
-    assert "listeners.tcp.1 = 127.0.0.1:4\n" in configuration
-    assert "management.tcp.ip = 127.0.0.1\n" in configuration
-    assert "prometheus.tcp.ip = 127.0.0.1\n" in configuration
-    flags = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
-    expected = {"ERL_FLAGS": flags, "RABBITMQ_DIST_PORT": "11", "ERL_EPMD_PORT": "12"}
-    assert expected.items() <= spec.environment.items()
-    assert spec.after == ("epmd",)
-
-
-def test_definitions_bring_the_exchange_that_services_look_for() -> None:
-    """No service may declare it; each has a user, and its password is the only thing left open."""
-    definitions = json.loads(users.rabbitmq_definitions())
-    [exchange] = definitions["exchanges"]
-    assert (exchange["name"], exchange["type"], exchange["durable"]) == (EXCHANGE, "topic", True)
-    assert [user["name"] for user in definitions["users"]] == [rabbitmq.ADMINISTRATOR, *users.SERVICES]
-
-
-def test_nodes_of_a_cluster_have_folders_of_their_own_and_one_home() -> None:
-    """Each knows all, has data of its own, and shares the cookie in the home."""
+def test_nodes_of_a_cluster_share_a_home_and_stop_where_they_are_few() -> None:
+    """Each has data of its own, and the cookie of all in the home; a minority takes no messages."""
     specs = rabbitmq.cluster(Path("/bin/server"), Path("/data"), [PORTS, Ports(), Ports()], {})
-    assert [spec.name for spec in specs] == ["rabbitmq-1", "rabbitmq-2", "rabbitmq-3"]
-    assert len({spec.cwd for spec in specs}) == 3
-    shared = {(spec.environment["HOME"], spec.environment["ERL_EPMD_PORT"]) for spec in specs}
-    assert shared == {("/data/home", "12")}
+    assert [spec.cwd.name for spec in specs] == ["rabbitmq-1", "rabbitmq-2", "rabbitmq-3"]
     for spec in specs:
-        configuration = spec.files[spec.cwd / "conf.d" / "node.conf"]
-        assert "cluster_formation.classic_config.nodes.3 = rabbitmq-3@127.0.0.1\n" in configuration
-        assert "cluster_partition_handling = pause_minority\n" in configuration
+        assert (spec.environment["HOME"], spec.environment["ERL_EPMD_PORT"]) == ("/data/home", "12")
         assert spec.secrets == (Path("/data/home/.erlang.cookie"),)
+        configuration = spec.files[spec.cwd / "conf.d" / "node.conf"]
+        assert "cluster_partition_handling = pause_minority\n" in configuration
 
 
 def test_prometheus_keeps_as_much_time_as_composes() -> None:
@@ -169,30 +137,23 @@ def test_jaegers_monitor_tab_has_its_figures() -> None:
     assert spec.environment["JAEGER_PROMETHEUS_URL"] == "http://127.0.0.1:9"
 
 
-def test_loki_gets_its_addresses() -> None:
-    """By the variables that its configuration file, which compose shares, asks for; this machine only."""
-    spec = loki.spec(Path("/bin/loki"), PORTS, Path("/data"), {})
-    text = loki.CONFIGURATION.read_text()
+def test_loki_gets_its_addresses_and_few_labels() -> None:
+    """By the variables that its configuration file, which compose shares, asks for; this machine only.
+
+    Its index has a stream for each service and environment, and no label that a start or an order adds to.
+    """
+    spec, text = loki.spec(Path("/bin/loki"), PORTS, Path("/data"), {}), loki.CONFIGURATION.read_text()
     assert spec.environment.keys() == set(re.findall(r"\$\{(\w+)", text))
     assert spec.environment["LOKI_ADDRESS"] == "127.0.0.1"
-    filled = re.sub(r"\$\{(\w+):-[^}]*\}", lambda match: spec.environment[match[1]], text)
-    given = yaml.safe_load(filled)
+    given = yaml.safe_load(re.sub(r"\$\{(\w+):-[^}]*\}", lambda match: spec.environment[match[1]], text))
     assert given["server"]["http_listen_port"] == 10
     directories = given["common"]["storage"]["filesystem"]
     assert directories["chunks_directory"] == given["storage_config"]["filesystem"]["directory"]
     assert given["schema_config"]["configs"][0]["schema"] == "v13"
-
-
-def test_lokis_index_has_no_label_that_a_start_or_an_order_adds_to() -> None:
-    """A stream for each service and environment; what has many values is found beside the index."""
-    limits = yaml.safe_load(loki.CONFIGURATION.read_text())["limits_config"]
-    resource = limits["otlp_config"]["resource_attributes"]
+    resource = given["limits_config"]["otlp_config"]["resource_attributes"]
     assert resource["ignore_defaults"] is True
-    [labels] = resource["attributes_config"]
-    assert labels == {
-        "action": "index_label",
-        "attributes": ["service.name", "service.namespace", "deployment.environment.name"],
-    }
+    names = ["service.name", "service.namespace", "deployment.environment.name"]
+    assert resource["attributes_config"] == [{"action": "index_label", "attributes": names}]
 
 
 def test_grafana_gets_what_its_provisioning_asks_for() -> None:
@@ -207,18 +168,6 @@ def test_grafana_gets_what_its_provisioning_asks_for() -> None:
     assert asked_for <= spec.environment.keys()
     name = "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"
     assert (spec.environment[name], own.environment[name]) == ("true", "false")
-
-
-@pytest.mark.parametrize("place", ["given", "archive"])
-def test_grafanas_defaults_are_found(tmp_path: Path, place: str) -> None:
-    """Where the user says, or beside the program, as an archive unpacks."""
-    home = tmp_path / place
-    (home / "conf").mkdir(parents=True)
-    (home / "conf" / "defaults.ini").write_text("")
-    program = tmp_path / "archive" / "bin" / "grafana"
-    environ = {"GF_PATHS_HOME": str(home)} if place == "given" else {}
-    assert grafana.find_home(program, environ) == home
-    assert grafana.find_home(tmp_path / "other" / "bin" / "grafana", {}) in {None, grafana.PACKAGED_HOME}
 
 
 @pytest.mark.parametrize("name", ["traces", "inbox", "epmd", "rabbitmq", "redis", "prometheus", "api"])
