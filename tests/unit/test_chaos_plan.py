@@ -40,13 +40,9 @@ def test_each_kind_happens_while_orders_come_in_and_never_two_on_the_same_thing(
             assert (fault.latency_ms > 0) == fault.name.startswith("delay-")
 
 
-def test_a_longer_load_meets_more_faults() -> None:
-    """A long run repeats kinds instead of resting."""
+def test_a_longer_load_meets_more_faults_but_no_late_ones_of_the_mail_server() -> None:
+    """Kinds are repeated; an email's last attempt after 36 s never meets a server that is away."""
     assert all(len(plan(seed, ONE, 200).faults) > 1.5 * len(ONE) for seed in SEEDS)
-
-
-def test_the_mail_server_is_away_early_on_only() -> None:
-    """An email's last attempt, 36 s after the first, never meets a mail server that is away."""
     for scenario in plans():
         late = [fault.at + fault.total_seconds for fault in scenario.faults if fault.kind.lane in EARLY]
         assert max(late) <= EARLY_SECONDS
@@ -66,8 +62,4 @@ def test_freezing_outlasts_heartbeats_in_some_plans_and_not_in_others() -> None:
     """Both sides of the 18 s after which a silent broker is given up are tried."""
     frozen = [f.seconds for scenario in plans() for f in scenario.faults if f.name == "freeze-rabbitmq"]
     assert min(frozen) < 18 < max(frozen)
-
-
-def test_without_faults_there_is_just_the_load() -> None:
-    """A plan of nothing lasts as long as the orders."""
-    assert plan(1, (), 30) == Plan(30, ())
+    assert plan(1, (), 30) == Plan(30, ())  # without faults there is just the load

@@ -5,7 +5,6 @@ import time
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -16,33 +15,26 @@ from tests.servers import eventually
 HOST = "127.0.0.1"
 
 
-@dataclass
-class Echo:
-    """A server that sends back what it gets, in capitals, and remembers how connections ended."""
+@asynccontextmanager
+async def proxied() -> AsyncIterator[tuple[Proxy, list[str], int]]:
+    """Run a proxy before a server that sends back what it gets, in capitals; yield how connections ended."""
+    ended = list[str]()
 
-    port: int
-    ended: list[str] = field(default_factory=list)
-
-    async def serve(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """Answer one client until it leaves."""
+    async def serve(reader: StreamReader, writer: StreamWriter) -> None:
         try:
             while data := await reader.read(1000):
                 writer.write(data.upper())
-            self.ended.append("end")
+            ended.append("end")
         except ConnectionResetError:
-            self.ended.append("reset")
+            ended.append("reset")
         writer.close()
 
-
-@asynccontextmanager
-async def proxied() -> AsyncIterator[tuple[Proxy, Echo, int]]:
-    """Run a proxy before a server."""
-    echo, port = Echo(free_port()), free_port()
-    proxy = Proxy(port, echo.port)
-    async with await asyncio.start_server(echo.serve, HOST, echo.port):
+    port, upstream = free_port(), free_port()
+    proxy = Proxy(port, upstream)
+    async with await asyncio.start_server(serve, HOST, upstream):
         await proxy.open()
         try:
-            yield proxy, echo, port
+            yield proxy, ended, port
         finally:
             await proxy.cut()
 
@@ -65,7 +57,7 @@ async def ask(client: tuple[StreamReader, StreamWriter], text: bytes = b"hello")
 
 async def test_it_forwards_everything_and_then_the_end() -> None:
     """Both directions, in order, more than one chunk, several clients; an orderly end is no reset."""
-    async with proxied() as (proxy, echo, port), dial(port) as a, dial(port) as b, dial(port) as c:
+    async with proxied() as (proxy, ended, port), dial(port) as a, dial(port) as b, dial(port) as c:
         clients = (a, b, c)
         text = b"abc" * 100_000
         answers = await asyncio.gather(*(ask(client, text) for client in clients))
@@ -73,20 +65,20 @@ async def test_it_forwards_everything_and_then_the_end() -> None:
         assert proxy.connections == 3
         for _, writer in clients:
             writer.close()
-        await eventually(lambda: len(echo.ended) == 3 and not proxy.connections)
-        assert echo.ended == ["end"] * 3
+        await eventually(lambda: len(ended) == 3 and not proxy.connections)
+        assert ended == ["end"] * 3
 
 
 async def test_cutting_resets_both_sides_and_refuses_until_opened() -> None:
     """Client and server see a reset, new clients a refusal; afterwards all is well."""
-    async with proxied() as (proxy, echo, port), dial(port) as client:
+    async with proxied() as (proxy, ended, port), dial(port) as client:
         await ask(client)
         await proxy.cut()
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(client[0].read(), 1)
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection(HOST, port)
-        await eventually(lambda: echo.ended == ["reset"] and not proxy.connections)
+        await eventually(lambda: ended == ["reset"] and not proxy.connections)
         await proxy.open()
         async with dial(port) as another:
             assert await ask(another) == b"HELLO"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from stack.dotenv import complete, main, variables
+from stack.layout import ROOT
 
-ROOT = Path(__file__).parents[2]
 RUN = "import runpy; runpy.run_module('stack.dotenv', run_name='__main__')"
 EXAMPLE = "# who\nUSER_NAME=orders\n\n# secrets\nPASSWORD=\nTOKEN=\n"
 
@@ -27,17 +27,15 @@ def test_first_run_copies_the_example_and_fills_the_secrets() -> None:
 
 
 def test_existing_values_and_foreign_lines_are_kept() -> None:
-    """What the owner wrote stays, a missing variable is appended, an empty secret is filled."""
-    current = "# mine\nPASSWORD=chosen by me\nEXTRA=1\nTOKEN=''\n"
-    made = complete(EXAMPLE, current)
+    """What the owner wrote or emptied stays, a missing variable is appended, an empty secret is filled.
+
+    One that is kept as a hash is not: a new one would not match.
+    """
+    made = complete(EXAMPLE, "# mine\nPASSWORD=chosen by me\nEXTRA=1\nTOKEN=''\n")
     values = variables(made)
     assert made.startswith("# mine\nPASSWORD=chosen by me\nEXTRA=1\nTOKEN=")
     assert values["USER_NAME"] == "orders"
     assert len(values["TOKEN"]) == 48
-
-
-def test_what_the_owner_emptied_stays_empty() -> None:
-    """Only secrets are filled, and of those none that is kept as a hash, which a new one would not match."""
     assert variables(complete(EXAMPLE, "USER_NAME=\nPASSWORD=a\nTOKEN=b\n"))["USER_NAME"] == ""
     assert variables(complete("KEY=\nKEY_SHA256=\n", "KEY_SHA256=abc\n")) == {"KEY": "", "KEY_SHA256": "abc"}
 

@@ -52,12 +52,8 @@ def test_a_faster_pace_is_the_same_rules(path: Path) -> None:
     assert faster(text, 1) == text
     fast = faster(text, 60)
     assert fast != text
-    assert blanked(fast) == blanked(text)
-
-
-def blanked(text: str) -> str:
-    """Return rules without their durations."""
-    return WAIT.sub(r"\1", RANGE.sub("[]", text))
+    blanked = {WAIT.sub(r"\1", RANGE.sub("[]", each)) for each in (text, fast)}
+    assert len(blanked) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.unit.stack_fakes import Terminal, executable
 
 SERVER = Program("Server", "the-server", "server-package", "keeps things")
 BY_HAND = "apt-get update && apt-get install --no-install-recommends server-package"
-TOOLS = ("sh", "sed", "sort", "grep", "timeout", "rm", "chmod", "cat", "env")
+TOOLS = ("sh", "sed", "sort", "grep", "timeout", "rm", "chmod", "cat", "env", "touch")
 # A package manager that installs the package by writing the program, and notes what it was asked for.
 APT_GET = """
     echo "apt-get $*" >>"$FAKE/asked"
@@ -41,10 +42,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     executable(folder / "apt-cache", '[ -e "$FAKE/lists" ]')
     executable(folder / "dpkg-query", "true")
     for tool in TOOLS:
-        (folder / tool).symlink_to(
-            next(p for p in (Path("/usr/bin") / tool, Path("/bin") / tool) if p.exists())
-        )
-    (folder / "touch").symlink_to("/usr/bin/touch")
+        (folder / tool).symlink_to(shutil.which(tool) or tool)
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("FAKE", str(folder))
     monkeypatch.setenv("POLICY_RC_D", str(tmp_path / "policy-rc.d"))

@@ -3,15 +3,16 @@
 import asyncio
 import gzip
 import zlib
+from unittest.mock import AsyncMock
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from starlette.types import Message
 
 from stack.backends.traces import receiver
 from stack.backends.traces.app import trace_app
 from stack.backends.traces.receiver import MAX_BYTES
 from stack.backends.traces.store import TraceStore
+from tests.unit.asgi import http_scope
 from tests.unit.trace_samples import JSON, PROTOBUF, Traces, make_json, make_request, make_span, trace_id
 
 GOOD = make_request(make_span(1)).SerializeToString()
@@ -97,27 +98,14 @@ def test_what_is_no_export_request_is_refused(content: str, encoding: str, body:
 
 @pytest.mark.parametrize(("left", "status"), [(False, 408), (True, 400)])
 async def test_a_body_that_does_not_end_is_answered(
-    left: bool,  # noqa: FBT001
-    status: int,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, status: int, *, left: bool
 ) -> None:
     """A sender that pauses for too long, or leaves, is no error of the store."""
     monkeypatch.setattr(receiver, "BODY_SECONDS", 0.05)
-    answers: list[Message] = []
-    chunks = [{"type": "http.request", "body": GOOD, "more_body": True}]
-
-    async def receive() -> Message:
-        if chunks:
-            return chunks.pop()
-        if not left:
-            await asyncio.Event().wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        answers.append(message)
-
-    headers = [(b"content-type", PROTOBUF.encode())]
-    scope = {"type": "http", "method": "POST", "path": "/v1/traces", "query_string": b"", "headers": headers}
+    receive, send = AsyncMock(return_value={"type": "http.disconnect"}), AsyncMock()
+    if not left:
+        receive.side_effect = asyncio.Event().wait
+    scope = http_scope("POST", "/v1/traces", [("content-type", PROTOBUF)])
     async with asyncio.timeout(10):
         await trace_app(TraceStore())(scope, receive, send)
-    assert answers[0]["status"] == status
+    assert send.await_args_list[0].args[0]["status"] == status
