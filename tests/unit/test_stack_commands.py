@@ -17,6 +17,8 @@ from stack.errors import StackError
 from stack.layout import Layout
 from stack.ports import Ports
 from stack.processes import MARK
+from stack.progress import progress_on
+from stack.up import serving
 from tests.unit.stack_commands import FakeStack, kill, stack
 from tests.unit.stack_fakes import SLEEPER, program, until
 
@@ -31,7 +33,7 @@ def test_up_starts_what_is_missing_and_says_where(
 
     After a crash of everything, what an old file remembers is not believed.
     """
-    assert stack("up", "--only", "redis,inbox") == 0
+    assert stack("up", "--any-ports", "--only", "redis,inbox") == 0
     first = stack.running()
     assert list(first) == ["redis", "inbox"]
     written = json.loads(stack.layout.endpoints.read_text())
@@ -71,6 +73,16 @@ def test_up_that_fails_stops_what_it_had_started_and_nothing_else(
     assert stack("up", "--only", "inbox") == 1
     assert stack.running() == before != {}
     assert stack.layout.endpoints.exists()
+
+
+def test_a_stack_serves_for_a_block_or_goes_on_when_it_ran_before(stack: FakeStack) -> None:
+    """Also when the block fails."""
+    stack.monkeypatch.setattr("stack.up.select", lambda _: ["redis"])
+    for before in ([], ["redis"]):
+        with pytest.raises(KeyError), serving(stack.layout, progress_on()):
+            raise KeyError(*stack.running())
+        assert list(stack.running()) == before
+        stack("up")
 
 
 def test_an_interrupted_up_leaves_nothing(stack: FakeStack) -> None:
