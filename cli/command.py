@@ -20,13 +20,13 @@ from stack.progress import RED, Progress, progress_on
 INTERRUPTED = 130
 
 Run = Callable[[Layout, Namespace, Progress], int]
-"""A command; it returns its exit status."""
-COMMANDS: dict[str, tuple[Run, Callable[[ArgumentParser], None]]] = {
+"""A command; it returns its exit status, and its docstring's first line is its help."""
+COMMANDS: dict[str, tuple[Run, Callable[[ArgumentParser], None] | None]] = {
     "up": (native.up, native.add_up_options),
     "down": (native.down, native.add_down_options),
     "status": (native.status, native.add_status_options),
     "restart": (native.restart, native.add_restart_options),
-    "demo": (demo.command, demo.add_options),
+    "demo": (demo.command, None),
     "dead-letters": (dead_letters.command, dead_letters.add_options),
     "scenario": (scenarios.command, scenarios.add_options),
     "drill": (drills.command, drills.add_options),
@@ -34,20 +34,6 @@ COMMANDS: dict[str, tuple[Run, Callable[[ArgumentParser], None]]] = {
     "load": (load.command, load_options.add_options),
     "soak": (soak.command, soak.add_options),
     "bench": (bench.command, bench.add_options),
-}
-HELP = {
-    "up": "Start what does not run, and wait until it is ready.",
-    "down": "Stop everything that was started.",
-    "status": "Show what runs: exit status 0 all of it, 1 not all, 3 nothing.",
-    "restart": "Start one component again, on the same ports.",
-    "demo": "Start everything, place orders, show their traces, logs and metrics, and stop it again.",
-    "dead-letters": "List, show, replay or discard messages that could not be processed.",
-    "scenario": "Switch named faults on and off.",
-    "drill": "Inject faults, wait for their alerts, remove the faults, wait until the alerts end.",
-    "chaos": "Break what can break while orders come in, and account for every one.",
-    "load": "Let simulated users place orders and follow them, and judge by thresholds.",
-    "soak": "Find the highest rate that is held, keep up most of it, and see whether anything gets worse.",
-    "bench": "Measure api and worker beside bare programs, and what telemetry costs.",
 }
 APART = ("chaos", "bench")
 """Commands that start servers of their own, in a folder of their own."""
@@ -62,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StackError as error:
         complaint = progress_on(sys.stderr)
         complaint.write(complaint.paint(f"error: {error}", RED))
-        return 1
+        return error.status
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return INTERRUPTED
@@ -72,10 +58,12 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser("python -m cli", description="Orderscope natively, without Docker.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, (run, add_options) in COMMANDS.items():
-        subparser = commands.add_parser(name, help=HELP[name], description=HELP[name])
+        summary = (run.__doc__ or "").partition("\n")[0]
+        subparser = commands.add_parser(name, help=summary, description=summary)
         subparser.set_defaults(run=run)
         run_dir = DEFAULT_RUN_DIR / name if name in APART else DEFAULT_RUN_DIR
         text = f"data, logs, state (default: {run_dir.relative_to(ROOT)})"
         subparser.add_argument("--run-dir", type=Path, default=run_dir, help=text)
-        add_options(subparser)
+        if add_options:
+            add_options(subparser)
     return parser

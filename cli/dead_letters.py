@@ -27,7 +27,9 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Do what was asked for; the token comes from OPERATOR_TOKEN, `.env` or, natively, is the public one.
+    """List, show, replay or discard messages that could not be processed.
+
+    The token comes from OPERATOR_TOKEN, `.env` or, natively, is the public one.
 
     Raises:
         StackError: The api refuses or cannot be reached, or the command line lacks something.

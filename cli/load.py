@@ -10,7 +10,9 @@ from stack.progress import Progress
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Return 0 when everything is within its threshold, 1 otherwise.
+    """Let simulated users place orders and follow them, and judge by thresholds.
+
+    Return 0 when everything is within its threshold, 1 otherwise.
 
     Raises:
         StackError: The stack cannot be started, or the api does not answer.

@@ -24,7 +24,7 @@ def _names(text: str) -> list[str]:
 
 
 def up(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Start what does not run yet."""
+    """Start what does not run, and wait until it is ready."""
     stack.up.up(layout, progress, given.only, ANY_PORTS if given.any_ports else None)
     return 0
 
@@ -35,7 +35,7 @@ def add_down_options(parser: ArgumentParser) -> None:
 
 
 def down(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Stop everything."""
+    """Stop everything that was started."""
     stack.down.down(layout, progress, purge=given.purge)
     return 0
 
@@ -46,7 +46,7 @@ def add_status_options(parser: ArgumentParser) -> None:
 
 
 def status(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Show what runs."""
+    """Show what runs: exit status 0 all of it, 1 not all, 3 nothing."""
     rows = stack.status.rows(layout)
     stack.status.show(rows, progress, as_json=given.json)
     return stack.status.exit_code(rows)
@@ -58,6 +58,6 @@ def add_restart_options(parser: ArgumentParser) -> None:
 
 
 def restart(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Start one component again."""
+    """Start one component again, on the same ports."""
     stack.up.restart(layout, given.name, progress)
     return 0

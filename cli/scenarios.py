@@ -2,7 +2,6 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from typing import Any
 
 from stack.errors import StackError
 from stack.layout import Layout
@@ -23,7 +22,9 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Run the command; the token comes from OPERATOR_TOKEN, `.env` or, natively, is the public one.
+    """Switch named faults on and off.
+
+    The token comes from OPERATOR_TOKEN, `.env` or, natively, is the public one.
 
     Raises:
         StackError: The api refuses or cannot be reached, or the command line lacks something.
@@ -38,17 +39,13 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
         answer = asked.ask("DELETE", *path)
     else:
         answer = asked.ask("GET", SCENARIOS)
-    _show(answer, progress, as_json=given.json)
-    return 0
-
-
-def _show(answer: dict[str, Any], progress: Progress, *, as_json: bool) -> None:
-    if as_json:
+    if given.json:
         progress.write(json.dumps(answer, indent=1))
-        return
+        return 0
     items = answer.get("items", [answer])
     rows: list[tuple[str, ...]] = [
         (one["name"], f"on until {one['until']}" if one["on"] else "off", one["description"]) for one in items
     ]
     for one, line in zip(items, columns(rows), strict=True):
         progress.write(progress.paint(line, YELLOW if one["on"] else DIM))
+    return 0

@@ -9,7 +9,7 @@ From a shell: ``python -m stack up|down|status``. From tests, chaos runs and the
   is the server's own (there is no wrapper script in between), so signals reach the server.
 * ``stack.servers.rabbitmq.spec(node, environ)`` and its siblings are pure: they return a ``Spec``, which says
   how to run a server and when it is ready. Name, ports and folder are parameters: run as many as you like.
-* ``stack.startup.begin(spec, run_dir)`` starts a ``Spec``, ``stack.startup.wait_ready(...)`` waits for it;
+* ``stack.startup.begin(spec, run_dir)`` starts a ``Spec``, ``stack.startup.is_ready(...)`` looks at it;
   ``stack.startup.start_all`` does both for many at once, in the order they need.
 * ``stack.processes.start`` and ``stop`` are below that: one process, and the end of it and all its children.
 

@@ -9,23 +9,22 @@ from stack import programs
 from stack.errors import StackError
 from stack.layout import ROOT, Layout
 from stack.ports import Ports
+from stack.programs import Program
 from stack.servers import (
-    alertmanager,
     backends,
-    epmd,
+    configuration,
     grafana,
     jaeger,
     loki,
     prometheus,
     rabbitmq,
     redis,
-    rules,
-    scrape,
     services,
+    users,
 )
 from stack.spec import Spec
 
-SERVICES = ("api", "worker", "notifier")
+SERVICES = users.SERVICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,76 +64,35 @@ def scrape_targets(ports: Ports, *, with_jaeger: bool) -> dict[str, list[str]]:
         "rabbitmq": ports.rabbitmq_metrics,
         "rabbitmq-queues": ports.rabbitmq_metrics,
         "prometheus": ports.prometheus,
-        scrape.ALERTMANAGER: ports.alertmanager,
+        configuration.ALERTMANAGER: ports.alertmanager,
     }
     targets = {job: [f"127.0.0.1:{port}"] for job, port in listeners.items()}
     return {**targets, "jaeger": [f"127.0.0.1:{ports.jaeger_metrics}"] if with_jaeger else []}
 
 
-def _epmd(plan: Plan) -> Spec:
-    program = programs.require(programs.EPMD)
-    return epmd.spec(program, plan.ports.epmd, plan.layout.data("epmd"), plan.environ)
-
-
 def _rabbitmq(plan: Plan) -> Spec:
     directory = plan.layout.data("rabbitmq")
-    node = rabbitmq.Node(
-        program=programs.require(programs.RABBITMQ),
-        directory=directory,
-        home=directory,
-        amqp=plan.ports.amqp,
-        management=plan.ports.rabbitmq_management,
-        metrics=plan.ports.rabbitmq_metrics,
-        distribution=plan.ports.rabbitmq_distribution,
-        epmd=plan.ports.epmd,
-    )
-    return rabbitmq.spec(node, plan.environ)
-
-
-def _redis(plan: Plan) -> Spec:
-    program = programs.require(programs.REDIS)
-    return redis.spec(program, plan.ports.redis, plan.layout.data("redis"), plan.environ)
+    program, ports = programs.require(programs.RABBITMQ), plan.ports
+    return rabbitmq.spec(rabbitmq.Node(program, directory, directory, ports, ports.epmd), plan.environ)
 
 
 def _prometheus(plan: Plan) -> Spec:
-    source, pace = ROOT / "prometheus.yml", rules.pace(plan.environ)
+    source, pace = ROOT / "prometheus.yml", configuration.pace(plan.environ)
     files = {
-        f"rules/{path.name}": rules.native_rules(path, plan.ports.grafana, pace)
-        for path in scrape.rule_files(source)
+        f"rules/{path.name}": configuration.native_rules(path, plan.ports.grafana, pace)
+        for path in configuration.rule_files(source)
     }
     targets = scrape_targets(plan.ports, with_jaeger=programs.on_path("jaeger") is not None)
-    files["prometheus.yml"] = scrape.derive(source, targets, files)
+    files["prometheus.yml"] = configuration.scraping(source, targets, files)
     program, port = programs.require(programs.PROMETHEUS), plan.ports.prometheus
     return prometheus.spec(program, port, plan.layout.data("prometheus"), plan.environ, files)
 
 
 def _alertmanager(plan: Plan) -> Spec:
     source = ROOT / "observability" / "config" / "alertmanager" / "config.yaml"
-    configuration = rules.native_routes(source, plan.ports.smtp, rules.pace(plan.environ))
-    program, port = programs.require(programs.ALERTMANAGER), plan.ports.alertmanager
-    return alertmanager.spec(program, port, plan.layout.data("alertmanager"), plan.environ, configuration)
-
-
-def _jaeger(plan: Plan) -> Spec:
-    program = programs.on_path("jaeger")
-    if program is None:
-        raise StackError("there is no jaeger on the PATH; the trace store of the stack is called traces")
-    return jaeger.spec(program, plan.ports, plan.layout.data("jaeger"), plan.environ)
-
-
-def _loki(plan: Plan) -> Spec:
-    program = programs.on_path("loki")
-    if program is None:
-        raise StackError("there is no loki on the PATH; the services' log lines are in their files")
-    return loki.spec(program, plan.ports, plan.layout.data("loki"), plan.environ)
-
-
-def _traces(plan: Plan) -> Spec:
-    return backends.traces(plan.ports.otlp_http, plan.ports.traces, plan.layout.data("traces"), plan.environ)
-
-
-def _inbox(plan: Plan) -> Spec:
-    return backends.inbox(plan.ports.smtp, plan.ports.inbox, plan.layout.data("inbox"), plan.environ)
+    text = configuration.native_routes(source, plan.ports.smtp, configuration.pace(plan.environ))
+    program, directory = programs.require(programs.ALERTMANAGER), plan.layout.data("alertmanager")
+    return prometheus.alertmanager(program, plan.ports.alertmanager, directory, plan.environ, text)
 
 
 def _grafana(plan: Plan) -> Spec:
@@ -142,6 +100,16 @@ def _grafana(plan: Plan) -> Spec:
     if found is None:
         raise StackError("there is no grafana on the PATH, or no conf/defaults.ini: set GF_PATHS_HOME")
     return grafana.spec(*found, plan.ports, plan.layout.data("grafana"), plan.environ)
+
+
+def _server(
+    name: str, program: Program, make: Callable[[Path, Ports, Path, Mapping[str, str]], Spec]
+) -> Callable[[Plan], Spec]:
+    return lambda plan: make(programs.require(program), plan.ports, plan.layout.data(name), plan.environ)
+
+
+def _backend(name: str) -> Callable[[Plan], Spec]:
+    return lambda plan: backends.spec(name, plan.ports, plan.layout.data(name), plan.environ)
 
 
 def _service(name: str) -> Callable[[Plan], Spec]:
@@ -153,15 +121,15 @@ def _service(name: str) -> Callable[[Plan], Spec]:
 
 
 BUILDERS: Mapping[str, Callable[[Plan], Spec]] = {
-    "epmd": _epmd,
+    "epmd": _server("epmd", programs.EPMD, rabbitmq.port_mapper),
     "rabbitmq": _rabbitmq,
-    "redis": _redis,
+    "redis": _server("redis", programs.REDIS, redis.spec),
     "prometheus": _prometheus,
     "alertmanager": _alertmanager,
-    "jaeger": _jaeger,
-    "traces": _traces,
-    "loki": _loki,
-    "inbox": _inbox,
+    "jaeger": _server("jaeger", programs.JAEGER, jaeger.spec),
+    "traces": _backend("traces"),
+    "loki": _server("loki", programs.LOKI, loki.spec),
+    "inbox": _backend("inbox"),
     "grafana": _grafana,
     **{name: _service(name) for name in SERVICES},
 }

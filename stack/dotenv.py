@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from stack.layout import ROOT
+
 SECRET_BYTES = 24
 HASH = "_SHA256"
 
@@ -37,7 +39,8 @@ def complete(example: str, current: str) -> str:
     kept_as_hash = {name for name in empty if have.get(name + HASH)}
     made = {name: secrets.token_hex(SECRET_BYTES) for name in empty - kept_as_hash if not name.endswith(HASH)}
     known = {**have, **made}
-    hashes = {name: _hash(known[name.removesuffix(HASH)]) for name in empty if name.endswith(HASH)}
+    hashed = {name: known[name.removesuffix(HASH)].encode() for name in empty if name.endswith(HASH)}
+    hashes = {name: hashlib.sha256(secret).hexdigest() for name, secret in hashed.items()}
     return "".join(f"{_filled(line, made | hashes)}\n" for line in lines)
 
 
@@ -47,14 +50,16 @@ def variables(text: str) -> dict[str, str]:
     return {name.strip(): value.strip().strip("\"'") for name, equals, value in lines if equals}
 
 
+def written(name: str) -> str:
+    """Return what the repository's `.env` sets a variable to; empty when it does not."""
+    file = ROOT / ".env"
+    return variables(file.read_text(encoding="utf-8")).get(name, "") if file.exists() else ""
+
+
 def _filled(line: str, values: Mapping[str, str]) -> str:
     """Return `line` with its value when it sets one of these; all are hex: no quoting in a URL."""
     name = next(iter(variables(line)), "")
     return f"{name}={values[name]}" if name in values else line
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _write(path: Path, text: str) -> None:

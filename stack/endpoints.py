@@ -1,9 +1,8 @@
 """The addresses of a running stack: for programs in `endpoints.json`, for people as a table."""
 
-import json
 from collections.abc import Iterable
 
-from stack.layout import Layout, write_atomically
+from stack.layout import Layout, write_json
 from stack.ports import Ports
 from stack.progress import columns
 from stack.servers import loki, rabbitmq, redis, users
@@ -25,8 +24,8 @@ def endpoints(ports: Ports) -> dict[str, str]:
 
 
 def write(layout: Layout, ports: Ports) -> None:
-    """Write `endpoints.json`; a reader sees all of it or nothing."""
-    write_atomically(layout.endpoints, json.dumps(endpoints(ports), indent=1) + "\n")
+    """Write `endpoints.json`."""
+    write_json(layout.endpoints, endpoints(ports))
 
 
 def table(layout: Layout, ports: Ports, running: Iterable[str]) -> list[str]:

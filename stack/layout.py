@@ -1,9 +1,9 @@
 """Where things are: in the repository, and in a run directory."""
 
+import json
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -12,31 +12,20 @@ DEFAULT_RUN_DIR = ROOT / ".run"
 PRIVATE = 0o700
 
 
-@dataclass(frozen=True, slots=True)
 class Layout:
-    """The files of one running stack; `run_dir` is absolute."""
+    """The files of one running stack."""
 
-    run_dir: Path
-
-    @property
-    def state(self) -> Path:
+    def __init__(self, run_dir: Path) -> None:
+        """Take the run directory, an absolute path."""
+        self.run_dir = run_dir
+        self.state = run_dir / "stack.json"
         """What was started, on which ports."""
-        return self.run_dir / "stack.json"
-
-    @property
-    def lock(self) -> Path:
+        self.lock = run_dir / "stack.lock"
         """Held by the command that changes something."""
-        return self.run_dir / "stack.lock"
-
-    @property
-    def endpoints(self) -> Path:
+        self.endpoints = run_dir / "endpoints.json"
         """The addresses, for programs that use the stack."""
-        return self.run_dir / "endpoints.json"
-
-    @property
-    def logs(self) -> Path:
+        self.logs = run_dir / "logs"
         """One file a component."""
-        return self.run_dir / "logs"
 
     def log(self, name: str) -> Path:
         """Return the log of a component."""
@@ -53,6 +42,11 @@ def write_atomically(path: Path, text: str) -> None:
     new = path.with_name(f"{path.name}.new")
     new.write_text(text, encoding="utf-8")
     new.replace(path)
+
+
+def write_json(path: Path, document: object) -> None:
+    """Write a document for programs; a reader sees all of it or nothing."""
+    write_atomically(path, json.dumps(document, indent=1) + "\n")
 
 
 def make_secret(path: Path) -> None:

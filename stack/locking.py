@@ -3,14 +3,15 @@
 import fcntl
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
 from stack.errors import StackError
 from stack.layout import PRIVATE, Layout
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
+Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
 
 @contextmanager
@@ -38,31 +39,28 @@ def locked(layout: Layout) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible() -> AbstractContextManager[None]:
     """Let SIGTERM and SIGHUP end this process as Ctrl-C does: through every `finally`.
 
     What is ignored (by `nohup`, or while cleaning up) stays ignored.
     """
     caught = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _interrupt) for number in caught}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return _handled(caught, _interrupt)
+
+
+def uninterrupted() -> AbstractContextManager[None]:
+    """Finish cleaning up, whatever signals arrive; what is done meanwhile has deadlines of its own."""
+    return _handled((signal.SIGINT, *ENDING), signal.SIG_IGN)
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Finish cleaning up, whatever signals arrive; what is done meanwhile has deadlines of its own."""
-    numbers = (signal.SIGINT, *ENDING)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+def _handled(numbers: Iterable[signal.Signals], handler: Handler) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

@@ -4,15 +4,14 @@ import json
 import os
 from argparse import ArgumentParser
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
 
-from stack.dotenv import variables
+from stack.dotenv import written
 from stack.errors import StackError
-from stack.layout import ROOT, Layout
+from stack.layout import Layout
 
 TIMEOUT_SECONDS = 40.0
 """The api itself answers within 30 s."""
@@ -70,9 +69,4 @@ def operator(layout: Layout, api: str | None) -> Operator:
     if api is None and layout.endpoints.exists():
         found = json.loads(layout.endpoints.read_text(encoding="utf-8"))["api"]
         return Operator(found, token or DEVELOPMENT_TOKEN)
-    return Operator((api or COMPOSE_API).rstrip("/"), token or _token_in(ROOT / ".env"))
-
-
-def _token_in(path: Path) -> str:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return variables(text).get("OPERATOR_TOKEN") or DEVELOPMENT_TOKEN
+    return Operator((api or COMPOSE_API).rstrip("/"), token or written("OPERATOR_TOKEN") or DEVELOPMENT_TOKEN)

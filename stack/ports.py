@@ -81,11 +81,7 @@ def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         # As servers do: connections that ended a moment ago do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
+        return _bound(probe, (HOST, port))
 
 
 def _claimed(claims: ExitStack, port: int) -> bool:
@@ -93,9 +89,12 @@ def _claimed(claims: ExitStack, port: int) -> bool:
 
     The kernel releases the name with the process, so that a crash blocks no port.
     """
-    claim = claims.enter_context(socket.socket(socket.AF_UNIX))
+    return _bound(claims.enter_context(socket.socket(socket.AF_UNIX)), f"\0orderscope-port-{port}")
+
+
+def _bound(claim: socket.socket, address: tuple[str, int] | str) -> bool:
     try:
-        claim.bind(f"\0orderscope-port-{port}")
+        claim.bind(address)
     except OSError:
         return False
     return True

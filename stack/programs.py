@@ -13,7 +13,7 @@ SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program, and the Debian package that brings it."""
+    """A program, and the Debian package that brings it, if any."""
 
     title: str
     command: str
@@ -48,6 +48,8 @@ ALERTMANAGER = Program(
     "sends alerts by email",
     known=("usr/bin/prometheus-alertmanager",),  # Debian's name for it
 )
+JAEGER = Program("Jaeger", "jaeger", "", "replaces the stack's own trace store")
+LOKI = Program("Loki", "loki", "", "holds the services' log lines beside their files")
 
 REQUIRED = {
     "rabbitmq": RABBITMQ,

@@ -21,14 +21,11 @@ class Progress:
 
     def say(self, name: str, text: str, colour: str = "") -> None:
         """Write a line about a component."""
-        self._clear()
-        self.stream.write(f"[{self.elapsed():5.1f} s] {name:<11} {self.paint(text, colour)}\n")
-        self.stream.flush()
+        self.write(f"[{self.elapsed():5.1f} s] {name:<11} {self.paint(text, colour)}")
 
     def write(self, text: str = "") -> None:
         """Write a line as it is."""
-        self._clear()
-        self.stream.write(f"{text}\n")
+        self.stream.write(f"{CLEAR_LINE if self.terminal else ''}{text}\n")
         self.stream.flush()
 
     def transient(self, text: str) -> None:
@@ -44,10 +41,6 @@ class Progress:
     def paint(self, text: str, colour: str) -> str:
         """Return text in an ANSI colour, where colours are wanted."""
         return f"\x1b[{colour}m{text}\x1b[0m" if self.colour and colour else text
-
-    def _clear(self) -> None:
-        if self.terminal:
-            self.stream.write(CLEAR_LINE)
 
 
 def progress_on(stream: TextIO | None = None) -> Progress:

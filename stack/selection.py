@@ -1,12 +1,14 @@
-"""Which components to run, and in which order to stop them."""
+"""Choosing by name; which components to run, and in which order to stop them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from stack import programs
 from stack.components import BUILDERS, SERVICES, grafana_program
-from stack.errors import StackError
+from stack.errors import StackError, UsageError
 from stack.processes import Process
 
+T = TypeVar("T")
 NEEDS = {"rabbitmq": ("epmd",)}
 
 
@@ -21,6 +23,19 @@ def select(only: Iterable[str] | None = None) -> list[str]:
         raise StackError(f"no component is called {', '.join(unknown)}; there are {', '.join(BUILDERS)}")
     wanted |= {need for name in wanted for need in NEEDS.get(name, ())}
     return [name for name in BUILDERS if name in wanted]
+
+
+def named(names: str, known: Mapping[str, T], what: str) -> tuple[T, ...]:
+    """Return what a comma-separated list names, in the order of those known; `all` names every one.
+
+    Raises:
+        UsageError: One of them does not exist, or none is named; the message lists those that do.
+    """
+    wanted = {name.strip() for name in names.split(",") if name.strip()}
+    unknown = sorted(wanted - {*known, "all"})
+    if unknown or not wanted:
+        raise UsageError(f"no such {what}: {', '.join(unknown) or '-'}; there are all, {', '.join(known)}")
+    return tuple(found for name, found in known.items() if wanted & {name, "all"})
 
 
 def everything() -> set[str]:

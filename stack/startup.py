@@ -23,9 +23,9 @@ class Starting:
 
     spec: Spec
     process: Process
-    run_dir: Path
+    log: Path
     log_offset: int
-    """Where this start's output begins in the log."""
+    """Where this start's output begins in it."""
     since: float
 
 
@@ -37,7 +37,7 @@ def begin(spec: Spec, run_dir: Path) -> Starting:
     """
     log = Layout(run_dir).log(spec.name)
     offset = log.stat().st_size if log.exists() else 0
-    return Starting(spec, processes.start(spec, run_dir), run_dir, offset, time.monotonic())
+    return Starting(spec, processes.start(spec, run_dir), log, offset, time.monotonic())
 
 
 def is_ready(starting: Starting) -> bool:
@@ -56,16 +56,6 @@ def is_ready(starting: Starting) -> bool:
     if seconds > starting.spec.start_timeout:
         raise StackError(_failure(starting, f"was not ready within {starting.spec.start_timeout:.0f} s"))
     return False
-
-
-def wait_ready(starting: Starting) -> None:
-    """Wait until one component is ready.
-
-    Raises:
-        StackError: As `is_ready`.
-    """
-    while not is_ready(starting):
-        time.sleep(POLL_SECONDS)
 
 
 def start_all(
@@ -107,8 +97,7 @@ def _details(one: Starting) -> str:
 
 
 def _failure(starting: Starting, what: str) -> str:
-    log = Layout(starting.run_dir).log(starting.spec.name)
-    return f"{starting.spec.name} {what}\n{tail(log, starting.log_offset)}"
+    return f"{starting.spec.name} {what}\n{tail(starting.log, starting.log_offset)}"
 
 
 def tail(log: Path, offset: int = 0) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from stack.errors import StackError
-from stack.layout import Layout, write_atomically
+from stack.layout import Layout, write_json
 from stack.ports import Ports
 from stack.processes import Process, alive
 
@@ -24,11 +24,8 @@ class State:
 
 def save(layout: Layout, ports: Ports, processes: Iterable[Process]) -> None:
     """Write down what runs."""
-    document = {
-        "ports": asdict(ports),
-        "processes": [asdict(process) for process in processes],
-    }
-    write_atomically(layout.state, json.dumps(document, indent=1) + "\n")
+    document = {"ports": asdict(ports), "processes": [asdict(process) for process in processes]}
+    write_json(layout.state, document)
 
 
 def load(layout: Layout) -> State | None:

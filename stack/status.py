@@ -4,6 +4,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 
 from stack import components, processes, state
 from stack.components import BUILDERS, Plan
@@ -93,11 +94,5 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.state == "ended":
         return (row.name, row.state, row.health, "-", "-", "-", "-")
     ports = " ".join(f"{name}:{port}" for name, port in row.ports.items())
-    memory = f"{row.memory / MEBIBYTE:.0f} MiB"
-    return (row.name, row.state, row.health, str(row.pid), _duration(row.uptime), memory, ports)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
+    uptime, memory = timedelta(seconds=int(row.uptime)), f"{row.memory / MEBIBYTE:.0f} MiB"
+    return (row.name, row.state, row.health, str(row.pid), str(uptime), memory, ports)

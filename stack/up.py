@@ -1,9 +1,11 @@
 """`up`: from nothing, or from what still runs, to a stack that is ready."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from stack import components, endpoints, install, processes, state
 from stack.components import Plan
+from stack.down import down
 from stack.errors import StackError
 from stack.layout import Layout
 from stack.locking import interruptible, locked, uninterrupted
@@ -39,7 +41,24 @@ def up(
         else:
             with reserved_ports(wanted) as ports:
                 _start(Plan(layout, ports), missing, running, progress)
-    _show(layout, progress)
+    show_addresses(layout, progress)
+
+
+@contextmanager
+def serving(layout: Layout, progress: Progress) -> Iterator[None]:
+    """Start what does not run, and stop all of it after the block, unless a part ran before.
+
+    Raises:
+        StackError: As `up`.
+    """
+    before = state.load(layout)
+    try:
+        up(layout, progress)
+        yield
+    finally:
+        if not (before and before.running()) and state.load(layout):
+            with uninterrupted():
+                down(layout, progress)
 
 
 def restart(layout: Layout, name: str, progress: Progress) -> Process:
@@ -103,9 +122,9 @@ def _clean(layout: Layout, progress: Progress) -> state.State | None:
     return None
 
 
-def _show(layout: Layout, progress: Progress) -> None:
-    current = state.load(layout)
-    if current:
+def show_addresses(layout: Layout, progress: Progress) -> None:
+    """Say what can be opened."""
+    if current := state.load(layout):
         progress.write()
         for line in endpoints.table(layout, current.ports, [one.name for one in current.processes]):
             progress.write(f"  {line}")

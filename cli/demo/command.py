@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Mapping
 
 import httpx2
@@ -12,14 +12,12 @@ from rich.console import Console
 
 from cli.demo.show import show
 from stack import state
-from stack.down import down
-from stack.endpoints import table
 from stack.errors import StackError
 from stack.layout import Layout
-from stack.locking import interruptible, uninterrupted
+from stack.locking import interruptible
 from stack.operators import operator
 from stack.progress import Progress
-from stack.up import up
+from stack.up import serving, show_addresses
 
 POLL_SECONDS = 1.0
 SILENT = {
@@ -31,36 +29,26 @@ SILENT = {
 """Settings with which there is nothing to show."""
 
 
-def add_options(_parser: ArgumentParser) -> None:
-    """Add no options."""
-
-
 def command(layout: Layout, _given: Namespace, progress: Progress) -> int:
-    """Return 0 when everything was shown as it should be, 1 otherwise.
+    """Start everything, place orders, show their traces, logs and metrics, and stop it again.
 
-    At a terminal the stack goes on serving until Ctrl-C. A stack that ran before is left running.
+    Return 0 when everything was shown as it should be, 1 otherwise. At a terminal the stack goes on serving
+    until Ctrl-C. A stack that ran before is left running.
 
     Raises:
         StackError: The environment turns off what is to be shown.
     """
     refuse_silence(os.environ)
-    before = state.load(layout)
-    was_running = bool(before and before.running())
     failure = None
     try:
-        with interruptible():
-            up(layout, progress)
+        with interruptible(), serving(layout, progress):
             failure = _demonstrate(layout, progress)
             if failure is None:
-                _addresses(layout, progress)
+                show_addresses(layout, progress)
             if failure is None and sys.stdout.isatty():
                 _serve(layout, progress)
     except StackError as error:
         failure = str(error)
-    finally:
-        if not was_running and state.load(layout):
-            with uninterrupted():
-                down(layout, progress)
     progress.write(f"demo: failed: {failure}" if failure else "demo: ok")
     return 1 if failure else 0
 
@@ -85,13 +73,6 @@ def _demonstrate(layout: Layout, progress: Progress) -> str | None:
     except (RuntimeError, TimeoutError, httpx2.HTTPError, OSError) as error:
         return f"{error or type(error).__name__}; the logs are in {layout.logs}"
     return None
-
-
-def _addresses(layout: Layout, progress: Progress) -> None:
-    progress.write()
-    if current := state.load(layout):
-        for line in table(layout, current.ports, [one.name for one in current.processes]):
-            progress.write(f"  {line}")
 
 
 def _serve(layout: Layout, progress: Progress) -> None:

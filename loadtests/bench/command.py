@@ -61,7 +61,9 @@ add_options = partial(options.add_options, prefix="BENCH", table=OPTIONS)
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Return 0 when each order was accounted for, 1 otherwise.
+    """Measure api and worker beside bare programs, and what telemetry costs.
+
+    Return 0 when each order was accounted for, 1 otherwise.
 
     Raises:
         StackError: Something is missing, does not start or broke.

@@ -76,7 +76,9 @@ class Soak:
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Return 0 when nothing grew, was dropped, slowed down or was lost, 1 otherwise.
+    """Find the highest rate that is held, keep up most of it, and see whether anything gets worse.
+
+    Return 0 when nothing grew, was dropped, slowed down or was lost, 1 otherwise.
 
     Raises:
         StackError: The stack cannot be started, or holds no rate at all.

@@ -14,6 +14,7 @@ from resilience.chaos.plan import Fault, Plan
 from resilience.chaos.poison import MARK, poison
 from resilience.chaos.system import Exit, System
 from stack.components import SERVICES
+from stack.processes import send
 from stack.progress import YELLOW, Progress
 
 DUPLICATES = (20, 60)
@@ -69,11 +70,11 @@ class Actions:
             progress.say("", f"{fault.name} is over: {detail}")
 
     async def _inject(self, fault: Fault) -> str:
-        """Inject a fault, undo it, and return a description."""
+        """Inject a fault by the method of its first word, undo it, and return a description."""
         if fault.kind.brokers == "cluster":  # a node is taken only when the others have all that it has
             await until_replicated(self.system.blueprint.managements)
-        action = fault.name.partition("-")[0]
-        return await self.METHODS[action](self, fault)
+        detail: str = await getattr(self, f"_{fault.name.partition('-')[0]}")(fault)
+        return detail
 
     async def _kill(self, fault: Fault) -> str:
         await self.system.kill(fault.target)
@@ -82,12 +83,13 @@ class Actions:
         return "killed, started again"
 
     async def _freeze(self, fault: Fault) -> str:
-        self.system.signal(fault.target, signal.SIGSTOP)
+        process = self.system.processes[fault.target]
+        send(process, signal.SIGSTOP)
         await asyncio.sleep(fault.seconds)
-        self.system.signal(fault.target, signal.SIGCONT)
+        send(process, signal.SIGCONT)
         return f"frozen for {fault.seconds:.1f} s"
 
-    async def _terminate(self, fault: Fault) -> str:
+    async def _stop(self, fault: Fault) -> str:
         """Stop a component in order; the ledger checks how services exit."""
         exited = await self.system.terminate(fault.target)
         if fault.target in SERVICES:
@@ -95,6 +97,8 @@ class Actions:
         await asyncio.sleep(fault.seconds)
         await self.system.start([fault.target])
         return f"exit status {exited.status} after {exited.seconds:.1f} s, started again"
+
+    _sigterm = _stop
 
     async def _cut(self, fault: Fault) -> str:
         proxy = self.system.blueprint.proxies[fault.target]
@@ -134,16 +138,3 @@ class Actions:
             messages = [poison(event_type, mark, self.rng) for mark in marks]
             await self.brokers.run(partial(put, queue=queue, messages=messages))
         return f"{len(self.poisons)} so far"
-
-    METHODS = {  # noqa: RUF012 - the table of the methods above
-        "kill": _kill,
-        "stop": _terminate,
-        "sigterm": _terminate,
-        "freeze": _freeze,
-        "cut": _cut,
-        "delay": _delay,
-        "stall": _stall,
-        "duplicate": _duplicate,
-        "steal": _steal,
-        "poison": _poison,
-    }

@@ -12,7 +12,6 @@ from stack.components import SERVICES, Plan
 from stack.layout import Layout
 from stack.ports import Ports
 from stack.servers import rabbitmq, services
-from stack.servers.rabbitmq_cluster import Listeners, cluster
 from stack.spec import Spec
 
 OBSERVERS = ("traces", "prometheus")
@@ -84,14 +83,8 @@ def _service(plan: Plan, between: Sequence[Ports], name: str) -> Spec:
 def _brokers(plan: Plan, ports: Sequence[Ports]) -> list[Spec]:
     if len(ports) == 1:
         return [components.spec(plan, "rabbitmq")]
-    listeners = [
-        Listeners(
-            broker.amqp, broker.rabbitmq_management, broker.rabbitmq_metrics, broker.rabbitmq_distribution
-        )
-        for broker in ports
-    ]
     program, directory = programs.require(programs.RABBITMQ), plan.layout.data("rabbitmq")
-    return cluster(program, directory, plan.ports.epmd, listeners, plan.environ)
+    return rabbitmq.cluster(program, directory, ports, plan.environ)
 
 
 def _proxies(ports: Sequence[Ports], between: Sequence[Ports]) -> dict[str, Proxy]:

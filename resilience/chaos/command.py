@@ -1,6 +1,5 @@
 """`python -m stack chaos`: injects faults while orders come in, and accounts for every order."""
 
-import json
 import sys
 from argparse import Namespace
 from contextlib import ExitStack
@@ -16,26 +15,22 @@ from resilience.chaos.run import Outcome, run
 from resilience.chaos.system import first_error, purge
 from stack import install
 from stack.errors import StackError
-from stack.layout import Layout, write_atomically
+from stack.layout import Layout, write_json
 from stack.locking import interruptible, locked
 from stack.ports import ANY_PORTS, reserved_ports
-from stack.progress import RED, Progress, progress_on
-
-USAGE = 2
+from stack.progress import Progress
 
 
 def command(layout: Layout, given: Namespace, progress: Progress) -> int:
-    """Return 0 when every accepted order is accounted for, 1 when not, 2 for options that make no sense.
+    """Break what can break while orders come in, and account for every one.
+
+    Return 0 when every accepted order is accounted for, 1 when not.
 
     Raises:
+        UsageError: An option makes no sense.
         StackError: The system cannot be started, or does not recover after a fault.
     """
-    try:
-        options = parse(given)
-    except StackError as error:
-        complaint = progress_on(sys.stderr)
-        complaint.write(complaint.paint(f"error: {error}", RED))
-        return USAGE
+    options = parse(given)
     scenario = plan(options.seed, options.kinds, options.orders / options.rate, nodes=options.cluster or 1)
     what = f"{options.orders} orders in {scenario.seconds:.0f} s, {len(scenario.faults)} faults"
     progress.write(f"{what}, seed {options.seed}")
@@ -65,7 +60,7 @@ def _run(layout: Layout, options: Options, scenario: Plan, progress: Progress) -
 def _conclude(layout: Layout, options: Options, scenario: Plan, outcome: Outcome, progress: Progress) -> int:
     # Beside the run directory, which the next run empties.
     file = layout.run_dir.with_name(f"{layout.run_dir.name}.json")
-    write_atomically(file, json.dumps(report.document(options, scenario, outcome), indent=1) + "\n")
+    write_json(file, report.document(options, scenario, outcome))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     console.print(report.table(outcome))
     losses = report.losses(outcome)

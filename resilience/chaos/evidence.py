@@ -74,8 +74,8 @@ async def gather(watch: Watch, brokers: Brokers, notifier_log: Path) -> Evidence
     payments = [name.split(":")[1] async for name in redis.scan_iter("payment:*", count=BATCH)]
     stock: Any = await redis.hgetall("stock")
     units = {sku: int(count) for sku, count in stock.items()}
-    letters, mails = await brokers.run(dead_letters), await _mails(watch.client, watch.inbox)
-    return Evidence(records, units, payments, letters, mails, emails_logged(notifier_log))
+    messages, mails = await brokers.run(dead_letters), await _mails(watch.client, watch.inbox)
+    return Evidence(records, units, payments, messages, mails, emails_logged(notifier_log))
 
 
 def emails_logged(log: Path) -> dict[str, int]:
@@ -128,10 +128,6 @@ async def _mails(client: httpx2.AsyncClient, inbox: str) -> list[Mail]:
         async with slots:
             answer = await client.get(f"{inbox}/api/v1/message/{mail_id}/headers")
         headers = answer.raise_for_status().json()
-        return Mail(_first(headers, "X-Order-Id"), _first(headers, "Message-Id"), _first(headers, "To"))
+        return Mail(*("".join(headers.get(name, ())) for name in ("X-Order-Id", "Message-Id", "To")))
 
     return await asyncio.gather(*map(read, ids))
-
-
-def _first(headers: Mapping[str, Sequence[str]], name: str) -> str:
-    return str(next(iter(headers.get(name, ())), ""))

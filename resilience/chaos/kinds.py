@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from stack.errors import StackError
+from stack.selection import named
 
 Seconds = tuple[float, float]
 """The shortest and the longest duration; one in between is drawn."""
@@ -55,15 +55,9 @@ def select(names: str, *, cluster: bool) -> tuple[Kind, ...]:
     """Return the kinds that a comma-separated list names, each once; `all` names every one.
 
     Raises:
-        StackError: One of them does not exist with so many brokers; the message names those that do.
+        UsageError: One of them does not exist with so many brokers; the message names those that do.
     """
     here = {
         name: kind for name, kind in KINDS.items() if kind.brokers in {"any", "cluster" if cluster else "one"}
     }
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in {*here, "all"}]
-    if unknown or not wanted:
-        trouble = f"no fault is called {', '.join(unknown)}" if unknown else "no fault is named"
-        with_brokers = "three brokers" if cluster else "one broker"
-        raise StackError(f"{trouble}; with {with_brokers} there are all, {', '.join(here)}")
-    return tuple(kind for name, kind in here.items() if name in wanted or "all" in wanted)
+    return named(names, here, f"fault with {'three brokers' if cluster else 'one broker'}")

@@ -39,7 +39,7 @@ def settle(
 
 def orders(evidence: Evidence, accepted: Iterable[str]) -> dict[str, list[str]]:
     """Return each order that was answered with 202 in exactly one row."""
-    dead = {letter.order_id for letter in evidence.dead_letters if letter.queue == WORKER_DEAD_LETTERS}
+    dead = {one.order_id for one in evidence.dead_letters if one.queue == WORKER_DEAD_LETTERS}
     found: dict[str, list[str]] = {name: [] for name in ("done", "failed", "dead", "lost", "stuck")}
     for order_id in accepted:
         record = evidence.records.get(order_id)
@@ -117,7 +117,7 @@ def stock_wrong(evidence: Evidence) -> list[str]:
 
 def poison_missing(evidence: Evidence, poisons: Mapping[str, str]) -> list[str]:
     """Return the poison messages that are not in their dead-letter queue."""
-    bodies = [(letter.queue, letter.body) for letter in evidence.dead_letters]
+    bodies = [(one.queue, one.body) for one in evidence.dead_letters]
     return [
         mark
         for mark, queue in poisons.items()

@@ -77,10 +77,6 @@ class System:
         await self.kill(name)  # also its children
         return Exit(name, status, round(seconds, 2))
 
-    def signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to a component's process."""
-        processes.send(self.processes[name], number)
-
 
 @asynccontextmanager
 async def running(blueprint: Blueprint, progress: Progress) -> AsyncIterator[System]:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from stack.errors import StackError
-
 FILE = Path(__file__).with_name("catalogue.toml")
 
 
@@ -99,20 +97,6 @@ class Catalogue(Entry):
     drill: tuple[Drill, ...]
 
 
-DRILLS = Catalogue.model_validate(tomllib.loads(FILE.read_text(encoding="utf-8"))).drill
-
-
-def named(names: str) -> tuple[Drill, ...]:
-    """Return the drills of a list separated by commas; `all` for every one.
-
-    Raises:
-        StackError: One of them does not exist.
-    """
-    known = {drill.name: drill for drill in DRILLS}
-    if names == "all":
-        return DRILLS
-    asked = [name.strip() for name in names.split(",") if name.strip()]
-    if not asked or (unknown := [name for name in asked if name not in known]):
-        what = f"there is no drill {', '.join(unknown)}" if asked else "name a drill"
-        raise StackError(f"{what}: all, or some of {', '.join(known)}")
-    return tuple(known[name] for name in dict.fromkeys(asked))
+CATALOGUE = Catalogue.model_validate(tomllib.loads(FILE.read_text(encoding="utf-8")))
+DRILLS = {drill.name: drill for drill in CATALOGUE.drill}
+"""All drills by name."""

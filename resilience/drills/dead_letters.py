@@ -48,10 +48,8 @@ def _clear_once(operator: Operator, since: float) -> int:
     """Replay or discard each dead letter once, and return how many there were."""
     found = list(_list(operator, since))
     for queue, dead_letter, reason in found:
-        if reason in UNREADABLE:
-            operator.ask("DELETE", ROUTES, queue, dead_letter)
-        else:
-            operator.ask("POST", ROUTES, queue, dead_letter, "replay")
+        method, *action = ("DELETE",) if reason in UNREADABLE else ("POST", "replay")
+        operator.ask(method, ROUTES, queue, dead_letter, *action)
     return len(found)
 
 

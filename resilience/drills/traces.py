@@ -1,30 +1,17 @@
 """Finding the trace that shows a cause, by Jaeger's query API."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx2
 
 from resilience.drills.catalogue import Cause, Search
+from stack.spans import Span, by_trace
 
 DEPTH = 50
 """Traces that a search looks through."""
-ERROR = {"2", "STATUS_CODE_ERROR"}
 MESSAGE_ID = "messaging.message.id"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The part of a span that a cause is read from."""
-
-    service: str
-    name: str
-    attributes: Mapping[str, str]
-    failed: bool
-    duration_ms: float
 
 
 async def find(
@@ -70,29 +57,8 @@ def explain(cause: Cause, spans: Sequence[Span]) -> str:
             continue
         ended = "failed after" if span.failed else "took"
         attributes = ", ".join(f"{name}={value}" for name, value in cause.attributes.items())
-        return cause.says or f"{span.service}: {span.name} {ended} {span.duration_ms:.0f} ms ({attributes})"
+        return cause.says or f"{span.service}: {span.name} {ended} {span.milliseconds:.0f} ms ({attributes})"
     return ""
-
-
-def by_trace(result: dict[str, Any]) -> dict[str, list[Span]]:
-    """Return the spans of an OTLP JSON document by trace id."""
-    found: dict[str, list[Span]] = {}
-    for group in result["resourceSpans"]:
-        service = _attributes(group["resource"]).get("service.name", "")
-        for scope in group["scopeSpans"]:
-            for span in scope["spans"]:
-                found.setdefault(span["traceId"], []).append(_span(service, span))
-    return found
-
-
-def _span(service: str, span: dict[str, Any]) -> Span:
-    nanoseconds = int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"])
-    failed = str(span.get("status", {}).get("code")) in ERROR
-    return Span(service, span["name"], _attributes(span), failed, nanoseconds / 1e6)
-
-
-def _attributes(holder: dict[str, Any]) -> dict[str, str]:
-    return {item["key"]: str(next(iter(item["value"].values()), "")) for item in holder.get("attributes", [])}
 
 
 def _rfc3339(unix: float) -> str:

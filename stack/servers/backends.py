@@ -1,4 +1,4 @@
-"""The stack's own development backends: the trace store and the inbox."""
+"""The stack's own development backends: the trace store and the inbox. Both keep nothing on disk."""
 
 import sys
 from collections.abc import Mapping
@@ -6,33 +6,25 @@ from pathlib import Path
 
 from stack import probes
 from stack.layout import ROOT
+from stack.ports import Ports
 from stack.spec import Spec
 
+LISTENERS = {"traces": {"otlp": "otlp_http", "traces": "traces"}, "inbox": {"smtp": "smtp", "inbox": "inbox"}}
+"""The field of `Ports` for each listener; the one of the backend's name answers, the other one takes."""
+READY = {"traces": "/api/v3/services", "inbox": "/api/v1/messages"}
 
-def traces(otlp: int, query: int, directory: Path, environ: Mapping[str, str]) -> Spec:
-    """Return how to run the trace store: OTLP in, Jaeger's queries out, nothing on disk."""
-    options = ("--otlp-port", str(otlp), "--query-port", str(query))
+
+def spec(name: str, ports: Ports, directory: Path, environ: Mapping[str, str]) -> Spec:
+    """Return how to run `traces` or `inbox`."""
+    listeners: dict[str, int] = {listener: getattr(ports, port) for listener, port in LISTENERS[name].items()}
+    options = [f"--{listener}-port={port}" for listener, port in listeners.items()]
     return Spec(
-        name="traces",
-        command=(sys.executable, "-m", "stack.backends.traces", *options),
+        name=name,
+        command=(sys.executable, "-m", f"stack.backends.{name}", *options),
         cwd=directory,
         environment=python_environment(environ),
-        ready=probes.http(query, "/api/v3/services"),
-        ports={"otlp": otlp, "traces": query},
-        start_timeout=30,
-    )
-
-
-def inbox(smtp: int, http: int, directory: Path, environ: Mapping[str, str]) -> Spec:
-    """Return how to run the inbox: mail in, a list of it out, nothing on disk."""
-    options = ("--smtp-port", str(smtp), "--http-port", str(http))
-    return Spec(
-        name="inbox",
-        command=(sys.executable, "-m", "stack.backends.inbox", *options),
-        cwd=directory,
-        environment=python_environment(environ),
-        ready=probes.http(http, "/api/v1/messages"),
-        ports={"smtp": smtp, "inbox": http},
+        ready=probes.http(listeners[name], READY[name]),
+        ports=listeners,
         start_timeout=30,
     )
 

@@ -5,26 +5,25 @@ from pathlib import Path
 
 from stack import probes
 from stack.layout import CONFIG
+from stack.ports import Ports
 from stack.servers import users
 from stack.spec import Spec
 
 USERS = "users.conf"
 
 
-def spec(
-    program: Path, port: int, directory: Path, environ: Mapping[str, str], *, name: str = "redis"
-) -> Spec:
+def spec(program: Path, ports: Ports, directory: Path, environ: Mapping[str, str]) -> Spec:
     """Return how to run a Redis that keeps its data in `directory`."""
     # The folder is the working directory, so that its path needs no quoting.
-    listen = ("--bind", "127.0.0.1", "--port", str(port))
+    listen = ("--bind", "127.0.0.1", "--port", str(ports.redis))
     here = ("--dir", "./", "--include", USERS, "--daemonize", "no")
     return Spec(
-        name=name,
+        name="redis",
         command=(str(program), str(CONFIG / "redis.conf"), *listen, *here),
         cwd=directory,
         environment=environ,
-        ready=probes.redis(port),
-        ports={"redis": port},
+        ready=probes.redis(ports.redis),
+        ports={"redis": ports.redis},
         files={directory / USERS: users.redis_users()},
         start_timeout=30,
     )

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import aio_pika
@@ -18,8 +18,8 @@ from services.common.messaging.consumer import Consumer
 from services.common.messaging.messages import Delivery, Settlement
 from services.common.messaging.topology import Subscription, events_exchange
 from stack import processes, programs
-from stack.servers import epmd, rabbitmq, users
-from stack.servers.rabbitmq_cluster import Listeners, cluster
+from stack.ports import ANY_PORTS, reserved_ports
+from stack.servers import rabbitmq, users
 from tests.integration.test_stack_servers import Servers, private
 from tests.servers import eventually
 
@@ -33,25 +33,28 @@ class Cluster:
 
     def __init__(self, servers: Servers) -> None:
         """Start the nodes together."""
-        self.listeners = [Listeners(*(servers.port() for _ in range(4))) for _ in range(3)]
-        mapper, run_dir = servers.port(), servers.run_dir
+        with ExitStack() as claims:
+            self.ports = [claims.enter_context(reserved_ports(ANY_PORTS)) for _ in range(3)]
+        run_dir = servers.run_dir
         program = programs.require(programs.RABBITMQ)
-        nodes = cluster(program, run_dir / "cluster", mapper, self.listeners, os.environ)
+        nodes = rabbitmq.cluster(program, run_dir / "cluster", self.ports, os.environ)
         self.specs = {spec.name: spec for spec in nodes}
-        port_mapper = epmd.spec(programs.require(programs.EPMD), mapper, run_dir / "epmd", os.environ)
+        port_mapper = rabbitmq.port_mapper(
+            programs.require(programs.EPMD), self.ports[0], run_dir / "epmd", os.environ
+        )
         servers.start(port_mapper, *nodes)
 
     @property
     def url(self) -> str:
         """The addresses of all nodes."""
-        return rabbitmq.url(*(node.amqp for node in self.listeners))
+        return rabbitmq.url(*(node.amqp for node in self.ports))
 
     async def queue(self) -> dict[str, Any]:
         """Return what a node that is up says about the queue: its leader, its members, who is online."""
         async with httpx2.AsyncClient(auth=(rabbitmq.ADMINISTRATOR, users.PASSWORD), timeout=5) as client:
-            for node in self.listeners:
+            for node in self.ports:
                 with suppress(httpx2.TransportError):
-                    path = f"127.0.0.1:{node.management}/api/queues/%2F/{SUBSCRIPTION.queue}"
+                    path = f"127.0.0.1:{node.rabbitmq_management}/api/queues/%2F/{SUBSCRIPTION.queue}"
                     answer = await client.get(f"http://{path}")
                     if answer.status_code == httpx2.codes.OK:
                         return answer.json()  # type: ignore[no-any-return]
@@ -59,7 +62,7 @@ class Cluster:
 
     async def complete(self) -> bool:
         """Whether all replicas of the queue are there."""
-        return len((await self.queue()).get("online", ())) == len(self.listeners)
+        return len((await self.queue()).get("online", ())) == len(self.ports)
 
 
 async def publish_for_ever(broker: BrokerConnection, confirmed: list[int]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from stack import processes, programs
-from stack.ports import free_port
+from stack.ports import Ports, free_port
 from stack.progress import Progress
 from stack.servers import redis
 from stack.spec import Spec
@@ -62,7 +62,9 @@ def private(tmp_path: Path) -> Iterator[Servers]:
 async def test_redis_keeps_answered_writes_over_a_kill(private: Servers) -> None:
     """The append-only file is on; killed and started again it has the key. Only this machine reaches it."""
     port = private.port()
-    spec = redis.spec(programs.require(programs.REDIS), port, private.run_dir / "redis", os.environ)
+    spec = redis.spec(
+        programs.require(programs.REDIS), Ports(redis=port), private.run_dir / "redis", os.environ
+    )
     private.start(spec)
     async with Redis(port=port, decode_responses=True) as client:
         assert await client.set("order", "accepted")

@@ -19,7 +19,6 @@ from stack.spec import Spec
 from tests.unit.stack_fakes import SERVER, program, until
 
 Build = Callable[[Plan], Spec]
-BROKEN = "print('no disk'); raise SystemExit(4)"
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,12 @@ class FakeStack:
         """Run a command and return its exit status."""
         return main([command, "--run-dir", str(self.layout.run_dir), *arguments])
 
-    def put(self, name: str, build: Build) -> None:
-        """Replace a component."""
+    def put(self, name: str, code: str, ready: Callable[[], bool] = lambda: False) -> None:
+        """Run other code in the place of a component."""
+
+        def build(plan: Plan) -> Spec:
+            return program(plan.layout.run_dir, code, name=name, ready=ready)
+
         self.monkeypatch.setitem(cast("dict[str, Build]", BUILDERS), name, build)
 
     def running(self) -> dict[str, Process]:
@@ -47,15 +50,22 @@ class FakeStack:
         return processes.marked((f"{self.layout.run_dir}|",))
 
 
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStack]:
+    """Return the command line for a run directory that does not exist yet."""
+    with fake_stack(tmp_path / "run dir", monkeypatch) as found:
+        yield found
+
+
 @contextmanager
 def fake_stack(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStack]:
     """Replace some components by small HTTP servers, and stop what runs in the end."""
-    stack = FakeStack(Layout(run_dir), monkeypatch)
+    found = FakeStack(Layout(run_dir), monkeypatch)
     for name in ("redis", "inbox", "api"):
-        stack.put(name, server(name))
-    yield stack
-    stack("down")
-    assert not stack.left_over()
+        monkeypatch.setitem(cast("dict[str, Build]", BUILDERS), name, server(name))
+    yield found
+    found("down")
+    assert not found.left_over()
 
 
 def server(name: str) -> Build:
@@ -67,11 +77,6 @@ def server(name: str) -> Build:
         return replace(spec, ports={name: port})
 
     return build
-
-
-def broken(plan: Plan) -> Spec:
-    """Return how to run an inbox that ends as it starts."""
-    return program(plan.layout.run_dir, BROKEN, name="inbox", ready=lambda: False)
 
 
 def kill(process: Process) -> None:

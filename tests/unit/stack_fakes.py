@@ -1,5 +1,6 @@
 """Small programs that stand in for servers."""
 
+import io
 import os
 import sys
 import textwrap
@@ -37,6 +38,14 @@ def program(
         start_timeout=10,
         stop_timeout=5,
     )
+
+
+class Terminal(io.StringIO):
+    """A stream at which somebody types or looks."""
+
+    def isatty(self) -> bool:
+        """Say that it is a terminal."""
+        return True
 
 
 def executable(path: Path, script: str) -> Path:

@@ -2,11 +2,8 @@
 
 from itertools import pairwise
 
-import pytest
-
-from resilience.chaos.kinds import KINDS, select
+from resilience.chaos.kinds import select
 from resilience.chaos.plan import EARLY, EARLY_SECONDS, WARM_UP_SECONDS, Plan, plan
-from stack.errors import StackError
 
 SEEDS = range(50)
 ONE, CLUSTER = select("all", cluster=False), select("all", cluster=True)
@@ -25,34 +22,27 @@ def test_a_seed_gives_the_same_plan_and_another_seed_another() -> None:
     assert plan(7, ONE, 60) != plan(8, ONE, 60)
 
 
-def test_each_kind_happens_at_least_once() -> None:
-    """However few the orders: the load is stretched until every fault meets some."""
+def test_each_kind_happens_while_orders_come_in_and_never_two_on_the_same_thing() -> None:
+    """However few the orders: the load is stretched until every fault meets some.
+
+    No fault begins before the queues exist for a while, or before the one before it on its lane is over,
+    recovery included; none is still on when the load ends. Lengths are drawn from the kind's ranges, and only
+    delays have a latency.
+    """
     for scenario in plans():
         assert {fault.name for fault in scenario.faults} == {kind.name for kind in ONE}
-
-
-def test_what_hits_the_same_thing_never_overlaps() -> None:
-    """A fault begins only after the one before it on its lane is over, recovery included."""
-    for scenario in plans():
-        for lane in scenario.lanes():
-            for fault, following in pairwise(lane):
-                assert following.at >= fault.at + fault.total_seconds
-
-
-def test_all_happens_while_orders_come_in() -> None:
-    """No fault begins before the queues exist for a while, none is still on when the load ends."""
-    for scenario in plans():
         assert min(fault.at for fault in scenario.faults) >= WARM_UP_SECONDS
         assert max(fault.at + fault.total_seconds for fault in scenario.faults) <= scenario.seconds
+        for lane in scenario.lanes():
+            assert all(later.at >= fault.at + fault.total_seconds for fault, later in pairwise(lane))
+        for fault in scenario.faults:
+            assert any(low <= fault.seconds <= high for low, high in fault.kind.durations)
+            assert (fault.latency_ms > 0) == fault.name.startswith("delay-")
 
 
-def test_a_longer_load_meets_more_faults() -> None:
-    """A long run repeats kinds instead of resting."""
+def test_a_longer_load_meets_more_faults_but_no_late_ones_of_the_mail_server() -> None:
+    """Kinds are repeated; an email's last attempt after 36 s never meets a server that is away."""
     assert all(len(plan(seed, ONE, 200).faults) > 1.5 * len(ONE) for seed in SEEDS)
-
-
-def test_the_mail_server_is_away_early_on_only() -> None:
-    """An email's last attempt, 36 s after the first, never meets a mail server that is away."""
     for scenario in plans():
         late = [fault.at + fault.total_seconds for fault in scenario.faults if fault.kind.lane in EARLY]
         assert max(late) <= EARLY_SECONDS
@@ -68,34 +58,8 @@ def test_a_cluster_loses_one_node_at_a_time() -> None:
     assert set(links) <= {"amqp-1", "amqp-2", "amqp-3"}
 
 
-def test_faults_stay_within_what_their_kinds_say() -> None:
-    """Lengths are drawn from the kind's ranges, and only delays have a latency."""
-    for scenario in plans():
-        for fault in scenario.faults:
-            assert any(low <= fault.seconds <= high for low, high in fault.kind.durations)
-            assert (fault.latency_ms > 0) == fault.name.startswith("delay-")
-
-
 def test_freezing_outlasts_heartbeats_in_some_plans_and_not_in_others() -> None:
     """Both sides of the 18 s after which a silent broker is given up are tried."""
     frozen = [f.seconds for scenario in plans() for f in scenario.faults if f.name == "freeze-rabbitmq"]
     assert min(frozen) < 18 < max(frozen)
-
-
-def test_faults_are_chosen_by_name() -> None:
-    """A list chooses some, in the order of the catalogue and each once; `all` chooses every one."""
-    chosen = select(" kill-worker, cut-amqp,kill-worker ", cluster=False)
-    assert [kind.name for kind in chosen] == ["kill-worker", "cut-amqp"]
-    assert {kind.name for kind in (*ONE, *CLUSTER)} == set(KINDS)
-
-
-@pytest.mark.parametrize("names", ["kill-everything", "", " , ", "kill-node", "all,nonsense"])
-def test_an_unknown_fault_is_told_those_there_are(names: str) -> None:
-    """One may also be unknown because it needs a cluster."""
-    with pytest.raises(StackError, match=r"there are all, .*kill-worker.*poison-messages"):
-        select(names, cluster=False)
-
-
-def test_without_faults_there_is_just_the_load() -> None:
-    """A plan of nothing lasts as long as the orders."""
-    assert plan(1, (), 30) == Plan(30, ())
+    assert plan(1, (), 30) == Plan(30, ())  # without faults there is just the load

@@ -1,4 +1,4 @@
-"""What a chaos run starts: each process is known from its first moment on."""
+"""What a chaos run starts: each process is known from its first moment on, and none is left behind."""
 
 import io
 from dataclasses import replace
@@ -16,29 +16,20 @@ from stack.progress import Progress
 from tests.unit.stack_fakes import SLEEPER, program
 
 
-async def test_what_has_begun_is_known_when_the_next_does_not_begin(tmp_path: Path) -> None:
-    """Also to whoever cleans up after this process, by what is written down."""
-    good, layout = program(tmp_path, SLEEPER, name="good"), Layout(tmp_path)
-    bad = replace(good, name="bad", command=("/does/not/exist",))
-    system = System(Blueprint(layout, Ports(), [], {"good": good, "bad": bad}, {}), Progress(io.StringIO()))
-    with pytest.raises(StackError, match="bad: cannot run"):
-        await system.start(["good", "bad"])
-    try:
-        written = state.load(layout)
-        assert written is not None
-        assert [one.name for one in written.running()] == list(system.processes) == ["good"]
-    finally:
-        processes.sweep([processes.mark_prefix(tmp_path, "good")])
-
-
 async def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Neither a process nor what says that one runs."""
+    """What has begun is written down before the next begins, and so whoever cleans up finds and ends it."""
     good, layout = program(tmp_path, SLEEPER, name="api"), Layout(tmp_path)
     bad = replace(good, name="worker", command=("/does/not/exist",))
-    specs = {"api": good, "worker": bad, "notifier": bad}
+    blueprint = Blueprint(layout, Ports(), [], {"api": good, "worker": bad, "notifier": bad}, {})
     try:
         with pytest.raises(StackError, match="worker: cannot run"):
-            async with running(Blueprint(layout, Ports(), [], specs, {}), Progress(io.StringIO())):
+            await System(blueprint, Progress(io.StringIO())).start(["api", "worker"])
+        written = state.load(layout)
+        assert written
+        assert [one.name for one in written.running()] == ["api"]
+        processes.stop_all(written.processes)
+        with pytest.raises(StackError, match="worker: cannot run"):
+            async with running(blueprint, Progress(io.StringIO())):
                 pass
         assert not processes.marked((f"{tmp_path}|",))
         assert not layout.state.exists()

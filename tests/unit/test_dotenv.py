@@ -10,40 +10,34 @@ from pathlib import Path
 import pytest
 
 from stack.dotenv import complete, main, variables
+from stack.layout import ROOT
 
-ROOT = Path(__file__).parents[2]
 RUN = "import runpy; runpy.run_module('stack.dotenv', run_name='__main__')"
 EXAMPLE = "# who\nUSER_NAME=orders\n\n# secrets\nPASSWORD=\nTOKEN=\n"
 
 
 def test_first_run_copies_the_example_and_fills_the_secrets() -> None:
-    """The comments stay, plain values are copied, and each empty one gets a secret of its own."""
+    """The comments stay, plain values are copied, each empty one gets a secret of its own; twice is once."""
     made = complete(EXAMPLE, "")
     values = variables(made)
     assert made.startswith("# who\nUSER_NAME=orders\n\n# secrets\nPASSWORD=")
     assert values["PASSWORD"] != values["TOKEN"]
     assert all(re.fullmatch("[0-9a-f]{48}", values[name]) for name in ("PASSWORD", "TOKEN"))
-
-
-def test_second_run_changes_nothing() -> None:
-    """A complete file comes out as it went in."""
-    made = complete(EXAMPLE, "")
     assert complete(EXAMPLE, made) == made
 
 
 def test_existing_values_and_foreign_lines_are_kept() -> None:
-    """What the owner wrote stays, a missing variable is appended, an empty secret is filled."""
-    current = "# mine\nPASSWORD=chosen by me\nEXTRA=1\nTOKEN=''\n"
-    made = complete(EXAMPLE, current)
+    """What the owner wrote or emptied stays, a missing variable is appended, an empty secret is filled.
+
+    One that is kept as a hash is not: a new one would not match.
+    """
+    made = complete(EXAMPLE, "# mine\nPASSWORD=chosen by me\nEXTRA=1\nTOKEN=''\n")
     values = variables(made)
     assert made.startswith("# mine\nPASSWORD=chosen by me\nEXTRA=1\nTOKEN=")
     assert values["USER_NAME"] == "orders"
     assert len(values["TOKEN"]) == 48
-
-
-def test_value_that_the_owner_emptied_stays_empty() -> None:
-    """Only secrets are filled: an empty value where the example has one is the owner's choice."""
     assert variables(complete(EXAMPLE, "USER_NAME=\nPASSWORD=a\nTOKEN=b\n"))["USER_NAME"] == ""
+    assert variables(complete("KEY=\nKEY_SHA256=\n", "KEY_SHA256=abc\n")) == {"KEY": "", "KEY_SHA256": "abc"}
 
 
 def test_a_hash_is_made_of_its_secret() -> None:
@@ -54,11 +48,6 @@ def test_a_hash_is_made_of_its_secret() -> None:
         assert values["KEY_SHA256"] == hashlib.sha256(values["KEY"].encode()).hexdigest()
     values = variables(complete(example, "KEY=new\nKEY_SHA256=old\n"))
     assert values == {"KEY": "new", "KEY_SHA256": "old"}
-
-
-def test_a_secret_that_is_kept_as_a_hash_stays_out() -> None:
-    """Whoever took the key out of the file gets no other one, which would not match."""
-    assert variables(complete("KEY=\nKEY_SHA256=\n", "KEY_SHA256=abc\n")) == {"KEY": "", "KEY_SHA256": "abc"}
 
 
 def test_file_is_private_and_no_secret_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,34 +4,34 @@ import asyncio
 import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import Mock
 
 import httpx2
 import pytest
 import yaml
-from pydantic import ValidationError
 
-from resilience.drills import clients, dead_letters, inbox, prometheus, report
-from resilience.drills.catalogue import DRILLS, Catalogue, Drill, Load, Panel, Search, named
+from resilience.drills import clients, command, dead_letters, inbox, prometheus
+from resilience.drills.catalogue import DRILLS, Drill, Load, Panel, Search
 from resilience.drills.environment import until
 from resilience.drills.run import Result
-from resilience.drills.traces import Span, by_trace, explain, find
+from resilience.drills.traces import explain, find
 from services.api import faults as api
 from services.api.scenarios import SCENARIOS
 from services.notifier import faults as notifier
 from services.worker import faults as worker
 from stack.errors import StackError
 from stack.layout import ROOT
+from stack.spans import Span, by_trace
 
 if TYPE_CHECKING:
     from stack.operators import Operator
 
-each_drill = pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
 PUBLISH, PROCESS = "publish orders:order.created.v1", "process worker.order-created"
 
 
 def span(name: str, attributes: dict[str, str] | None = None) -> Span:
     """Return a span of the worker."""
-    return Span("worker", name, attributes or {}, failed=False, duration_ms=8000.0)
+    return Span("worker", name, attributes or {}, failed=False, start=10**9, end=9 * 10**9)
 
 
 def processed(outcome: str, message_id: str = "1") -> Span:
@@ -39,12 +39,14 @@ def processed(outcome: str, message_id: str = "1") -> Span:
     return span(PROCESS, {"orderscope.outcome": outcome, "messaging.message.id": message_id})
 
 
-def test_every_scenario_has_a_drill_and_every_drill_a_scenario() -> None:
-    """In the same order, so that who knows one list knows the other."""
-    assert [drill.name for drill in DRILLS] == list(SCENARIOS)
+def test_every_scenario_has_a_drill_and_breaks_something() -> None:
+    """In the same order, so that who knows one list knows the other; each is one that a service asks for."""
+    assert list(DRILLS) == list(SCENARIOS)
+    values = [value for module in (api, worker, notifier) for value in vars(module).values()]
+    assert {value for value in values if isinstance(value, str)} >= set(SCENARIOS)
 
 
-@each_drill
+@pytest.mark.parametrize("drill", DRILLS.values(), ids=DRILLS)
 def test_a_drill_is_about_what_there_is(drill: Drill) -> None:
     """An alert of the rules, a panel of a dashboard that asks Prometheus."""
     rules = [path.read_text() for path in (ROOT / "observability" / "config" / "rules").glob("*.yaml")]
@@ -54,33 +56,8 @@ def test_a_drill_is_about_what_there_is(drill: Drill) -> None:
     expressions = prometheus.expressions(drill.panel)
     assert expressions
     assert all("$" not in expression for expression in expressions)
-
-
-def test_drills_are_chosen_by_name() -> None:
-    """Some or all; one that is unknown, or none, is an error that names those that exist."""
-    assert named("all") == DRILLS
-    assert [drill.name for drill in named(" smtp-down,payment-slow,smtp-down")] == [
-        "smtp-down",
-        "payment-slow",
-    ]
-    for wrong in ("", ",", "payment-slow,nonsense"):
-        with pytest.raises(StackError, match="broker-down"):
-            named(wrong)
-
-
-def test_the_catalogue_is_data() -> None:
-    """It can be written as JSON and read again; a field that does not exist is an error."""
-    document = Catalogue(drill=DRILLS).model_dump(mode="json")
-    assert Catalogue.model_validate(json.loads(json.dumps(document))).drill == DRILLS
-    document["drill"][0]["panel"]["at_lest"] = 1
-    with pytest.raises(ValidationError, match="at_lest"):
-        Catalogue.model_validate(document)
-
-
-def test_every_scenario_breaks_something() -> None:
-    """Its name is one that a service asks for."""
-    values = [value for module in (api, worker, notifier) for value in vars(module).values()]
-    assert {value for value in values if isinstance(value, str)} >= set(SCENARIOS)
+    with pytest.raises(KeyError):  # a drill must not pass because it looked at nothing
+        prometheus.expressions(drill.panel.model_copy(update={"title": "nonsense"}))
 
 
 def test_only_the_series_of_the_fault_counts() -> None:
@@ -92,12 +69,6 @@ def test_only_the_series_of_the_fault_counts() -> None:
     assert not panel.shows({"outcome": "duplicate"}, 0.4)
     assert not panel.shows({"outcome": "done"}, 50)
     assert Panel(dashboard="queues", title="Fewest consumers", at_most=0).shows({}, 0)
-
-
-def test_a_panel_without_the_title_is_no_panel() -> None:
-    """A drill must not pass because it looked at nothing."""
-    with pytest.raises(KeyError):
-        prometheus.expressions(Panel(dashboard="overview", title="nonsense"))
 
 
 @pytest.mark.parametrize(
@@ -121,17 +92,12 @@ def test_a_panel_without_the_title_is_no_panel() -> None:
 def test_a_cause_is_read_from_the_right_trace_only(
     name: str, shows: list[Span], does_not: list[Span]
 ) -> None:
-    """A trace that does not show the cause explains nothing."""
-    [drill] = named(name)
-    assert explain(drill.cause, shows)
-    assert explain(drill.cause, does_not) == ""
-
-
-def test_a_cause_without_words_is_the_span() -> None:
-    """Its service, how long it took, and the attributes by which it was found."""
-    [drill] = named("payment-slow")
-    text = explain(drill.cause, [span("charge payment", {"feature_flag.key": "payment-slow"})])
-    assert text == "worker: charge payment took 8000 ms (feature_flag.key=payment-slow)"
+    """A cause without words is the span: how long it took, and the attributes by which it was found."""
+    found = explain(DRILLS[name].cause, shows)
+    assert found
+    if name == "payment-slow":
+        assert found == "worker: charge payment took 8000 ms (feature_flag.key=payment-slow)"
+    assert explain(DRILLS[name].cause, does_not) == ""
 
 
 async def test_only_the_email_about_the_right_alert_is_waited_for() -> None:
@@ -152,46 +118,29 @@ async def test_only_the_email_about_the_right_alert_is_waited_for() -> None:
     assert not await inbox.says(client, "http://inbox/api/v1/message/2", ("worker",), all)
 
 
-async def test_no_trace_found_is_no_error() -> None:
+async def test_no_trace_found_is_no_error_and_a_refused_search_is() -> None:
     """Jaeger answers 404; so it may be looked for again."""
-    client = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(404, json={})))
-    search = Search(service="api", operation="x")
-    assert await find(client, "http://traces", search, DRILLS[0].cause, since=0) is None
-
-
-async def test_a_search_that_is_refused_is_an_error() -> None:
-    """It is not taken for one that found nothing."""
-    client = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(400, text="no")))
+    search, cause = Search(service="api", operation="x"), DRILLS["payment-slow"].cause
+    statuses = iter([404, 400])
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(next(statuses), json={}))
+    client = httpx2.AsyncClient(transport=transport)
+    assert await find(client, "http://traces", search, cause, since=0) is None
     with pytest.raises(httpx2.HTTPStatusError):
-        await find(client, "http://traces", Search(service="api", operation="x"), DRILLS[0].cause, since=0)
+        await find(client, "http://traces", search, cause, since=0)
 
 
 def test_spans_are_sorted_into_their_traces() -> None:
     """With their service, and whether they failed, in either spelling of the status."""
-    document = {
-        "resourceSpans": [
-            {
-                "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "api"}}]},
-                "scopeSpans": [{"spans": [_json("1", 2), _json("2", "STATUS_CODE_ERROR"), _json("2", 0)]}],
-            }
-        ]
-    }
-    found = by_trace(document)
-    assert [(one.service, one.failed, one.duration_ms) for one in found["2"]] == [
+    times = {"name": "x", "startTimeUnixNano": "1000000", "endTimeUnixNano": "3000000"}
+    statuses = (("1", 2), ("2", "STATUS_CODE_ERROR"), ("2", 0))
+    spans = [{**times, "traceId": trace, "status": {"code": status}} for trace, status in statuses]
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "api"}}]}
+    found = by_trace({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]})
+    assert [(one.service, one.failed, one.milliseconds) for one in found["2"]] == [
         ("api", True, 2.0),
         ("api", False, 2.0),
     ]
     assert found["1"][0].failed
-
-
-def _json(trace_id: str, status: object) -> dict[str, Any]:
-    return {
-        "traceId": trace_id,
-        "name": "x",
-        "startTimeUnixNano": "1000000",
-        "endTimeUnixNano": "3000000",
-        "status": {"code": status},
-    }
 
 
 class Api:
@@ -208,43 +157,37 @@ class Api:
         if self.failing:
             self.failing -= 1
             raise StackError("503")
-        match method, path:
-            case "GET", ("dead-letters",):
-                return {"items": [{"queue": "q", "count": len(self.reasons)}]}
-            case "GET", _:
-                at = {"old": "2026-01-01T00:00:00Z"}
-                items = [
-                    {"id": one, "reason": reason, "dead_lettered_at": at.get(reason, "2027-01-01T00:00:00Z")}
-                    for one, reason in self.reasons.items()
+        if path == ("dead-letters",):
+            return {"items": [{"queue": "q", "count": len(self.reasons)}]}
+        if method == "GET":
+            years = {"old": 2026}
+            return {
+                "items": [
+                    {"id": one, "reason": why, "dead_lettered_at": f"{years.get(why, 2027)}-01-01T00:00:00Z"}
+                    for one, why in self.reasons.items()
                 ]
-                return {"items": items}
+            }
         self.done.append((method, *path[2:]))
         if self.reasons[path[2]] != "stubborn":
             del self.reasons[path[2]]
         return {}
 
 
-SINCE = 1_790_000_000.0
-"""In September 2026."""
-
-
 def clear(api_of: Api, seconds: float = 30) -> None:
-    """Replay or discard the dead letters of a drill."""
-    dead_letters.clear(cast("Operator", api_of), SINCE, seconds)
+    """Replay or discard the dead letters of a drill since September 2026."""
+    dead_letters.clear(cast("Operator", api_of), 1_790_000_000.0, seconds)
 
 
 def test_dead_letters_of_a_drill_are_replayed_and_others_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only unreadable ones are discarded; a broker that is just coming back is waited for."""
+    """Only unreadable ones are discarded; a broker that is just coming back is waited for.
+
+    Those that keep coming back fail the drill, and are not discarded: somebody's order may be in them.
+    """
     monkeypatch.setattr(dead_letters, "PAUSE_SECONDS", 0)
     there = Api({"1": "retries_exhausted", "2": "malformed_json", "3": "old"}, failing=2)
     clear(there)
     assert there.done == [("POST", "1", "replay"), ("DELETE", "2")]
     assert there.reasons == {"3": "old"}
-
-
-def test_dead_letters_that_keep_coming_back_fail_the_drill(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are not discarded: somebody's order may be in them."""
-    monkeypatch.setattr(dead_letters, "PAUSE_SECONDS", 0)
     there = Api({"1": "stubborn"})
     with pytest.raises(StackError, match="come back"):
         clear(there, 0.05)
@@ -265,42 +208,31 @@ def test_a_drill_that_failed_makes_the_report_fail() -> None:
     """The table has every drill, the JSON what programs need."""
     good = Result("a", "A", 5, 1.0, 2.0, "queues/Retries", 0.5, "http://traces/trace/1", "because")
     bad = Result("b", "B", failure="no email")
-    assert report.document([good], quick=True)["ok"] is True
-    written = json.loads(json.dumps(report.document([good, bad], quick=False)))
+    assert command.document([good], quick=True)["ok"] is True
+    written = json.loads(json.dumps(command.document([good, bad], quick=False)))
     assert (written["ok"], written["fast"], written["drills"][1]["failure"]) == (False, False, "no email")
-    assert report.table([good, bad]).row_count == 2
+    assert command.table([good, bad]).row_count == 2
 
 
-@pytest.mark.parametrize(("answers", "found"), [([{"count": 2}], 2), ([StackError("503"), {"count": 0}], 0)])
-async def test_dead_letters_are_counted_as_soon_as_the_broker_answers(answers: list[Any], found: int) -> None:
+async def test_dead_letters_are_counted_as_soon_as_the_broker_answers() -> None:
     """At the start the api has no connection yet: that is no answer, and no failure."""
-
-    class Starting:
-        def ask(self, *_: str) -> dict[str, list[dict[str, object]]]:
-            answer = answers.pop(0)
-            if isinstance(answer, Exception):
-                raise answer
-            return {"items": [{"queue": "a.dlq", **answer}, {"queue": "other.dlq", "count": 9}]}
-
-    look = partial(asyncio.to_thread, dead_letters.count, cast("Operator", Starting()), "a.dlq")
-    assert await until("dead letters", look, 5) == found
+    listed = {"items": [{"queue": "a.dlq", "count": 0}, {"queue": "other.dlq", "count": 9}]}
+    starting: Any = Mock(ask=Mock(side_effect=[StackError("503"), listed]))
+    look = partial(asyncio.to_thread, dead_letters.count, starting, "a.dlq")
+    assert await until("dead letters", look, 5) == 0
 
 
 async def test_clients_place_orders_and_read_them_whatever_is_answered() -> None:
     """A server that refuses or does not answer is part of a drill; only accepted orders count."""
-    answers = iter(
-        [httpx2.ConnectError("away"), httpx2.Response(503), httpx2.Response(202, json={"id": "1"})]
-    )
-    read = asyncio.Event()
+    read, accepted = asyncio.Event(), httpx2.Response(202, json={"id": "1"})
+    refused = [httpx2.Response(429)] * 999
+    placed = Mock(side_effect=[httpx2.ConnectError("away"), httpx2.Response(503), accepted, *refused])
 
     def answer(request: httpx2.Request) -> httpx2.Response:
-        if request.method == "GET":
-            read.set()
-            return httpx2.Response(200)
-        found = next(answers, httpx2.Response(429))
-        if isinstance(found, Exception):
-            raise found
-        return cast("httpx2.Response", found)
+        if request.method == "POST":
+            return cast("httpx2.Response", placed())
+        read.set()
+        return httpx2.Response(200)
 
     http = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
     async with clients.driving(http, "http://api", Load(orders=200, reads=200), {}) as driven:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,11 +14,11 @@ from stack.errors import StackError
 from stack.layout import Layout
 from stack.programs import Program
 from stack.progress import Progress
-from tests.unit.stack_fakes import executable
+from tests.unit.stack_fakes import Terminal, executable
 
 SERVER = Program("Server", "the-server", "server-package", "keeps things")
 BY_HAND = "apt-get update && apt-get install --no-install-recommends server-package"
-TOOLS = ("sh", "sed", "sort", "grep", "timeout", "rm", "chmod", "cat", "env")
+TOOLS = ("sh", "sed", "sort", "grep", "timeout", "rm", "chmod", "cat", "env", "touch")
 # A package manager that installs the package by writing the program, and notes what it was asked for.
 APT_GET = """
     echo "apt-get $*" >>"$FAKE/asked"
@@ -41,10 +42,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     executable(folder / "apt-cache", '[ -e "$FAKE/lists" ]')
     executable(folder / "dpkg-query", "true")
     for tool in TOOLS:
-        (folder / tool).symlink_to(
-            next(p for p in (Path("/usr/bin") / tool, Path("/bin") / tool) if p.exists())
-        )
-    (folder / "touch").symlink_to("/usr/bin/touch")
+        (folder / tool).symlink_to(shutil.which(tool) or tool)
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("FAKE", str(folder))
     monkeypatch.setenv("POLICY_RC_D", str(tmp_path / "policy-rc.d"))
@@ -74,24 +72,17 @@ def test_what_is_there_is_not_installed(machine: Path, tmp_path: Path) -> None:
     assert asked(machine) == ""
 
 
-def test_what_is_missing_is_installed(machine: Path, tmp_path: Path) -> None:
-    """The list of packages first when it is empty, nothing that is only recommended, and a log of it all."""
+@pytest.mark.parametrize("listed", [False, True])
+def test_what_is_missing_is_installed(machine: Path, tmp_path: Path, *, listed: bool) -> None:
+    """Without recommendations, with a log; an empty list of packages is updated first, a stale one then."""
+    executable(machine / "apt-cache", "true" if listed else '[ -e "$FAKE/lists" ]')
     ensure(tmp_path)
-    update, installing = asked(machine).splitlines()
-    assert update.endswith("update")
-    assert installing.endswith("install --no-install-recommends server-package")
-    assert "Setting up server-package" in (tmp_path / "run/logs/install.log").read_text()
-
-
-def test_a_list_that_is_too_old_is_updated(machine: Path, tmp_path: Path) -> None:
-    """It knows the package, and names a file that the mirror no longer has."""
-    executable(machine / "apt-cache", "true")
-    ensure(tmp_path)
-    assert [line.split()[-1] for line in asked(machine).splitlines()] == [
-        "server-package",
-        "update",
-        "server-package",
+    lines = asked(machine).splitlines()
+    assert [line.split()[-1] for line in lines] == ["server-package", "update", "server-package"][
+        not listed :
     ]
+    assert lines[-1].endswith("install --no-install-recommends server-package")
+    assert "Setting up server-package" in (tmp_path / "run/logs/install.log").read_text()
 
 
 def test_no_service_is_started_by_the_installation(machine: Path, tmp_path: Path) -> None:
@@ -118,42 +109,30 @@ def test_an_interrupted_installation_leaves_no_policy(machine: Path, tmp_path: P
     assert not (tmp_path / "policy-rc.d").exists()
 
 
-def test_a_policy_that_forbids_already_is_kept(machine: Path, tmp_path: Path) -> None:
-    """Containers have one."""
-    policy = executable(tmp_path / "policy-rc.d", "exit 101\n")
-    before = policy.read_text()
-    ensure(tmp_path)
-    assert policy.read_text() == before
-    assert (machine / "the-server").exists()
-
-
-def test_a_policy_that_lets_services_start_is_neither_changed_nor_used(machine: Path, tmp_path: Path) -> None:
-    """It is the administrator's: the message says to install by hand."""
-    policy = executable(tmp_path / "policy-rc.d", "exit 0\n")
-    before = policy.read_text()
-    with pytest.raises(StackError, match="lets services start"):
+@pytest.mark.parametrize(
+    ("policy", "installs", "kept"),
+    [
+        pytest.param("exit 101\n", True, True, id="forbids already, as in containers"),
+        pytest.param("exit 0\n", False, True, id="the administrator's, lets services start"),
+        pytest.param(
+            "# Made by the orderscope stack for the time of an installation.\nexit 101\n",
+            True,
+            False,
+            id="left by a killed installation",
+        ),
+    ],
+)
+def test_a_policy_that_is_there_is_respected(
+    machine: Path, tmp_path: Path, policy: str, *, installs: bool, kept: bool
+) -> None:
+    """Only one of our own is removed; what lets services start is neither changed nor used."""
+    file = executable(tmp_path / "policy-rc.d", policy)
+    before = file.read_text()
+    with nullcontext() if installs else pytest.raises(StackError, match="lets services start"):
         ensure(tmp_path)
-    assert policy.read_text() == before
-    assert asked(machine) == ""
-
-
-def test_a_policy_left_by_a_killed_installation_is_removed(machine: Path, tmp_path: Path) -> None:
-    """It is known by its comment."""
-    policy = executable(
-        tmp_path / "policy-rc.d",
-        "# Made by the orderscope stack for the time of an installation.\nexit 101\n",
-    )
-    ensure(tmp_path)
-    assert not policy.exists()
-    assert (machine / "the-server").exists()
-
-
-class Terminal(io.StringIO):
-    """A standard input at which somebody types."""
-
-    def isatty(self) -> bool:
-        """Say that it is a terminal."""
-        return True
+    assert (file.read_text() if file.exists() else "") == (before if kept else "")
+    assert (machine / "the-server").exists() == installs
+    assert bool(asked(machine)) == installs
 
 
 def sudo(machine: Path, monkeypatch: pytest.MonkeyPatch, *, password: bool) -> None:
@@ -197,30 +176,23 @@ def test_nothing_is_installed_against_the_users_will(
     assert asked_user == (typed is not None and not permission)
 
 
+@pytest.mark.parametrize("typed", ["y\n", None])
 @pytest.mark.parametrize("password", [True, False])
-def test_sudo_may_ask_for_its_password_at_a_terminal(
-    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, password: bool
+def test_sudo_asks_for_its_password_at_a_terminal_only(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str | None, *, password: bool
 ) -> None:
-    """Whoever is not root installs with sudo, which is run only after a yes."""
+    """Whoever is not root installs with sudo; where nobody can type (None) the error says what to run."""
     sudo(machine, monkeypatch, password=password)
-    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
-    ensure(tmp_path)
-    assert asked(machine).startswith("sudo sh ")
-    assert (machine / "the-server").exists()
-
-
-@pytest.mark.parametrize("permission", ["", "yes"])
-def test_sudo_is_not_asked_for_a_password_without_a_terminal(
-    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, permission: str
-) -> None:
-    """The error says so, and what to run by hand; a sudo that needs no password installs."""
-    monkeypatch.setenv("STACK_INSTALL", permission)
-    sudo(machine, monkeypatch, password=True)
-    with pytest.raises(StackError, match=f"(?s)sudo needs a password.*{BY_HAND}"):
+    monkeypatch.setattr("sys.stdin", io.StringIO() if typed is None else Terminal(typed))
+    possible = typed is not None or not password
+    with (
+        nullcontext()
+        if possible
+        else pytest.raises(StackError, match=f"(?s)sudo needs a password.*{BY_HAND}")
+    ):
         ensure(tmp_path)
-    sudo(machine, monkeypatch, password=False)
-    ensure(tmp_path)
-    assert (machine / "the-server").exists()
+    assert (machine / "the-server").exists() == possible
+    assert asked(machine).startswith("sudo")
 
 
 def test_who_cannot_install_learns_what_to_do(

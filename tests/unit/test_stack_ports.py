@@ -7,59 +7,36 @@ import pytest
 
 from stack import ports as module
 from stack.errors import StackError
-from stack.ports import FREE_RANGE, Ports, free_port, reserved_ports
+from stack.ports import ANY_PORTS, FREE_RANGE, Ports, free_port, reserved_ports
 
 
-def nowhere_customary() -> Ports:
-    """Return a wish for ports that any number of stacks may have at the same time."""
-    return Ports(**dict.fromkeys(Ports.__dataclass_fields__, 0))
-
-
-def test_a_free_port_that_is_wished_for_is_taken() -> None:
-    """A stack that is alone is found at the customary addresses."""
-    wanted = free_port()
-    with reserved_ports(Ports(api=wanted)) as ports:
-        assert ports.api == wanted
-
-
-def test_a_port_that_somebody_listens_on_is_left_to_them() -> None:
-    """A server that is already there keeps its port; the stack takes another."""
-    with socket.create_server(("127.0.0.1", free_port())) as server:
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - what is tested
+def test_a_port_that_somebody_listens_on_is_left_to_them(host: str) -> None:
+    """A server that is already there keeps its port, also one on all addresses; the stack takes another."""
+    with socket.create_server((host, free_port())) as server:
         taken = server.getsockname()[1]
         with reserved_ports(Ports(redis=taken)) as ports:
             assert ports.redis != taken
             assert ports.redis in FREE_RANGE
 
 
-def test_a_server_on_all_addresses_takes_the_port_too() -> None:
-    """A server of the machine that is not bound to 127.0.0.1 is seen as well."""
-    with socket.create_server(("0.0.0.0", free_port())) as server:  # noqa: S104 - what is tested
-        taken = server.getsockname()[1]
-        with reserved_ports(Ports(amqp=taken)) as ports:
-            assert ports.amqp != taken
-
-
 def test_no_listener_gets_the_port_of_another() -> None:
     """Every listener has a port of its own, also those without a customary one."""
-    with reserved_ports(nowhere_customary()) as ports:
+    with reserved_ports(ANY_PORTS) as ports:
         assert len(set(astuple(ports))) == len(astuple(ports))
         assert 0 not in astuple(ports)
 
 
 def test_two_stacks_that_start_together_choose_different_ports() -> None:
-    """What one has chosen and does not listen on yet is not free for the other."""
-    wanted = free_port()
-    with reserved_ports(Ports(api=wanted)) as one, reserved_ports(Ports(api=wanted)) as other:
-        assert one.api == wanted
-        assert not set(astuple(one)) & set(astuple(other))
+    """The first gets the port that both wish for, and need not listen on it yet to keep it from the other.
 
-
-def test_a_choice_ends_with_its_context() -> None:
-    """A stack that has gone blocks no port."""
+    A stack that has gone blocks no port.
+    """
     wanted = free_port()
     for _ in range(2):
-        with reserved_ports(Ports(api=wanted)) as ports:
-            assert ports.api == wanted
+        with reserved_ports(Ports(api=wanted)) as one, reserved_ports(Ports(api=wanted)) as other:
+            assert one.api == wanted
+            assert not set(astuple(one)) & set(astuple(other))
 
 
 def test_a_connection_that_ended_a_moment_ago_does_not_count() -> None:

@@ -2,14 +2,17 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
 from stack import probes
 from stack.ports import free_port
 from stack.spec import Probe
+
+HTTP = partial(probes.http, path="/ready")
 
 
 @contextmanager
@@ -48,36 +51,24 @@ def test_nothing_is_ready_where_nothing_listens() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "ready"),
+    ("kind", "answer", "ready"),
     [
-        (b"HTTP/1.1 200 OK\r\n\r\n", True),
-        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", False),
-        (b"HTTP/1.1 404 Not Found\r\n\r\n", False),
-        (b"-ERR unknown command\r\n", False),
-        (b"", False),
+        (HTTP, b"HTTP/1.1 200 OK\r\n\r\n", True),
+        (HTTP, b"HTTP/1.1 503 Service Unavailable\r\n\r\n", False),  # it runs, and is not ready
+        (HTTP, b"-ERR unknown command\r\n", False),
+        (HTTP, b"", False),
+        (probes.redis, b"+PONG\r\n", True),
+        (probes.redis, b"-LOADING Redis is loading the dataset in memory\r\n", False),
+        (probes.amqp, b"\x01\x00\x00", True),
+        (probes.amqp, b"AMQP\x00\x00\x09\x01", False),  # it refuses the protocol (AMQP 0-9-1, 4.2.2)
     ],
 )
-def test_http_is_ready_with_200_only(answer: bytes, *, ready: bool) -> None:
-    """A service that answers 503 runs, and is not ready."""
+def test_a_server_is_ready_with_the_right_answer_only(
+    kind: Callable[[int], Probe], answer: bytes, *, ready: bool
+) -> None:
+    """HTTP's is 200, Redis has loaded its data, the broker begins a conversation."""
     with answering(answer) as port:
-        assert probes.http(port, "/ready")() is ready
-
-
-@pytest.mark.parametrize(
-    ("answer", "ready"),
-    [(b"+PONG\r\n", True), (b"-LOADING Redis is loading the dataset in memory\r\n", False)],
-)
-def test_redis_is_ready_when_it_has_loaded_its_data(answer: bytes, *, ready: bool) -> None:
-    """A Redis that still reads its append-only file takes connections already."""
-    with answering(answer) as port:
-        assert probes.redis(port)() is ready
-
-
-@pytest.mark.parametrize(("answer", "ready"), [(b"\x01\x00\x00", True), (b"AMQP\x00\x00\x09\x01", False)])
-def test_rabbitmq_is_ready_when_it_opens_a_conversation(answer: bytes, *, ready: bool) -> None:
-    """The broker begins with a method; with a header it refuses the protocol (AMQP 0-9-1, 4.2.2)."""
-    with answering(answer) as port:
-        assert probes.amqp(port)() is ready
+        assert kind(port)() is ready
 
 
 def test_a_server_that_says_nothing_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ import psutil
 import pytest
 
 from stack import processes
-from stack.errors import StackError
 from stack.layout import Layout
 from stack.processes import Process
 from stack.spec import Spec
@@ -49,19 +48,15 @@ def start(tmp_path: Path) -> Iterator[Start]:
     processes.stop_all(begun, kill=True)
 
 
-def test_a_component_runs_in_a_session_of_its_own(start: Start, tmp_path: Path) -> None:
-    """Ctrl-C at the terminal, or its end, does not reach it."""
-    process = start(program(tmp_path, SLEEPER))
-    assert processes.alive(process)
-    assert os.getsid(process.pid) == process.pid
-
-
-def test_its_output_is_added_to_its_log(start: Start, tmp_path: Path) -> None:
-    """Standard output and error go to the log, after what an earlier start has left there."""
+def test_a_component_runs_in_a_session_of_its_own_and_writes_to_its_log(start: Start, tmp_path: Path) -> None:
+    """Ctrl-C at the terminal does not reach it; output and errors come after those of an earlier start."""
     for text in ("one", "two"):
-        start(program(tmp_path, f"import os; os.write(1, b'{text} '); os.write(2, b'error ')"))
-        until_it_says(tmp_path, f"{text} error ")
-    assert log(tmp_path) == "one error two error "
+        process = start(
+            program(tmp_path, f"import os; os.write(1, b'{text} '); os.write(2, b'!');" + SLEEPER)
+        )
+        assert os.getsid(process.pid) == process.pid
+        until_it_says(tmp_path, f"{text} !here")
+    assert log(tmp_path) == "one !here\ntwo !here\n"
 
 
 def test_a_log_that_has_grown_too_large_is_set_aside(
@@ -78,79 +73,39 @@ def test_a_log_that_has_grown_too_large_is_set_aside(
     assert "x" not in log(tmp_path)
 
 
-def test_a_missing_program_is_named(start: Start, tmp_path: Path) -> None:
-    """What cannot be run is an error at once, not a component that is never ready."""
-    with pytest.raises(StackError, match="fake: cannot run /nowhere/server"):
-        start(replace(program(tmp_path, ""), command=("/nowhere/server",)))
-
-
-def test_configuration_is_written_before_the_start(start: Start, tmp_path: Path) -> None:
-    """Folders are made, files replaced."""
-    file = tmp_path / "conf.d" / "a.conf"
-    spec = replace(program(tmp_path, f"print(open({str(file)!r}).read())"), files={file: "port = 1"})
-    start(spec)
-    until_it_says(tmp_path, "port = 1")
-
-
-def test_a_secret_is_made_once_and_for_the_owner_only(start: Start, tmp_path: Path) -> None:
+def test_files_are_written_before_the_start_and_secrets_once(start: Start, tmp_path: Path) -> None:
     """Erlang refuses a cookie that others can read, and a node must keep its own."""
-    secret = tmp_path / "home" / ".cookie"
-    spec = replace(program(tmp_path, SLEEPER), secrets=(secret,))
-    start(spec)
-    first = secret.read_text()
-    start(spec)
-    assert secret.read_text() == first
-    assert len(first) == 40
+    file, secret = tmp_path / "conf.d" / "a.conf", tmp_path / "home" / ".cookie"
+    spec = program(tmp_path, f"print(open({str(file)!r}).read(), open({str(secret)!r}).read())")
+    for port in (1, 2):
+        start(replace(spec, files={file: f"port = {port}"}, secrets=(secret,)))
+        until_it_says(tmp_path, f"port = {port} ")
+    until(lambda: log(tmp_path).count(secret.read_text()) == 2)
+    assert len(secret.read_text()) == 40
     assert secret.stat().st_mode & 0o777 == 0o400
-    assert [path.name for path in secret.parent.iterdir()] == [".cookie"]
 
 
-def test_how_a_component_ended_can_be_asked(start: Start, tmp_path: Path) -> None:
-    """Its exit status, or the negative number of the signal."""
-    ended = start(program(tmp_path, "raise SystemExit(7)"))
-    until(lambda: not processes.alive(ended))
-    assert processes.exit_status(ended) == 7
-    killed = start(program(tmp_path, SLEEPER))
-    assert processes.exit_status(killed) is None
-    processes.send(killed, signal.SIGKILL)
-    until(lambda: not processes.alive(killed))
-    assert processes.exit_status(killed) == -signal.SIGKILL
-
-
-def test_stopping_asks_first(start: Start, tmp_path: Path) -> None:
-    """SIGTERM, so that a component can finish its work."""
+@pytest.mark.parametrize("frozen", [False, True])
+def test_stopping_asks_first(start: Start, tmp_path: Path, *, frozen: bool) -> None:
+    """SIGTERM, so that a component can finish its work; after a SIGSTOP it is woken, so that it can obey."""
     process = start(program(tmp_path, POLITE))
     until_it_says(tmp_path, "here")
+    if frozen:
+        os.kill(process.pid, signal.SIGSTOP)
     assert processes.stop_all([process]) == []
     assert "bye" in log(tmp_path)
     assert not processes.alive(process)
 
 
-def test_what_does_not_end_in_time_is_killed(start: Start, tmp_path: Path) -> None:
-    """The deadline holds, and the caller learns of it."""
-    process = start(replace(program(tmp_path, STUBBORN), stop_timeout=0.2))
-    until_it_says(tmp_path, "here")
-    assert processes.stop_all([process]) == ["fake"]
-    assert not processes.alive(process)
-
-
-def test_one_deadline_does_not_cut_another(start: Start, tmp_path: Path) -> None:
-    """A component with more time gets it, although its neighbour had to be killed."""
+def test_what_does_not_end_in_time_is_killed_and_nothing_else(start: Start, tmp_path: Path) -> None:
+    """The caller learns of it; a component with more time gets it, although its neighbour was killed."""
     slow = "import signal, sys, time\nsignal.signal(15, lambda *_: (time.sleep(0.6), sys.exit()))\n" + SLEEPER
     hasty = start(replace(program(tmp_path, STUBBORN, name="hasty"), stop_timeout=0.1))
     patient = start(program(tmp_path, slow, name="patient"))
     until_it_says(tmp_path, "here", "hasty")
     until_it_says(tmp_path, "here", "patient")
     assert processes.stop_all([hasty, patient]) == ["hasty"]
-
-
-def test_a_frozen_component_can_be_stopped(start: Start, tmp_path: Path) -> None:
-    """After a SIGSTOP it is woken, so that it can obey."""
-    process = start(program(tmp_path, POLITE))
-    until_it_says(tmp_path, "here")
-    os.kill(process.pid, signal.SIGSTOP)
-    assert processes.stop_all([process]) == []
-    assert "bye" in log(tmp_path)
+    assert not processes.alive(hasty)
 
 
 @pytest.mark.parametrize("crashed", [False, True])
@@ -177,21 +132,17 @@ def test_children_without_the_mark_end_too(start: Start, tmp_path: Path) -> None
     assert not runs(orphan)
 
 
-def test_a_process_that_got_the_pid_later_is_left_alone(start: Start, tmp_path: Path) -> None:
-    """A pid in an old file may be anybody's by now: the start time tells."""
-    stranger = start(program(tmp_path, SLEEPER))
-    ours = replace(stranger, started=stranger.started - 10, mark="of another time")
-    assert not processes.alive(ours)
-    processes.stop(ours)
-    assert processes.alive(stranger)
+def test_only_the_very_process_is_stopped(start: Start, tmp_path: Path) -> None:
+    """A pid in an old file may be anybody's by now: the start time tells.
 
-
-def test_stopping_an_earlier_start_leaves_the_later_one(start: Start, tmp_path: Path) -> None:
-    """After kill and restart, what is left of the first is swept up, and nothing of the second."""
+    After kill and restart, what is left of the first start is swept up, and nothing of the second.
+    """
     spec = program(tmp_path, SLEEPER)
     first, second = start(spec), start(spec)
+    processes.stop(replace(second, started=second.started - 10, mark="of another time"))
     processes.stop(first)
     assert processes.alive(second)
+    assert not processes.alive(first)
 
 
 def test_what_was_started_but_not_written_down_is_swept_up(start: Start, tmp_path: Path) -> None:

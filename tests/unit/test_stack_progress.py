@@ -5,55 +5,36 @@ import io
 import pytest
 
 from stack.progress import GREEN, columns, progress_on
+from tests.unit.stack_fakes import Terminal
 
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        """Say so."""
-        return True
-
-
-def test_a_file_gets_plain_lines() -> None:
-    """No colours, and nothing that is overwritten."""
-    stream = io.StringIO()
-    progress = progress_on(stream)
-    progress.transient("waiting")
-    progress.say("redis", "ready", GREEN)
-    assert stream.getvalue() == "[  0.0 s] redis       ready\n"
-
-
-def test_a_terminal_gets_colours_and_a_line_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is waited for is shown until the next line overwrites it."""
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("TERM", "xterm")
-    stream = Terminal()
-    progress = progress_on(stream)
-    progress.transient("waiting")
-    progress.say("redis", "ready", GREEN)
-    assert (
-        stream.getvalue() == "\r\x1b[2K[  0.0 s] waiting\r\x1b[2K[  0.0 s] redis       \x1b[32mready\x1b[0m\n"
-    )
+CLEAR, PLAIN = "\r\x1b[2K", "[  0.0 s] redis       ready\n"
+LIVELY = f"{CLEAR}[  0.0 s] waiting{CLEAR}"
 
 
 @pytest.mark.parametrize(
-    ("variables", "colour"),
+    ("stream", "variables", "written"),
     [
-        ({"TERM": "xterm", "NO_COLOR": "0"}, False),
-        ({"TERM": "xterm", "NO_COLOR": ""}, True),
-        ({"TERM": "dumb", "NO_COLOR": ""}, False),
+        (io.StringIO, {"TERM": "xterm", "NO_COLOR": ""}, PLAIN),
+        (Terminal, {"TERM": "dumb", "NO_COLOR": ""}, PLAIN),
+        (Terminal, {"TERM": "xterm", "NO_COLOR": "0"}, LIVELY + PLAIN),
+        (
+            Terminal,
+            {"TERM": "xterm", "NO_COLOR": ""},
+            LIVELY + PLAIN.replace("ready", "\x1b[32mready\x1b[0m"),
+        ),
     ],
 )
-def test_colours_can_be_turned_off(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], *, colour: bool
+def test_a_terminal_gets_colours_and_a_line_that_changes(
+    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], variables: dict[str, str], written: str
 ) -> None:
-    """Any NO_COLOR but an empty one does so (no-color.org); a dumb terminal understands none."""
+    """Files and dumb terminals get plain lines; NO_COLOR turns colours off (no-color.org)."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    progress = progress_on(Terminal())
-    assert (progress.paint("ready", GREEN) != "ready") is colour
-    assert progress.terminal is (variables["TERM"] == "xterm")
+    progress = progress_on(stream())
+    progress.transient("waiting")
+    progress.say("redis", "ready", GREEN)
+    assert isinstance(progress.stream, io.StringIO)
+    assert progress.stream.getvalue() == written
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:

@@ -1,25 +1,37 @@
 """How each component is run: on which ports, with which settings, nothing of the user in the way."""
 
-import json
+import os
 import re
 import sys
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from services.common.messaging.topology import EXCHANGE
-from stack import components
+from cli.command import main
+from stack import components, programs, state
 from stack.components import Plan
 from stack.layout import ROOT, Layout
 from stack.ports import Ports
 from stack.servers import backends, grafana, jaeger, loki, prometheus, rabbitmq, services, users
-from stack.servers.rabbitmq_cluster import Listeners, cluster
 from stack.spec import Spec
+from tests.unit.stack_fakes import SERVER, executable
 
 PORTS = Ports(
-    api=1, worker=2, notifier=3, amqp=4, redis=5, otlp_http=6, traces=7, smtp=8, prometheus=9, loki=10
+    1,
+    2,
+    3,
+    4,
+    rabbitmq_distribution=11,
+    epmd=12,
+    redis=5,
+    otlp_http=6,
+    traces=7,
+    smtp=8,
+    prometheus=9,
+    loki=10,
 )
 
 
@@ -28,18 +40,18 @@ def service(name: str = "api", **environ: str) -> Spec:
     return services.spec(name, PORTS, Path("/data"), environ)
 
 
-def node(environ: Mapping[str, str], **settings: object) -> Spec:
+def node(**environ: str) -> Spec:
     """Return how a RabbitMQ node is run in an environment."""
-    given = {"amqp": 4, "management": 5, "metrics": 6, "distribution": 7, "epmd": 8, **settings}
-    place = {"program": Path("/bin/server"), "directory": Path("/data/one"), "home": Path("/data/home")}
-    return rabbitmq.spec(rabbitmq.Node(**place, **given), environ)  # type: ignore[arg-type]  # a test's shorthand
+    place = rabbitmq.Node(Path("/bin/server"), Path("/data/one"), Path("/data/home"), PORTS, PORTS.epmd)
+    return rabbitmq.spec(place, environ)
 
 
-def test_a_service_gets_the_addresses_of_its_servers() -> None:
-    """Addresses are the stack's, whatever the user's environment says."""
-    spec = service(
-        REDIS_URL="redis://production", HTTP_PORT="80", OTEL_EXPORTER_OTLP_ENDPOINT="http://elsewhere"
-    )
+def test_a_service_gets_the_addresses_of_its_servers_and_what_the_user_sets() -> None:
+    """Addresses are the stack's, whatever the environment says; other settings are passed on."""
+    given = {"TELEMETRY": "off", "TRACE_ASYNC": "link", "OTEL_TRACES_SAMPLER": "always_off"}
+    traces = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://elsewhere/v1/traces"}
+    theirs = {"REDIS_URL": "redis://there", "HTTP_PORT": "80", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://there"}
+    spec = service(**given, **traces, **theirs)
     assert spec.command == (sys.executable, "-m", "services.api")
     assert {
         "AMQP_URL": "amqp://api:orderscope@127.0.0.1:4/",
@@ -49,26 +61,13 @@ def test_a_service_gets_the_addresses_of_its_servers() -> None:
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:6",
         "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": "8",
+        **given,
     }.items() <= spec.environment.items()
+    assert not traces.keys() & spec.environment.keys()
+    assert services.LOGS_ENDPOINT not in spec.environment  # log lines go to the file only
+    logs = {services.LOGS_ENDPOINT: "http://elsewhere/v1/logs"}
+    assert logs.items() <= service(**logs).environment.items()
     assert [service(name).environment["HTTP_PORT"] for name in ("worker", "notifier")] == ["2", "3"]
-
-
-def test_what_the_user_sets_is_passed_on() -> None:
-    """Settings of the services and of OpenTelemetry, but no other address for traces."""
-    given = {"TELEMETRY": "off", "TRACE_ASYNC": "link", "OTEL_TRACES_SAMPLER": "always_off"}
-    elsewhere = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://elsewhere/v1/traces"}
-    environment = service(**given, **elsewhere).environment
-    assert given.items() <= environment.items()
-    assert not elsewhere.keys() & environment.keys()
-
-
-def test_log_lines_go_to_a_loki_that_runs() -> None:
-    """Else to where the user says; else to the file only."""
-    name, theirs = services.LOGS_ENDPOINT, "http://elsewhere/v1/logs"
-    assert name not in service().environment
-    assert service(**{name: theirs}).environment[name] == theirs
-    with_loki = services.spec("api", PORTS, Path("/data"), {name: theirs}, with_loki=True)
-    assert with_loki.environment[name] == "http://127.0.0.1:10/otlp/v1/logs"
 
 
 def test_a_service_has_as_long_to_stop_as_it_takes_itself() -> None:
@@ -90,59 +89,21 @@ def test_a_node_takes_nothing_from_another_installation() -> None:
     """Variables of the machine's own broker do not reach this one, but for one that a benchmark sets."""
     busy_wait = rabbitmq.BUSY_WAIT
     theirs = {"RABBITMQ_NODENAME": "theirs", "RABBITMQ_BASE": "/theirs", "ERL_LIBS": "/theirs"}
-    environment = node({**theirs, busy_wait: "none"}).environment
+    environment = node(**theirs, **{busy_wait: "none"}).environment
     assert "theirs" not in "".join(environment.values())
     assert environment["RABBITMQ_NODENAME"] == "orderscope@127.0.0.1"
-    assert (environment[busy_wait], node({}).environment[busy_wait]) == ("none", "very_short")
+    assert (environment[busy_wait], node().environment[busy_wait]) == ("none", "very_short")
 
 
-def test_a_node_listens_on_this_machine_only() -> None:
-    """For clients, for people, for Prometheus, and for other nodes."""
-    spec = node({})
-    configuration = spec.files[Path("/data/one/conf.d/node.conf")]
-    assert "listeners.tcp.1 = 127.0.0.1:4\n" in configuration
-    assert "management.tcp.ip = 127.0.0.1\n" in configuration
-    assert "prometheus.tcp.ip = 127.0.0.1\n" in configuration
-    assert "inet_dist_use_interface {127,0,0,1}" in spec.environment["ERL_FLAGS"]
-    assert spec.environment["RABBITMQ_DIST_PORT"] == "7"
-
-
-def test_a_node_starts_no_port_mapper_of_its_own() -> None:
-    """It would be a daemon that outlives everything; the stack's is waited for instead."""
-    spec = node({})
-    assert "-start_epmd false" in spec.environment["ERL_FLAGS"]
-    assert spec.environment["ERL_EPMD_PORT"] == "8"
-    assert spec.after == ("epmd",)
-
-
-@pytest.mark.parametrize("name", ["rabbitmq", "redis"])
-def test_every_password_of_a_server_is_filled_in(name: str) -> None:
-    """Nothing of the templates that compose fills, too, is left open."""
-    spec = components.spec(Plan(Layout(Path("/run")), Ports(rabbitmq_distribution=1, epmd=2), {}), name)
-    assert all("${" not in text for text in spec.files.values())
-    assert any(users.PASSWORD in text for text in spec.files.values())
-
-
-def test_definitions_bring_the_exchange_that_services_look_for() -> None:
-    """No service may declare it; each has a user, and its password is the only thing left open."""
-    definitions = json.loads(users.rabbitmq_definitions())
-    [exchange] = definitions["exchanges"]
-    assert (exchange["name"], exchange["type"], exchange["durable"]) == (EXCHANGE, "topic", True)
-    assert [user["name"] for user in definitions["users"]] == [rabbitmq.ADMINISTRATOR, *users.SERVICES]
-
-
-def test_nodes_of_a_cluster_have_folders_of_their_own_and_one_home() -> None:
-    """Each knows all, has data of its own, and shares the cookie in the home."""
-    listeners = [Listeners(*range(number, number + 4)) for number in (10, 20, 30)]
-    specs = cluster(Path("/bin/server"), Path("/data"), 8, listeners, {})
-    assert [spec.name for spec in specs] == ["rabbitmq-1", "rabbitmq-2", "rabbitmq-3"]
-    assert len({spec.cwd for spec in specs}) == 3
-    assert {spec.environment["HOME"] for spec in specs} == {"/data/home"}
+def test_nodes_of_a_cluster_share_a_home_and_stop_where_they_are_few() -> None:
+    """Each has data of its own, and the cookie of all in the home; a minority takes no messages."""
+    specs = rabbitmq.cluster(Path("/bin/server"), Path("/data"), [PORTS, Ports(), Ports()], {})
+    assert [spec.cwd.name for spec in specs] == ["rabbitmq-1", "rabbitmq-2", "rabbitmq-3"]
     for spec in specs:
-        configuration = spec.files[spec.cwd / "conf.d" / "node.conf"]
-        assert "cluster_formation.classic_config.nodes.3 = rabbitmq-3@127.0.0.1\n" in configuration
-        assert "cluster_partition_handling = pause_minority\n" in configuration
+        assert (spec.environment["HOME"], spec.environment["ERL_EPMD_PORT"]) == ("/data/home", "12")
         assert spec.secrets == (Path("/data/home/.erlang.cookie"),)
+        configuration = spec.files[spec.cwd / "conf.d" / "node.conf"]
+        assert "cluster_partition_handling = pause_minority\n" in configuration
 
 
 @pytest.mark.parametrize("flag", ["storage.tsdb.retention.time=7d", "query.lookback-delta=1m"])
@@ -159,18 +120,11 @@ def test_prometheus_looks_as_far_back_as_composes(flag: str) -> None:
     assert {every for text in rules for every in re.findall(r"\binterval: (\w+)", text)} <= {"30s"}
 
 
-def test_jaeger_gets_its_addresses() -> None:
-    """By the variables that its configuration file, which compose shares, asks for."""
-    spec = jaeger.spec(Path("/bin/jaeger"), PORTS, Path("/data"), {})
-    assert spec.command == ("/bin/jaeger", "--config", str(ROOT / "observability/config/jaeger/config.yaml"))
-    assert spec.environment["JAEGER_OTLP_HTTP_ENDPOINT"] == "127.0.0.1:6"
-    assert spec.environment["JAEGER_QUERY_HTTP_ENDPOINT"] == "127.0.0.1:7"
-    asked_for = set(re.findall(r"env:(\w+)", jaeger.CONFIGURATION.read_text()))
-    assert asked_for <= spec.environment.keys()
-
-
 def test_jaegers_monitor_tab_has_its_figures() -> None:
-    """Spans are counted on the way, scraped where Prometheus looks, and asked for under those names."""
+    """Spans are counted on the way, scraped where Prometheus looks, and asked for under those names.
+
+    All addresses are those that the configuration, which compose shares, asks for.
+    """
     given = yaml.safe_load(jaeger.CONFIGURATION.read_text())
     pipelines = given["service"]["pipelines"]
     assert "spanmetrics" in pipelines["traces"]["exporters"]
@@ -182,74 +136,108 @@ def test_jaegers_monitor_tab_has_its_figures() -> None:
     assert asked["latency_unit"] == counted["histogram"]["unit"]
     assert (asked["normalize_calls"], asked["normalize_duration"]) == (True, True)
     assert "dimensions" not in counted
-    spec = jaeger.spec(Path("/bin/jaeger"), Ports(jaeger_metrics=11, prometheus=9), Path("/data"), {})
-    assert spec.environment["JAEGER_METRICS_ENDPOINT"] == "127.0.0.1:11"
+    spec = jaeger.spec(Path("/bin/jaeger"), PORTS, Path("/data"), {})
+    assert set(re.findall(r"env:(\w+)", jaeger.CONFIGURATION.read_text())) <= spec.environment.keys()
+    assert spec.environment["JAEGER_METRICS_ENDPOINT"] == f"127.0.0.1:{PORTS.jaeger_metrics}"
     assert spec.environment["JAEGER_PROMETHEUS_URL"] == "http://127.0.0.1:9"
 
 
-def test_loki_gets_its_addresses() -> None:
-    """By the variables that its configuration file, which compose shares, asks for; this machine only."""
-    spec = loki.spec(Path("/bin/loki"), PORTS, Path("/data"), {})
-    assert spec.command[1:] == (f"-config.file={loki.CONFIGURATION}", "-config.expand-env=true")
-    text = loki.CONFIGURATION.read_text()
+def test_loki_gets_its_addresses_and_few_labels() -> None:
+    """By the variables that its configuration file, which compose shares, asks for; this machine only.
+
+    Its index has a stream for each service and environment, and no label that a start or an order adds to.
+    """
+    spec, text = loki.spec(Path("/bin/loki"), PORTS, Path("/data"), {}), loki.CONFIGURATION.read_text()
     assert spec.environment.keys() == set(re.findall(r"\$\{(\w+)", text))
     assert spec.environment["LOKI_ADDRESS"] == "127.0.0.1"
-    filled = re.sub(r"\$\{(\w+):-[^}]*\}", lambda match: spec.environment[match[1]], text)
-    given = yaml.safe_load(filled)
+    given = yaml.safe_load(re.sub(r"\$\{(\w+):-[^}]*\}", lambda match: spec.environment[match[1]], text))
     assert given["server"]["http_listen_port"] == 10
     directories = given["common"]["storage"]["filesystem"]
     assert directories["chunks_directory"] == given["storage_config"]["filesystem"]["directory"]
     assert given["schema_config"]["configs"][0]["schema"] == "v13"
-
-
-def test_lokis_index_has_no_label_that_a_start_or_an_order_adds_to() -> None:
-    """A stream for each service and environment; what has many values is found beside the index."""
-    limits = yaml.safe_load(loki.CONFIGURATION.read_text())["limits_config"]
-    resource = limits["otlp_config"]["resource_attributes"]
+    resource = given["limits_config"]["otlp_config"]["resource_attributes"]
     assert resource["ignore_defaults"] is True
-    [labels] = resource["attributes_config"]
-    assert labels == {
-        "action": "index_label",
-        "attributes": ["service.name", "service.namespace", "deployment.environment.name"],
-    }
+    names = ["service.name", "service.namespace", "deployment.environment.name"]
+    assert resource["attributes_config"] == [{"action": "index_label", "attributes": names}]
 
 
-def test_grafana_gets_its_data_sources() -> None:
-    """By the variables that the provisioning, which compose shares, asks for."""
-    spec = grafana.spec(Path("/bin/grafana"), Path("/usr/share/grafana"), PORTS, Path("/data"), {})
-    assert spec.command[:4] == ("/bin/grafana", "server", "--homepath", "/usr/share/grafana")
-    assert spec.environment["PROMETHEUS_URL"] == "http://127.0.0.1:9"
-    assert spec.environment["JAEGER_URL"] == "http://127.0.0.1:7"
-    assert spec.environment["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
-
-
-def test_grafana_has_no_administrator_with_a_well_known_password() -> None:
-    """Unless the user chooses one, there is none."""
-    name = "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"
-    own = {"GF_SECURITY_ADMIN_PASSWORD": "mine"}
+def test_grafana_gets_what_its_provisioning_asks_for() -> None:
+    """Compose shares it. No administrator has a well-known password: there is the user's, or none."""
     place = (Path("/bin/grafana-server"), Path("/home"), PORTS, Path("/data"))
-    assert grafana.spec(*place, {}).environment[name] == "true"
-    assert grafana.spec(*place, own).environment[name] == "false"
-    assert grafana.spec(*place, {}).command[1] == "--homepath"
-
-
-@pytest.mark.parametrize("place", ["given", "archive"])
-def test_grafanas_defaults_are_found(tmp_path: Path, place: str) -> None:
-    """Where the user says, or beside the program, as an archive unpacks."""
-    home = tmp_path / place
-    (home / "conf").mkdir(parents=True)
-    (home / "conf" / "defaults.ini").write_text("")
-    program = tmp_path / "archive" / "bin" / "grafana"
-    environ = {"GF_PATHS_HOME": str(home)} if place == "given" else {}
-    assert grafana.find_home(program, environ) == home
-    assert grafana.find_home(tmp_path / "other" / "bin" / "grafana", {}) in {None, grafana.PACKAGED_HOME}
+    spec, own = grafana.spec(*place, {}), grafana.spec(*place, {"GF_SECURITY_ADMIN_PASSWORD": "mine"})
+    assert spec.command[1] == "--homepath"
+    assert spec.environment["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
+    provisioning = "".join(file.read_text() for file in (ROOT / "grafana/provisioning").rglob("*.yaml"))
+    asked_for = set(re.findall(r"(?<!\$)\$([A-Z]+_\w+)", provisioning))
+    assert asked_for
+    assert asked_for <= spec.environment.keys()
+    name = "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"
+    assert (spec.environment[name], own.environment[name]) == ("true", "false")
 
 
 @pytest.mark.parametrize("name", ["traces", "inbox", "epmd", "rabbitmq", "redis", "prometheus", "api"])
-def test_data_is_kept_in_the_run_directory(tmp_path: Path, name: str) -> None:
-    """Each component has a folder of its own, and no configuration is written elsewhere."""
-    spec = components.spec(Plan(Layout(tmp_path), Ports(rabbitmq_distribution=1, epmd=2), {}), name)
+def test_data_is_kept_in_the_run_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Each has a folder of its own; no configuration is elsewhere, and no password in it is left open."""
+    monkeypatch.setattr(programs, "require", lambda program: Path("/bin") / program.command)
+    spec = components.spec(Plan(Layout(tmp_path), PORTS, {}), name)
     assert spec.cwd == tmp_path / "data" / name
     assert all(file.is_relative_to(spec.cwd) for file in spec.files)
     assert spec.name == name
     assert spec.ports
+    if name in {"rabbitmq", "redis"}:  # whose users are templates that compose fills, too
+        assert any(users.PASSWORD in text for text in spec.files.values())
+        assert all("${" not in text for text in spec.files.values())
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a run directory on a machine that has all; each notes how it was called, and serves."""
+    (tmp_path / "server.py").write_text(textwrap.dedent(SERVER))
+    ports = {
+        "jaeger": "${JAEGER_HEALTH_ENDPOINT#*:}",
+        "grafana": "$GF_SERVER_HTTP_PORT",
+        "loki": "$LOKI_HTTP_PORT",
+    }
+    for name, port in ports.items():
+        script = f'env; echo "arguments $*"; exec {sys.executable} {tmp_path}/server.py "{port}"'
+        executable(tmp_path / "bin" / name, script)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/defaults.ini").write_text("")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("GF_PATHS_HOME", raising=False)
+    yield tmp_path / "run"
+    main(["down", "--run-dir", str(tmp_path / "run")])
+
+
+def test_optional_servers_run_with_the_projects_configuration(
+    run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They become ready, their addresses are shown, they got what was chosen, and the others know them."""
+    assert main(["up", "--run-dir", str(run_dir), "--only", "jaeger,loki,grafana"]) == 0
+    current, layout, shown = state.load(Layout(run_dir)), Layout(run_dir), capsys.readouterr().out
+    assert current
+    ports, config = current.ports, ROOT / "observability/config"
+    expected = {
+        "jaeger": [
+            f"arguments --config {config}/jaeger/config.yaml",
+            f"JAEGER_OTLP_HTTP_ENDPOINT=127.0.0.1:{ports.otlp_http}",
+            f"JAEGER_STORAGE_DIRECTORY={run_dir}/data/jaeger",
+        ],
+        "loki": [
+            f"arguments -config.file={config}/loki/config.yaml -config.expand-env=true",
+            f"LOKI_DIRECTORY={run_dir}/data/loki",
+        ],
+        "grafana": [
+            f"arguments server --homepath {run_dir.parent} --config {ROOT}/grafana/grafana.ini",
+            f"JAEGER_URL=http://127.0.0.1:{ports.traces}",
+            f"LOKI_URL=http://127.0.0.1:{ports.loki}",
+        ],
+    }
+    for name, lines in expected.items():
+        assert set(lines) <= set(layout.log(name).read_text().splitlines())
+    for title, port in (("Grafana", ports.grafana), ("Loki   ", ports.loki), ("Jaeger ", ports.traces)):
+        assert f"{title}  http://127.0.0.1:{port}" in shown
+    environment = components.spec(Plan(layout, ports, {}), "api").environment
+    assert environment[services.LOGS_ENDPOINT] == f"http://127.0.0.1:{ports.loki}/otlp/v1/logs"

@@ -2,8 +2,6 @@
 
 from tests.unit.trace_samples import NOON, SECOND, Traces, make_request, make_span, trace_id
 
-HOSTILE = "<script>alert(1)</script>"
-
 
 def test_the_latest_traces_are_listed_with_links() -> None:
     """The newest comes first, with its earliest span's service and name, its failures and its duration."""
@@ -29,10 +27,9 @@ def test_a_trace_is_a_list_of_its_spans() -> None:
 
 def test_text_from_spans_is_never_markup() -> None:
     """Whatever a span holds is escaped, and the browser may run and load nothing."""
-    traces = Traces()
-    traces.export(make_request(make_span(1, HOSTILE, attributes={HOSTILE: HOSTILE}), service=HOSTILE))
-    for path in ("/", "/trace/1"):
-        answer = traces.get(path)
+    traces, hostile = Traces(), "<script>alert(1)</script>"
+    traces.export(make_request(make_span(1, hostile, attributes={hostile: hostile}), service=hostile))
+    for answer in map(traces.get, ("/", "/trace/1")):
         assert "<script" not in answer.text
         assert "&lt;script&gt;" in answer.text
         assert "default-src 'none'" in answer.headers["content-security-policy"]

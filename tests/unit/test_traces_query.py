@@ -1,7 +1,5 @@
 """Jaeger's API, version 3: paths, shapes, errors, and which traces a search finds."""
 
-import json
-
 import pytest
 
 from tests.unit.trace_samples import EVER, NOON, SECOND, Traces, make_request, make_span, trace_id
@@ -13,8 +11,10 @@ def test_services_and_operations_are_those_that_are_kept() -> None:
     traces.export(
         make_request(make_span(1, "settle", kind=5), make_span(1, "settle", kind=5), service="worker"),
         make_request(make_span(2, "accept", kind=2), make_span(2, "look", kind=0)),
+        make_request(make_span(3), service=""),
     )
-    assert traces.get("/api/v3/services").json() == {"services": ["api", "worker"]}
+    named = ["OTLPResourceNoServiceName", "api", "worker"]
+    assert traces.get("/api/v3/services").json() == {"services": named}
     accept, look = {"name": "accept", "spanKind": "server"}, {"name": "look", "spanKind": "internal"}
     asked = {"service": "api"}
     assert traces.get("/api/v3/operations", params=asked).json() == {"operations": [accept, look]}
@@ -31,13 +31,6 @@ def test_one_trace_is_found_by_its_id(path: str) -> None:
     result = traces.get(f"/api/v3/traces/{path}").json()["result"]
     names = [group["resource"]["attributes"][0]["value"]["stringValue"] for group in result["resourceSpans"]]
     assert names == ["api", "worker"]
-
-
-def test_a_resource_without_a_name_has_jaegers() -> None:
-    """Jaeger's stand-in for a missing `service.name`."""
-    traces = Traces()
-    traces.export(make_request(make_span(1), service=""))
-    assert traces.get("/api/v3/services").json() == {"services": ["OTLPResourceNoServiceName"]}
 
 
 @pytest.mark.parametrize(
@@ -74,67 +67,51 @@ def test_the_newest_come_first_up_to_the_depth() -> None:
     assert traces.find() == list(range(120, 20, -1))
 
 
-def test_service_and_operation_must_be_those_of_one_span() -> None:
-    """A trace in which one service does what another one is asked for is not found."""
-    traces = Traces()
-    traces.export(
-        make_request(make_span(1, "accept")), make_request(make_span(1, "settle"), service="worker")
+@pytest.fixture(scope="module")
+def traces() -> Traces:
+    """Return three traces that start at half a second past noon, the last one with spans of two services."""
+    found, start, version = Traces(), NOON + SECOND // 2, {"service.version": "1.2.3"}
+    first = {"correlation_id": "abc", "attempt": 2, "redelivered": False, "cost": 0.5}
+    found.export(
+        make_request(make_span(1, start=start, duration=SECOND // 10, attributes=first), resource=version),
+        make_request(
+            make_span(2, start=start, status=2, attributes={"correlation_id": "abc"}), resource=version
+        ),
+        make_request(make_span(3, "accept", start=start, duration=90 * SECOND)),
+        make_request(make_span(3, "settle", start=start), service="worker"),
     )
-    assert traces.find(serviceName="worker", operationName="settle") == [1]
-    assert traces.find(serviceName="api", operationName="settle") == []
-    assert traces.find(operationName="settle", serviceName="") == [1]
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "found"),
-    [("00:00.5Z", "00:01Z", [1]), ("00:00Z", "00:00.4Z", []), ("00:00.6Z", "00:01Z", [])],
-)
-def test_a_span_starts_within_the_time_range(first: str, last: str, found: list[int]) -> None:
-    """RFC 3339 times bound the start, inclusively."""
-    traces = Traces()
-    traces.export(make_request(make_span(1, start=NOON + SECOND // 2)))
-    assert traces.find(startTimeMin=f"2026-01-31T12:{first}", startTimeMax=f"2026-01-31T12:{last}") == found
+    return found
 
 
 @pytest.mark.parametrize(
     ("query", "found"),
     [
+        ({"serviceName": "worker", "operationName": "settle"}, [3]),
+        ({"serviceName": "api", "operationName": "settle"}, []),
+        ({"serviceName": "", "operationName": "settle"}, [3]),
+        ({"startTimeMin": "2026-01-31T12:00:00.5Z", "startTimeMax": "2026-01-31T12:00:01Z"}, [3, 2, 1]),
+        ({"startTimeMin": "2026-01-31T12:00:00Z", "startTimeMax": "2026-01-31T12:00:00.4Z"}, []),
+        ({"startTimeMin": "2026-01-31T12:00:00.6Z", "startTimeMax": "2026-01-31T12:00:01Z"}, []),
         ({"durationMin": "1s"}, [3, 2]),
-        ({"durationMax": "1000ms"}, [2, 1]),
-        ({"durationMin": "500000µs", "durationMax": "1.5s"}, [2]),
+        ({"durationMax": "1000ms", "serviceName": "api"}, [2, 1]),
+        ({"durationMin": "500000µs", "durationMax": "1.5s", "serviceName": "api"}, [2]),
         ({"durationMin": "0h1m30s"}, [3]),
         ({"durationMin": "2h"}, []),
+        ({"attributes": '{"correlation_id":"abc"}'}, [2, 1]),
+        ({"attributes": '{"attempt":"2","redelivered":"false","cost":"0.5"}'}, [1]),
+        ({"attributes": '{"correlation_id":"abc","service.version":"1.2.3"}'}, [2, 1]),
+        ({"attributes": '{"correlation_id":"ab"}'}, []),
+        ({"attributes": '{"correlation_id":"abc","other":"yes"}'}, []),
+        ({"attributes": '{"abc":"correlation_id"}'}, []),
+        ({"attributes": '{"error":"true"}'}, [2]),
+        ({"attributes": '{"error":"false"}'}, [3, 1]),
     ],
 )
-def test_durations_are_those_of_spans(query: dict[str, str], found: list[int]) -> None:
-    """Go's durations bound them, inclusively."""
-    traces = Traces()
-    lengths = (SECOND // 10, SECOND, 90 * SECOND)
-    traces.export(*(make_request(make_span(n, duration=length)) for n, length in enumerate(lengths, 1)))
-    assert traces.find(**query) == found
-
-
-@pytest.mark.parametrize(
-    ("attributes", "found"),
-    [
-        ({"correlation_id": "abc"}, [2, 1]),
-        ({"attempt": "2", "redelivered": "false", "cost": "0.5"}, [1]),
-        ({"correlation_id": "abc", "service.version": "1.2.3"}, [2, 1]),
-        ({"correlation_id": "ab"}, []),
-        ({"correlation_id": "abc", "other": "yes"}, []),
-        ({"abc": "correlation_id"}, []),
-        ({"error": "true"}, [2]),
-        ({"error": "false"}, [1]),
-    ],
-)
-def test_attributes_of_span_and_resource_are_compared_as_text(
-    attributes: dict[str, str], found: list[int]
+def test_a_search_finds_traces_of_which_one_span_satisfies_it(
+    traces: Traces, query: dict[str, str], found: list[int]
 ) -> None:
-    """Numbers and truth values match by how they read; all must be one span's; `error` is its status."""
-    traces, version = Traces(), {"service.version": "1.2.3"}
-    first = {"correlation_id": "abc", "attempt": 2, "redelivered": False, "cost": 0.5}
-    traces.export(make_request(make_span(1, attributes=first), resource=version))
-    traces.export(
-        make_request(make_span(2, status=2, attributes={"correlation_id": "abc"}), resource=version)
-    )
-    assert traces.find(attributes=json.dumps(attributes)) == found
+    """RFC 3339 times bound its start, Go's durations its length; inclusively.
+
+    Attributes of the span and its resource are compared as text, `error` is its status.
+    """
+    assert traces.find(**query) == found

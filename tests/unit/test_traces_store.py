@@ -26,18 +26,16 @@ def test_a_span_that_is_sent_twice_is_kept_once() -> None:
 
 
 def test_the_oldest_trace_makes_room() -> None:
-    """Past its bound the store drops the trace whose first span came first, even when it still grows."""
-    large = {"text": "x" * 40_000}
+    """Past its bound the store drops the trace whose first span came first, even when it still grows.
+
+    Neither attributes nor resources fill more memory than the bound.
+    """
+    large, huge = {"text": "x" * 40_000}, {"text": "x" * 120_000}
     traces = Traces(max_bytes=100_000)
     traces.export(*(make_request(make_span(number, attributes=large)) for number in (1, 2)))
     traces.export(make_request(make_span(1)), make_request(make_span(3, attributes=large)))
     assert list(traces.store.traces) == [trace_id(2), trace_id(3)]
     assert traces.store.size <= 100_000
-
-
-def test_a_span_that_is_too_large_leaves_an_empty_store() -> None:
-    """Neither attributes nor resources fill more memory than the bound."""
-    traces, huge = Traces(max_bytes=100_000), {"text": "x" * 120_000}
     traces.export(make_request(make_span(1, attributes=huge)), make_request(make_span(2), resource=huge))
     assert (traces.store.traces, traces.store.size) == ({}, 0)
 
@@ -45,12 +43,8 @@ def test_a_span_that_is_too_large_leaves_an_empty_store() -> None:
 def test_the_estimate_of_memory_is_honest() -> None:
     """What the store says that it occupies is what it occupies, give or take two fifths."""
     attributes = {f"attribute.number.{number}": f"value {number}" for number in range(8)}
-    requests = [
-        from_protobuf(
-            make_request(*(make_span(n, attributes=attributes) for _ in range(8))).SerializeToString()
-        )
-        for n in range(1, 201)
-    ]
+    traces = [[make_span(n, attributes=attributes) for _ in range(8)] for n in range(1, 201)]
+    requests = [from_protobuf(make_request(*spans).SerializeToString()) for spans in traces]
     store = Traces().store
     gc.collect()
     tracemalloc.start()

@@ -17,6 +17,7 @@ from stack.backends.traces.store import TraceStore
 SECOND = 1_000_000_000
 NOON = 1_769_860_800 * SECOND  # 2026-01-31T12:00:00Z
 EVER = {"query.startTimeMin": "1970-01-01T00:00:00Z", "query.startTimeMax": "2600-01-01T00:00:00Z"}
+FIELDS = {bool: "bool_value", int: "int_value", float: "double_value", str: "string_value"}
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
 _span_ids = itertools.count(1)
@@ -27,9 +28,10 @@ def trace_id(number: int) -> str:
     return f"{number:032x}"
 
 
-def key_values(attributes: Mapping[str, object]) -> list[KeyValue]:
+def key_values(attributes: Mapping[str, Any]) -> list[KeyValue]:
     """Return attributes as OTLP has them."""
-    return [KeyValue(key=key, value=_any_value(value)) for key, value in attributes.items()]
+    values = {key: AnyValue(**{FIELDS[type(value)]: value}) for key, value in attributes.items()}
+    return [KeyValue(key=key, value=value) for key, value in values.items()]
 
 
 def make_span(  # noqa: PLR0913  # one keyword for each part of a span
@@ -97,14 +99,3 @@ class Traces(TestClient):
         groups = answer.raise_for_status().json()["result"]["resourceSpans"]
         spans = [span for group in groups for part in group["scopeSpans"] for span in part["spans"]]
         return list(dict.fromkeys(int(span["traceId"], 16) for span in spans))
-
-
-def _any_value(value: object) -> AnyValue:
-    match value:
-        case bool():
-            return AnyValue(bool_value=value)
-        case int():
-            return AnyValue(int_value=value)
-        case float():
-            return AnyValue(double_value=value)
-    return AnyValue(string_value=str(value))

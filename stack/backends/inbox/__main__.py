@@ -11,7 +11,7 @@ from stack.backends.web import HOST
 if __name__ == "__main__":
     parser = ArgumentParser("python -m stack.backends.inbox", description="An inbox for development.")
     parser.add_argument("--smtp-port", type=int, default=1025, help="where email is sent")
-    parser.add_argument("--http-port", type=int, default=8025, help="Mailpit's API, and pages")
+    parser.add_argument("--inbox-port", type=int, default=8025, help="Mailpit's API, and pages")
     ports = parser.parse_args()
     app = inbox_app(Mailbox(), ports.smtp_port)
-    uvicorn.run(app, host=HOST, port=ports.http_port, access_log=False, timeout_graceful_shutdown=3)
+    uvicorn.run(app, host=HOST, port=ports.inbox_port, access_log=False, timeout_graceful_shutdown=3)

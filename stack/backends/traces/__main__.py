@@ -1,7 +1,6 @@
 """`python -m stack.backends.traces`: one application on two ports, OTLP's and that of Jaeger's API."""
 
 import socket
-import sys
 from argparse import ArgumentParser
 from contextlib import suppress
 
@@ -14,12 +13,9 @@ from stack.backends.web import HOST
 if __name__ == "__main__":
     parser = ArgumentParser("python -m stack.backends.traces", description="A trace store for development.")
     parser.add_argument("--otlp-port", type=int, default=4318, help="where spans are sent")
-    parser.add_argument("--query-port", type=int, default=16686, help="Jaeger's API, and pages")
+    parser.add_argument("--traces-port", type=int, default=16686, help="Jaeger's API, and pages")
     ports = parser.parse_args()
-    try:
-        listeners = [socket.create_server((HOST, port)) for port in (ports.otlp_port, ports.query_port)]
-    except (OSError, OverflowError) as error:
-        sys.exit(f"trace store: {error}")
+    listeners = [socket.create_server((HOST, port)) for port in (ports.otlp_port, ports.traces_port)]
     config = uvicorn.Config(
         trace_app(TraceStore()),
         access_log=False,
