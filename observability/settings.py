@@ -6,7 +6,17 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, FilePath, PositiveFloat, PositiveInt
+from opentelemetry.sdk.trace import SpanLimits
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    FilePath,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -80,6 +90,12 @@ class TelemetrySettings(BaseSettings):
     otel_exporter_otlp: OtlpSettings = OtlpSettings()
     otel_exporter_otlp_traces: OtlpSettings = OtlpSettings()
     otel_exporter_otlp_logs: OtlpSettings = OtlpSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _limits_of_spans(cls, values: object) -> object:
+        SpanLimits()  # the SDK reads these variables itself, later; it names the one that is wrong
+        return values
 
     @property
     def exports_logs(self) -> bool:
