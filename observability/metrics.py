@@ -87,20 +87,36 @@ class Instruments:
     def outbox_gauges(self) -> Callable[[int, float], None]:
         """Return what shows an outbox's entries and the age of the oldest."""
         gauge = partial(Gauge, registry=self.registry)
-        entries = gauge("outbox_entries", "Events that wait to be published.")
-        age = gauge("outbox_oldest_age_seconds", "How long the oldest of them has waited.")
+        return _setting(
+            gauge("outbox_entries", "Events that wait to be published."),
+            gauge("outbox_oldest_age_seconds", "How long the oldest of them has waited."),
+        )
 
-        def report(count: int, oldest_age: float) -> None:
-            entries.set(count)
-            age.set(oldest_age)
-
-        return report
+    def memory_gauges(self) -> Callable[[int, int], None]:
+        """Return what shows how much memory Redis uses, and its bound."""
+        gauge = partial(Gauge, registry=self.registry)
+        return _setting(
+            gauge("redis_memory_used_bytes", "Memory that Redis uses, as it compares it with its bound."),
+            gauge(
+                "redis_memory_max_bytes", "Memory that Redis may use before it refuses writes; 0: no bound."
+            ),
+        )
 
     def dependency_gauge(self) -> Callable[[str, bool], None]:
         """Return what shows whether a dependency, by its name, can be reached."""
         gauge = partial(Gauge, labelnames=["dependency"], registry=self.registry)
-        up = gauge("dependency_up", "Whether this process reaches what it depends on: 1 or 0.")
+        up = gauge(
+            "dependency_up", "Whether this process can use what it depends on (Redis: write to it): 1 or 0."
+        )
         return lambda dependency, reached: up.labels(dependency).set(reached)
+
+
+def _setting(*gauges: Gauge) -> Callable[[float, float], None]:
+    def report(*values: float) -> None:
+        for gauge, value in zip(gauges, values, strict=True):
+            gauge.set(value)
+
+    return report
 
 
 class ExportMetrics(NamedTuple):

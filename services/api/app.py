@@ -34,7 +34,14 @@ from services.common.messaging.dead_letters import DeadLetters
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.probes import Ping, probe_routes, watch_dependencies
-from services.common.redis.client import blocking_client, pipeline_client, redis_client
+from services.common.redis.client import (
+    NotWritableError,
+    blocking_client,
+    check_writable,
+    pipeline_client,
+    redis_client,
+)
+from services.common.redis.memory import watch_memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import RunScript, load_scripts
 from services.common.scenarios import Scenarios, Switches
@@ -61,6 +68,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
                 connections.pings, telemetry.instruments().dependency_gauge()
             ),
             "outbox watch": watch_outbox(connections.outbox, instruments.outbox_gauges()),
+            "memory watch": watch_memory(connections.redis, instruments.memory_gauges()),
             "followers": parts.followers.run(),
             "scenarios": scenarios.watch(connections.redis),
         }.items():
@@ -91,7 +99,11 @@ class Connections:
     @property
     def pings(self) -> Mapping[str, Ping]:
         """Return the checks of what the api depends on; without RabbitMQ orders wait in the outbox."""
-        return {"redis": Ping(self.redis.ping), "rabbitmq": Ping(self.broker.ping, required=False)}
+        writable = partial(check_writable, self.redis)
+        return {
+            "redis": Ping(writable, (NotWritableError,), "no order can be placed"),
+            "rabbitmq": Ping(self.broker.ping, (Exception,), "dead letters cannot be handled"),
+        }
 
 
 @asynccontextmanager

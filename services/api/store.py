@@ -67,7 +67,7 @@ class OrderStore:
         """Write everything that an accepted order is, or nothing."""
         document = order.model_dump_json()
         known = f"idempotency:{hashlib.sha256(key.key.encode()).hexdigest()}" if key else order_key(order.id)
-        outcome, stored = await self.run(
+        outcome, stored, order_id = await self.run(
             "accept",
             [
                 order_key(order.id),
@@ -94,8 +94,14 @@ class OrderStore:
             raise IdempotencyConflictError
         if outcome == "full":
             raise OutboxFullError
-        replayed = outcome == "replayed"
-        return Placed(OrderDocument.model_validate_json(stored) if replayed else order, replayed)
+        if outcome == "accepted":
+            return Placed(order, replayed=False)
+        try:
+            return Placed(OrderDocument.model_validate_json(stored), replayed=True)
+        except (
+            ValueError
+        ):  # the key is remembered for longer than its order: that was placed, from the same input
+            return Placed(order.model_copy(update={"id": order_id}), replayed=True)
 
     async def order(self, order_id: str) -> Order | None:
         """Return an order with its status.

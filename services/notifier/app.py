@@ -15,7 +15,7 @@ from services.common.messaging.messages import Process
 from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, with_retries
 from services.common.messaging.topology import Subscription
 from services.common.probes import Ping, probe_server, watch_dependencies
-from services.common.redis.client import pipeline_client, redis_client
+from services.common.redis.client import check_writable, pipeline_client, redis_client
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios
@@ -25,7 +25,7 @@ from services.notifier.mail import MailServer
 from services.notifier.messages import ORDER_DONE, ORDER_FAILED, OrderOutcome
 from services.notifier.metrics import count_emails, measure_notified
 from services.notifier.settings import Settings
-from services.notifier.store import NotificationStore
+from services.notifier.store import REMEMBERED_SECONDS, NotificationStore
 
 LUA = Path(__file__).parent / "lua"
 OUTCOMES = Subscription("notifier.order-outcome", [ORDER_DONE, ORDER_FAILED])
@@ -45,7 +45,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         scenarios.applies(lambda: broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN)))
         process = build(settings, telemetry, pipeline, scenarios)
         consumer = Consumer(broker, OUTCOMES, process, settings.prefetch)
-        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
+        pings = {"redis": Ping(partial(check_writable, redis)), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
@@ -64,7 +64,8 @@ def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scen
     # A claim outlasts any one attempt, and lapses before the last retry of one that died holding it.
     claim_seconds = 2 * settings.smtp_timeout_seconds
     scripts = load_scripts(pipeline, LUA)
-    store = NotificationStore(pipeline, scripts, claim_seconds, settings.retention_seconds)
+    remembered = min(settings.retention_seconds, REMEMBERED_SECONDS)
+    store = NotificationStore(pipeline, scripts, claim_seconds, remembered)
     ports = Ports(store.claim, store.mark_sent, store.release, sender(settings, telemetry, scenarios))
     process = with_retries(
         OrderOutcome.model_validate_json,

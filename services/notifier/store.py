@@ -8,10 +8,13 @@ from typing import Any, Literal
 
 from redis.exceptions import RedisError
 
+from services.common.redis.client import WRITABLE
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import RunScript
 
 SENT = "sent"
+REMEMBERED_SECONDS = 24 * 3600
+"""How long that an email was sent is remembered at most: an outcome that comes twice does so within hours."""
 MARK_DELAYS_SECONDS = (0.2, 0.5, 1.0)
 """How long to wait before trying again to remember that an email went out: forgetting means a second one."""
 
@@ -53,8 +56,8 @@ class NotificationStore:
             await self.run("release", [_key(order_id)], [self._tokens.pop(order_id, "")])
 
     async def ensure_available(self, *_: object) -> None:
-        """Raise unless Redis answers: without it, whether an email is due is not known."""
-        await self.call(lambda redis: redis.ping())
+        """Raise unless Redis takes writes: without a claim, whether an email is due is not known."""
+        await self.call(lambda redis: redis.set(WRITABLE, 1, xx=True))
 
     async def _set(self, order_id: str, value: str, **options: Any) -> Any:  # noqa: ANN401 - as redis-py has it
         return await self.call(lambda redis: redis.set(_key(order_id), value, **options))

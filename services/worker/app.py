@@ -22,7 +22,14 @@ from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.periodic import periodically
 from services.common.probes import Ping, probe_server, watch_dependencies
-from services.common.redis.client import blocking_client, pipeline_client, redis_client, retry_until_done
+from services.common.redis.client import (
+    blocking_client,
+    check_writable,
+    pipeline_client,
+    redis_client,
+    retry_until_done,
+)
+from services.common.redis.memory import watch_memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios
@@ -60,12 +67,19 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         parts = build(settings, telemetry, connections, scenarios)
         consumer = Consumer(connections.broker, ORDERS, parts.process, settings.prefetch)
         scenarios.applies(partial(_apply, scenarios, consumer, connections.broker, connections.outgoing))
-        pings = {"redis": Ping(connections.redis.ping), "rabbitmq": Ping(connections.broker.ping)}
+        writable = partial(check_writable, connections.redis)
+        pings = {"redis": Ping(writable), "rabbitmq": Ping(connections.broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         for name, work in {
             "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),
             "outbox watch": watch_outbox(connections.outbox, telemetry.instruments().outbox_gauges()),
+            "memory watch": watch_memory(
+                connections.redis,
+                telemetry.instruments().memory_gauges(),
+                budget=settings.retention_memory_share,
+                make_room=parts.store.forget_oldest,
+            ),
             "scenarios": scenarios.watch(connections.redis),
         }.items():
             await enter(lifetime.background(work, name))

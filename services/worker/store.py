@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
+import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from services.common.ids import uuid7
+from services.common.ids import first_uuid7, uuid7
 from services.common.messaging.messages import now_ms
 from services.common.outbox.stream import REQUIRED, Outbox
 from services.common.redis.client import is_wrong_type
@@ -25,12 +26,17 @@ from services.worker.messages import (
 )
 from services.worker.sweeper import OpenOrder, Swept
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 STOCK = "stock"
+LISTING = "orders"
 OPEN = "orders:open"
 """Orders that are not settled, by when (ms of Unix time) they are to be swept."""
 MAX_SWEEPS = 3
+MIN_RETENTION_SECONDS = 3600
+"""How long an order is kept, however little memory is left: longer than duplicates of its messages arrive."""
+FORGOTTEN_AT_ONCE = 1000
 
 
 def now() -> str:
@@ -128,6 +134,12 @@ class OrderStore:
     async def close(self, order_id: str) -> None:
         """See `OpenOrders.close`."""
         await self.redis.zrem(OPEN, order_id)
+
+    async def forget_oldest(self, *, min_age: float = MIN_RETENTION_SECONDS) -> None:
+        """Forget up to 1,000 of the oldest orders, with their payments; no open one, and none of the last hour."""
+        newest = first_uuid7(now_ms() - round(min_age * 1000))
+        if forgotten := await self.run("forget", [LISTING, OPEN], [newest, FORGOTTEN_AT_ONCE]):
+            log.info("orders forgotten early: memory is short", orders=forgotten)
 
     async def reference(self, order: OpenOrder) -> OrderReference:
         """See `OpenOrders.reference`; raises `DamagedOrderError` or `ValueError`."""

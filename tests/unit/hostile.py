@@ -32,7 +32,7 @@ from tests.unit.asgi import http_scope
 from tests.unit.fakes import delivery
 
 REPLIES: dict[str, Any] = {
-    "accept": ["accepted", ""],
+    "accept": ["accepted", "", ""],
     "limit": [1, 9, 0, 0],
     "reserve": "reserved",
     "charge": "approved",

@@ -23,6 +23,8 @@ Every write waits for the disk, and brokers that share it make it wait for hundr
 287 of 10,300 POSTs were refused while nodes of a cluster were killed, and none with this."""
 BLOCKING_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
+WRITABLE = "writable"
+"""A key that is never there."""
 
 
 _serializer = HiredisRespSerializer()
@@ -96,6 +98,27 @@ def blocking_client(url: str) -> Redis:
 def pipeline_client(url: str) -> Redis:
     """Return a client for `AutoPipeline`, which has deadlines and repeats commands by rules of its own."""
     return redis_client(url, reply_timeout=None, connections=2, retries=0)
+
+
+class NotWritableError(exceptions.ResponseError):
+    """Redis answers, and refuses every write."""
+
+
+async def check_writable(redis: Redis) -> None:
+    """Raise unless Redis takes writes.
+
+    To set a key only where it exists changes nothing, and is refused for whatever any write is refused for.
+    """
+    try:
+        await redis.set(WRITABLE, 1, xx=True)
+    except exceptions.ResponseError as error:
+        raise (NotWritableError(str(error)) if refuses_writes(error) else error) from None
+
+
+def refuses_writes(error: exceptions.RedisError) -> bool:
+    """Return whether memory or disk is full, or Redis is a read-only replica or lacks replicas of its own."""
+    known = isinstance(error, exceptions.OutOfMemoryError | exceptions.ReadOnlyError)
+    return known or str(error).startswith(("MISCONF", "NOREPLICAS"))
 
 
 def is_wrong_type(error: exceptions.RedisError) -> bool:
