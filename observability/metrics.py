@@ -1,10 +1,13 @@
 """Metrics: a registry a process, exemplars, what services and the process show, and `GET /metrics`."""
 
 import asyncio
+import math
 import platform
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from time import monotonic
 from typing import NamedTuple, TypeVar
 
 import prometheus_client as prometheus
@@ -22,6 +25,8 @@ SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 
 LONG_SECONDS_BUCKETS: Sequence[float] = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 LAG_INTERVAL_SECONDS = 0.25
+MAX_SCRAPE_INTERVAL_SECONDS = 15.0
+"""For which a process that stops waits to be scraped a last time."""
 EXPORT_RESULTS = ("exported", "queue_full", "timeout", "connection_error", "http_503")
 
 
@@ -158,7 +163,39 @@ async def watch_event_loop(registry: CollectorRegistry) -> None:
         lag.observe(max(0.0, loop.time() - due))
 
 
-def metrics_route(registry: CollectorRegistry) -> Route:
+class Goodbye:
+    """Shows Prometheus that the process stops, so that nobody is alerted that it is missed."""
+
+    def __init__(self) -> None:
+        """Begin as a process that was never scraped."""
+        self._stopping: Callable[[], bool] = lambda: False
+        self._scraped, self._interval = -math.inf, math.inf
+        self._said = asyncio.Event()
+
+    def show(self, stopping: Callable[[], bool], registry: CollectorRegistry) -> None:
+        """Register the gauge."""
+        self._stopping = stopping
+        gauge = Gauge(
+            "service_stopping", "Whether this process was asked to stop: 1 or 0.", registry=registry
+        )
+        gauge.set_function(stopping)
+
+    def scraped(self) -> None:
+        """Note that Prometheus has all that was to be seen until now."""
+        now = monotonic()
+        self._scraped, self._interval = now, min(now - self._scraped, MAX_SCRAPE_INTERVAL_SECONDS)
+        if self._stopping():
+            self._said.set()
+
+    async def said(self) -> None:
+        """Wait until Prometheus has scraped the gauge, or should have: not at all when it does not scrape."""
+        late = self._scraped + self._interval + 1 - monotonic()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, late)):
+                await self._said.wait()
+
+
+def metrics_route(registry: CollectorRegistry, scraped: Callable[[], None] = lambda: None) -> Route:
     """Return `GET /metrics`: OpenMetrics with exemplars for who accepts it, plain text otherwise."""
 
     async def metrics(request: Request) -> Response:
@@ -166,6 +203,9 @@ def metrics_route(registry: CollectorRegistry) -> Route:
             encode, content_type = choose_encoder(request.headers.get("accept", ""))
         except (TypeError, ValueError):  # it compares versions, and does not expect what is none
             encode, content_type = choose_encoder("")
-        return Response(encode(registry), headers={"content-type": content_type})
+        text = encode(registry)
+        if "x-prometheus-scrape-timeout-seconds" in request.headers:  # and not of some person or test
+            scraped()
+        return Response(text, headers={"content-type": content_type})
 
     return Route("/metrics", metrics)

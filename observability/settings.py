@@ -7,16 +7,7 @@ from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 from opentelemetry.sdk.trace import SpanLimits
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    FilePath,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, FilePath, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -91,11 +82,9 @@ class TelemetrySettings(BaseSettings):
     otel_exporter_otlp_traces: OtlpSettings = OtlpSettings()
     otel_exporter_otlp_logs: OtlpSettings = OtlpSettings()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _limits_of_spans(cls, values: object) -> object:
-        SpanLimits()  # the SDK reads these variables itself, later; it names the one that is wrong
-        return values
+    def model_post_init(self, _: object) -> None:
+        """Have the SDK read its limits of spans already: its error names the variable that is wrong."""
+        SpanLimits()
 
     @property
     def exports_logs(self) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from observability.http import HttpMiddleware, Predeclared
 from observability.messaging import ConsumerMiddleware, Delivery, Process, PublisherMiddleware, Settlement
-from observability.metrics import Instruments, metrics_route, watch_event_loop
+from observability.metrics import Goodbye, Instruments, metrics_route, watch_event_loop
 from observability.propagation import accept, active_span, correlated, extract, links_to
 
 P = ParamSpec("P")
@@ -39,6 +39,7 @@ class Telemetry:
     stock: bool = False  # whether an app makes its own server spans, once `instrument` has it do so
     instrument: Callable[[FastAPI], None] = lambda _: None
     shutdown: Callable[[], None] = lambda: None
+    goodbye: Goodbye = field(default_factory=Goodbye)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -50,6 +51,17 @@ class Telemetry:
             if watch is not None:
                 watch.cancel()
             await asyncio.to_thread(self.shutdown)
+
+    @asynccontextmanager
+    async def saying_goodbye(self, stopping: Callable[[], bool]) -> AsyncIterator[None]:
+        """Show that the process stops once it does, and leave the block when Prometheus has seen it.
+
+        It is to be entered when `/metrics` is served, and so left before that ends.
+        """
+        self.goodbye.show(stopping, self.registry)
+        yield
+        if stopping():
+            await self.goodbye.said()
 
     def http(self, app: ASGIApp, predeclared: Iterable[Predeclared] = ()) -> ASGIApp:
         """Make each request visible; predeclared series exist from the start."""
@@ -124,7 +136,7 @@ class Telemetry:
 
     def routes(self) -> list[Route]:
         """Return `GET /metrics`."""
-        return [metrics_route(self.registry)]
+        return [metrics_route(self.registry, self.goodbye.scraped)]
 
 
 def redis_command(operation: str) -> Attributes:

@@ -1,6 +1,6 @@
 """The composition root: builds the api from its parts, and takes it down in the reverse order."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +9,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from observability import Telemetry, TelemetrySettings, context_headers, current_ids, redis_command, setup
 from observability.flags import FlagHook, scenario_requests
@@ -33,6 +34,7 @@ from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.dead_letters import DeadLetters
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
+from services.common.periodic import periodically
 from services.common.probes import Ping, probe_routes, watch_dependencies
 from services.common.redis.client import (
     NotWritableError,
@@ -41,7 +43,7 @@ from services.common.redis.client import (
     pipeline_client,
     redis_client,
 )
-from services.common.redis.memory import watch_memory
+from services.common.redis.memory import Memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import RunScript, load_scripts
 from services.common.scenarios import Scenarios, Switches
@@ -68,8 +70,9 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
                 connections.pings, telemetry.instruments().dependency_gauge()
             ),
             "outbox watch": watch_outbox(connections.outbox, instruments.outbox_gauges()),
-            "memory watch": watch_memory(connections.redis, instruments.memory_gauges()),
+            "memory watch": connections.memory.watch(instruments.memory_gauges()),
             "followers": parts.followers.run(),
+            "late orders": periodically(parts.count_late, 1, name="late orders", errors=(RedisError,)),
             "scenarios": scenarios.watch(connections.redis),
         }.items():
             await enter(lifetime.background(work, name))
@@ -80,6 +83,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(
             http_server(app, host=settings.http_host, port=settings.http_port, shutdown_timeout=timeout)
         )
+        await enter(telemetry.saying_goodbye(lambda: lifetime.leaving))
         freeze_startup_objects()
         await lifetime.wait()
 
@@ -91,6 +95,7 @@ class Connections:
     redis: Redis
     pipeline: AutoPipeline
     blocking: Redis
+    memory: Memory
     outbox: Outbox
     broker: BrokerConnection
     operators: BrokerConnection
@@ -119,7 +124,8 @@ async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) 
         lifetime.background(operators.keep_connected(), "operators' broker"),
     ):
         outbox = Outbox(blocking, "api", context_headers)
-        yield Connections(redis, AutoPipeline(pipeline), blocking, outbox, broker, operators)
+        memory = Memory(redis, settings.retention_memory_share)
+        yield Connections(redis, AutoPipeline(pipeline), blocking, memory, outbox, broker, operators)
 
 
 def _apply(scenarios: Scenarios, leak: Leak, *brokers: BrokerConnection) -> None:
@@ -131,12 +137,13 @@ def _apply(scenarios: Scenarios, leak: Leak, *brokers: BrokerConnection) -> None
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the api does: answers requests, publishes events, wakes event streams; and its simulated leak."""
+    """What the api does: answers requests, publishes events, wakes streams, counts; simulates a leak."""
 
     app: FastAPI
     relay: Relay
     followers: Followers
     leak: Leak
+    count_late: Callable[[], Awaitable[None]]
 
 
 def build(
@@ -155,7 +162,8 @@ def build(
     scripts = telemetry.traced_scripts(
         load_scripts(connections.pipeline, LUA, once={"limit"}), {"accept": "redis: accept"}
     )
-    store, leak = OrderStore(connections.redis, connections.pipeline, scripts, outbox, settings), Leak()
+    kept, leak = connections.memory.kept, Leak()
+    store = OrderStore(connections.redis, connections.pipeline, scripts, outbox, settings, kept)
     orders = Orders(
         place=placing(metrics, store, scenarios, leak),
         load=reading(settings, telemetry, metrics, store, scenarios),
@@ -177,7 +185,7 @@ def build(
         version=settings.service_version,
         ids=current_ids,
     )
-    return Parts(app, relay, orders.followers, leak)
+    return Parts(app, relay, orders.followers, leak, partial(store.count_late, metrics.late))
 
 
 def placing(metrics: Metrics, store: OrderStore, scenarios: Scenarios, leak: Leak) -> Place:

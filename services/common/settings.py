@@ -102,6 +102,8 @@ class ServiceSettings(BaseSettings):
     """Entries that may wait for the broker; past them an order is refused with 503."""
     retention_seconds: int = Field(default=7 * 24 * 3600, ge=60)
     """How long a settled order, and what was done for it, is kept."""
+    retention_memory_share: float = Field(default=0.75, gt=0, le=1)
+    """Share of Redis' memory past which what is settled is forgotten sooner, the oldest first."""
     stuck_after_seconds: float = Field(default=180.0, ge=1)
     """How long an order may take, retries included (36 s of waiting), before its event is published again."""
 

@@ -16,6 +16,7 @@ from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS
 from services.common.messaging.topology import Subscription
 from services.common.probes import Ping, probe_server, watch_dependencies
 from services.common.redis.client import check_writable, pipeline_client, redis_client
+from services.common.redis.memory import Memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios
@@ -25,7 +26,7 @@ from services.notifier.mail import MailServer
 from services.notifier.messages import ORDER_DONE, ORDER_FAILED, OrderOutcome
 from services.notifier.metrics import count_emails, measure_notified
 from services.notifier.settings import Settings
-from services.notifier.store import REMEMBERED_SECONDS, NotificationStore
+from services.notifier.store import NotificationStore
 
 LUA = Path(__file__).parent / "lua"
 OUTCOMES = Subscription("notifier.order-outcome", [ORDER_DONE, ORDER_FAILED])
@@ -43,14 +44,17 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         broker = BrokerConnection(settings.amqp_url, telemetry.instance)
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
         scenarios.applies(lambda: broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN)))
-        process = build(settings, telemetry, pipeline, scenarios)
+        memory = Memory(redis, settings.retention_memory_share)
+        process = build(settings, telemetry, pipeline, memory, scenarios)
         consumer = Consumer(broker, OUTCOMES, process, settings.prefetch)
         pings = {"redis": Ping(partial(check_writable, redis)), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
+        await enter(telemetry.saying_goodbye(lambda: lifetime.leaving))
         for name, work in {
             "broker": broker.keep_connected(),
             "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),
+            "memory watch": memory.watch(),
             "scenarios": scenarios.watch(redis),
         }.items():
             await enter(lifetime.background(work, name))
@@ -59,13 +63,14 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await lifetime.wait()
 
 
-def build(settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, scenarios: Scenarios) -> Process:
+def build(
+    settings: Settings, telemetry: Telemetry, pipeline: AutoPipeline, memory: Memory, scenarios: Scenarios
+) -> Process:
     """Return the processing of a delivery; opens no connection."""
     # A claim outlasts any one attempt, and lapses before the last retry of one that died holding it.
     claim_seconds = 2 * settings.smtp_timeout_seconds
     scripts = load_scripts(pipeline, LUA)
-    remembered = min(settings.retention_seconds, REMEMBERED_SECONDS)
-    store = NotificationStore(pipeline, scripts, claim_seconds, remembered)
+    store = NotificationStore(pipeline, scripts, claim_seconds, settings.retention_seconds, memory.kept)
     ports = Ports(store.claim, store.mark_sent, store.release, sender(settings, telemetry, scenarios))
     process = with_retries(
         OrderOutcome.model_validate_json,

@@ -1,6 +1,7 @@
 """What was sent to whom, in Redis."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -13,8 +14,6 @@ from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import RunScript
 
 SENT = "sent"
-REMEMBERED_SECONDS = 24 * 3600
-"""How long that an email was sent is remembered at most: an outcome that comes twice does so within hours."""
 MARK_DELAYS_SECONDS = (0.2, 0.5, 1.0)
 """How long to wait before trying again to remember that an email went out: forgetting means a second one."""
 
@@ -29,6 +28,8 @@ class NotificationStore:
     """After which a claim lapses."""
     retention_seconds: int
     """After which it is forgotten that an email was sent."""
+    kept: Callable[[int], int] = lambda seconds: seconds
+    """Returns how long something is kept that is to be kept for so many seconds."""
     _tokens: dict[str, str] = field(default_factory=dict)
 
     async def claim(self, order_id: str) -> Literal["claimed", "sent", "being_sent"]:
@@ -43,12 +44,13 @@ class NotificationStore:
     async def mark_sent(self, order_id: str) -> None:
         """Remember that the email went out."""
         self._tokens.pop(order_id, None)
+        seconds = self.kept(self.retention_seconds)
         for delay in MARK_DELAYS_SECONDS:
             with suppress(RedisError):
-                await self._set(order_id, SENT, ex=self.retention_seconds)
+                await self._set(order_id, SENT, ex=seconds)
                 return
             await asyncio.sleep(delay)
-        await self._set(order_id, SENT, ex=self.retention_seconds)
+        await self._set(order_id, SENT, ex=seconds)
 
     async def release(self, order_id: str) -> None:
         """End this process's claim; without Redis the claim lapses by itself."""

@@ -29,7 +29,7 @@ from services.common.redis.client import (
     redis_client,
     retry_until_done,
 )
-from services.common.redis.memory import watch_memory
+from services.common.redis.memory import Memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios
@@ -70,16 +70,13 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         writable = partial(check_writable, connections.redis)
         pings = {"redis": Ping(writable), "rabbitmq": Ping(connections.broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
+        memory = Memory(connections.redis, settings.retention_memory_share)
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
+        await enter(telemetry.saying_goodbye(lambda: lifetime.leaving))
         for name, work in {
             "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),
             "outbox watch": watch_outbox(connections.outbox, telemetry.instruments().outbox_gauges()),
-            "memory watch": watch_memory(
-                connections.redis,
-                telemetry.instruments().memory_gauges(),
-                budget=settings.retention_memory_share,
-                make_room=parts.store.forget_oldest,
-            ),
+            "memory watch": memory.watch(telemetry.instruments().memory_gauges(), parts.store.forget_oldest),
             "scenarios": scenarios.watch(connections.redis),
         }.items():
             await enter(lifetime.background(work, name))

@@ -24,8 +24,6 @@ class Settings(ServiceSettings):
     """Orders that are processed at the same time."""
     stock: dict[str, Annotated[int, Field(ge=0)]] = STOCK
     """Units of each product on the first start, as a JSON object; later starts leave the stock alone."""
-    retention_memory_share: float = Field(default=0.75, gt=0, le=1)
-    """Share of Redis' memory past which the oldest settled orders are forgotten before their time."""
     sweep_seconds: float = Field(default=15.0, gt=0)
     """How often to look for orders that have been open for longer than `stuck_after_seconds`."""
     payment_latency_ms: float = Field(default=60.0, ge=0, le=60_000)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -14,6 +13,7 @@ from services.common.ids import first_uuid7, uuid7
 from services.common.messaging.messages import now_ms
 from services.common.outbox.stream import REQUIRED, Outbox
 from services.common.redis.client import is_wrong_type
+from services.common.redis.memory import MIN_RETENTION_SECONDS
 from services.common.redis.scripts import RunScript
 from services.worker.handlers import STUCK, DamagedOrderError, Final, Reservation, Settled, UnknownOrderError
 from services.worker.messages import (
@@ -26,7 +26,6 @@ from services.worker.messages import (
 )
 from services.worker.sweeper import OpenOrder, Swept
 
-log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 STOCK = "stock"
@@ -34,8 +33,6 @@ LISTING = "orders"
 OPEN = "orders:open"
 """Orders that are not settled, by when (ms of Unix time) they are to be swept."""
 MAX_SWEEPS = 3
-MIN_RETENTION_SECONDS = 3600
-"""How long an order is kept, however little memory is left: longer than duplicates of its messages arrive."""
 FORGOTTEN_AT_ONCE = 1000
 
 
@@ -136,10 +133,9 @@ class OrderStore:
         await self.redis.zrem(OPEN, order_id)
 
     async def forget_oldest(self, *, min_age: float = MIN_RETENTION_SECONDS) -> None:
-        """Forget up to 1,000 of the oldest orders, with their payments; no open one, and none of the last hour."""
+        """Forget up to 1,000 of the oldest orders, with their payments, that are settled and of some age."""
         newest = first_uuid7(now_ms() - round(min_age * 1000))
-        if forgotten := await self.run("forget", [LISTING, OPEN], [newest, FORGOTTEN_AT_ONCE]):
-            log.info("orders forgotten early: memory is short", orders=forgotten)
+        await self.run("forget", [LISTING, OPEN], [newest, FORGOTTEN_AT_ONCE])
 
     async def reference(self, order: OpenOrder) -> OrderReference:
         """See `OpenOrders.reference`; raises `DamagedOrderError` or `ValueError`."""

@@ -1,8 +1,9 @@
-"""Redis that is full or read-only, and how much of it an order takes."""
+"""Redis that takes no writes, how much of it an order needs, and what is forgotten and counted of orders."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -10,11 +11,12 @@ from redis.exceptions import RedisError
 
 import services.notifier
 import services.worker
+from services.api import store as api_store
 from services.api.limits import RateLimiter
 from services.common.outbox.stream import Outbox
 from services.common.probes import Ping, readiness
 from services.common.redis.client import NotWritableError, check_writable
-from services.common.redis.memory import watch_memory
+from services.common.redis.memory import MIN_RETENTION_SECONDS, Memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.notifier.store import NotificationStore
@@ -23,17 +25,11 @@ from services.worker.messages import OrderCreated
 from services.worker.payments import SimulatedPayments
 from services.worker.settings import Settings
 from services.worker.store import OrderStore
-from tests.integration.test_accepting import LUA as API_LUA
 from tests.integration.test_accepting import ORDER, placing, store
 from tests.servers import entries, eventually
 
 FREE = Settings(payment_latency_ms=0, payment_decline_rate=0, payment_outage_rate=0)
-
-
-def scripts_of(redis: Redis, lua: Path) -> tuple[AutoPipeline, Callable[..., Awaitable[object]]]:
-    """Return a pipeline, and a service's scripts on it."""
-    pipeline = AutoPipeline(redis)
-    return pipeline, load_scripts(pipeline, lua)
+SHARED = {"orders", "orders:open", "stock", "outbox:api", "outbox:worker"}
 
 
 class Shop:
@@ -41,17 +37,15 @@ class Shop:
 
     def __init__(self, redis: Redis) -> None:
         """Compose them."""
-        self.redis = redis
-        self.api = store(redis)
-        _, run = scripts_of(redis, Path(services.worker.__file__).parent / "lua")
+        self.redis, self.api, pipeline = redis, store(redis), AutoPipeline(redis)
+        run = load_scripts(pipeline, Path(services.worker.__file__).parent / "lua")
         self.worker = OrderStore(redis, run, Outbox(redis, "worker", dict), 3600, 60)
         payments = SimulatedPayments(run, FREE)
         self.ports = Ports(self.worker.reserve, payments.charge, payments.void, self.worker.settle)
-        notifier = scripts_of(redis, Path(services.notifier.__file__).parent / "lua")
-        self.notifier = NotificationStore(*notifier, 10, 3600)
+        self.notifier = NotificationStore(pipeline, run, 10, 3600)
 
     async def place(self, key: str | None = None) -> str:
-        """Place an order and return its id; stock is there for it."""
+        """Place an order, for which there is stock, and return its id."""
         await self.worker.stock_up({item.sku: 1000 for item in ORDER.items})
         return (await placing(self.api)(ORDER, key)).order.id
 
@@ -63,107 +57,107 @@ class Shop:
             await self.redis.xtrim(f"outbox:{service}", 0)
 
 
-@pytest.fixture(params=["full", "replica"])
-async def refusing(
-    request: pytest.FixtureRequest, redis: Redis
-) -> AsyncIterator[Callable[[], Awaitable[object]]]:
-    """Return what makes Redis refuse writes."""
-    bound = (await redis.config_get("maxmemory"))["maxmemory"]
-    try:
-        if request.param == "full":
-            yield lambda: redis.config_set("maxmemory", 1)
-        else:
-            yield lambda: redis.replicaof("127.0.0.1", "1")
-    finally:
-        await redis.replicaof("NO", "ONE")
-        await redis.config_set("maxmemory", bound)
+@pytest.fixture
+async def shop(redis: Redis) -> AsyncIterator[Shop]:
+    """Return a shop; afterwards Redis takes writes again."""
+    bound: Any = await redis.config_get("maxmemory")
+    yield Shop(redis)
+    await redis.replicaof("NO", "ONE")
+    await redis.config_set("maxmemory", bound["maxmemory"])
 
 
+async def fill(redis: Redis) -> None:
+    """Have Redis use more memory than it may."""
+    await redis.config_set("maxmemory", 1)
+
+
+async def demote(redis: Redis) -> None:
+    """Make Redis a read-only replica of a server that is away."""
+    await redis.replicaof("127.0.0.1", "1")
+
+
+@pytest.mark.parametrize("refuse", [fill, demote])
 async def test_redis_that_takes_no_writes_is_not_up(
-    redis: Redis, refusing: Callable[[], Awaitable[object]]
+    shop: Shop, redis: Redis, refuse: Callable[[Redis], Awaitable[None]]
 ) -> None:
     """No order is accepted and probes say so; what was accepted can be read, and nobody is limited away."""
-    shop = Shop(redis)
     order_id = await shop.place()
-    await check_writable(redis)
+    pings = {"redis": Ping(lambda: check_writable(redis), (NotWritableError,), "no order can be placed")}
+    assert (await readiness(pings))["status"] == "ready"
     assert await redis.exists("writable") == 0
-    await refusing()
-    ping = Ping(lambda: check_writable(redis), (NotWritableError,), "no order can be placed")
-    body = await readiness({"redis": ping})
+    await refuse(redis)
+    body = await readiness(pings)
     assert (body["status"], "no order can be placed" in str(body["checks"])) == ("degraded", True)
-    limiter = RateLimiter(scripts_of(redis, API_LUA)[1], per_second=1, burst=1)
-    assert (await limiter.decide("a")).allowed
-    with pytest.raises(RedisError):
-        await shop.place()
-    with pytest.raises(RedisError):
-        await shop.notifier.ensure_available()
+    for refused in (shop.place, shop.notifier.ensure_available):
+        with pytest.raises(RedisError):
+            await refused()
+    assert (await RateLimiter(shop.api.run, per_second=1, burst=1).decide("a")).allowed
     assert await shop.api.order(order_id) is not None
 
 
-async def test_what_was_accepted_is_settled_though_redis_is_full(redis: Redis) -> None:
-    """It takes no more than it frees; else a full Redis would stay full."""
-    shop = Shop(redis)
+async def test_what_was_accepted_is_settled_though_redis_is_full(shop: Shop, redis: Redis) -> None:
+    """In the end that frees more than it takes; else a full Redis would stay full."""
     order_id = await shop.place()
-    bound = (await redis.config_get("maxmemory"))["maxmemory"]
-    await redis.config_set("maxmemory", 1)
-    try:
-        await shop.settle()
-    finally:
-        await redis.config_set("maxmemory", bound)
+    await fill(redis)
+    await shop.settle()
     assert await redis.hget(f"order:{order_id}:status", "status") == "done"
 
 
-async def test_past_its_budget_the_oldest_settled_orders_are_forgotten(redis: Redis) -> None:
-    """With all that is kept of them; an open order stays, and so does a young one."""
-    shop = Shop(redis)
+async def test_when_memory_is_short_the_oldest_settled_orders_are_forgotten(shop: Shop, redis: Redis) -> None:
+    """With all that is kept of them, and things are kept for less long; an open order stays."""
     settled = await shop.place()
     await shop.settle()
     still_open = await shop.place()
-    await redis.set("order:damaged:status", "no hash")
-    await redis.zadd("orders", {"damaged": 0})
+    await redis.set("order:0:status", "no hash")
+    await redis.zadd("orders", {"0": 0})
     await shop.worker.forget_oldest()
     assert await shop.api.order(settled) is not None
-    seen: list[tuple[int, int]] = []
     await asyncio.sleep(0.002)
-
-    async def forget() -> None:
-        await shop.worker.forget_oldest(min_age=0)
-
-    def report(used: int, bound: int) -> None:
-        seen.append((used, bound))
-
-    watch = asyncio.create_task(watch_memory(redis, report, budget=0.0001, make_room=forget))
+    memory, seen = Memory(redis, budget=0.0001), list[tuple[int, int]]()
+    assert memory.kept(3600) == 3600
+    watch = asyncio.create_task(
+        memory.watch(lambda *figures: seen.append(figures), lambda: shop.worker.forget_oldest(min_age=0))
+    )
     await eventually(lambda: len(seen) > 1)
     watch.cancel()
     assert 0 < seen[0][0] < seen[0][1]
+    assert memory.kept(3600) == MIN_RETENTION_SECONDS
     assert not [key async for key in redis.scan_iter(f"*{settled}*")]
-    assert await shop.api.order(still_open) is not None
-    assert await redis.zrange("orders", 0, -1) == [still_open, "damaged"]
+    assert await redis.zrange("orders", 0, -1) == ["0", still_open]
 
 
-async def test_a_key_is_remembered_for_longer_than_its_order(redis: Redis) -> None:
+async def test_a_key_is_remembered_for_longer_than_its_order(shop: Shop, redis: Redis) -> None:
     """The order is not placed twice; what a version before wrote of it is understood."""
-    shop = Shop(redis)
     order_id = await shop.place("key-1")
-    assert await shop.place("key-1") == order_id
     document = await redis.getdel(f"order:{order_id}")
     assert await shop.place("key-1") == order_id
     [record] = [key async for key in redis.scan_iter("idempotency:*")]
-    await redis.hset(record, "order", document)
+    await redis.hset(record, "order", str(document))
     assert await shop.place("key-1") == order_id
     assert await redis.xlen("outbox:api") == 1
 
 
-async def test_a_settled_order_takes_little_room(redis: Redis) -> None:
+async def test_a_settled_order_takes_little_room(shop: Shop, redis: Redis) -> None:
     """At most what `docs/scaling.md` reckons with: no part of it is kept twice."""
-    shop = Shop(redis)
-    order_id = await shop.place("key-1")
-    await shop.notifier.claim(order_id)
-    await shop.notifier.mark_sent(order_id)
+    await shop.notifier.mark_sent(await shop.place("key-1"))
     await shop.settle()
-    sizes = {key: await redis.memory_usage(key) async for key in redis.scan_iter("*") if key not in SHARED}
-    assert len(sizes) == 5
-    assert sum(sizes.values()) < 1350, sizes
+    sizes: dict[str, Any] = {key: await redis.memory_usage(key) async for key in redis.scan_iter("*")}
+    assert sizes.keys() > SHARED - {"orders:open"}
+    assert sum(size for key, size in sizes.items() if key not in SHARED) < 1350, sizes
 
 
-SHARED = {"orders", "orders:open", "stock", "outbox:api", "outbox:worker"}
+async def test_an_order_that_becomes_late_is_counted_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless it was settled in time; however often it is swept, and whichever process looks."""
+    late: list[str] = []
+    monkeypatch.setattr(api_store, "LATE_AFTER_SECONDS", 0)
+    await shop.api.count_late(late.append)
+    await shop.place()
+    await shop.settle()
+    waiting = [await shop.place() for _ in range(3)]
+    await shop.redis.hset(f"order:{waiting[0]}:status", "status", "processing")
+    await asyncio.sleep(0.002)
+    for _ in range(2):
+        await shop.api.count_late(late.append)
+        assert late == ["processing", "pending", "pending"]
