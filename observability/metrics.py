@@ -4,7 +4,6 @@ import asyncio
 import math
 import platform
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from time import monotonic
@@ -163,36 +162,22 @@ async def watch_event_loop(registry: CollectorRegistry) -> None:
         lag.observe(max(0.0, loop.time() - due))
 
 
-class Goodbye:
-    """Shows Prometheus that the process stops, so that nobody is alerted that it is missed."""
+class LastScrape:
+    """When a process that stops was, or should have been, scraped for the last time."""
 
     def __init__(self) -> None:
         """Begin as a process that was never scraped."""
-        self._stopping: Callable[[], bool] = lambda: False
-        self._scraped, self._interval = -math.inf, math.inf
-        self._said = asyncio.Event()
-
-    def show(self, stopping: Callable[[], bool], registry: CollectorRegistry) -> None:
-        """Register the gauge."""
-        self._stopping = stopping
-        gauge = Gauge(
-            "service_stopping", "Whether this process was asked to stop: 1 or 0.", registry=registry
-        )
-        gauge.set_function(stopping)
+        self.stopping: Callable[[], bool] = lambda: False
+        self.done = asyncio.Event()
+        self.due = self._scraped = -math.inf
 
     def scraped(self) -> None:
         """Note that Prometheus has all that was to be seen until now."""
         now = monotonic()
-        self._scraped, self._interval = now, min(now - self._scraped, MAX_SCRAPE_INTERVAL_SECONDS)
-        if self._stopping():
-            self._said.set()
-
-    async def said(self) -> None:
-        """Wait until Prometheus has scraped the gauge, or should have: not at all when it does not scrape."""
-        late = self._scraped + self._interval + 1 - monotonic()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, late)):
-                await self._said.wait()
+        self.due = now + min(now - self._scraped, MAX_SCRAPE_INTERVAL_SECONDS) + 1
+        self._scraped = now
+        if self.stopping():
+            self.done.set()
 
 
 def metrics_route(registry: CollectorRegistry, scraped: Callable[[], None] = lambda: None) -> Route:

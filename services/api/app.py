@@ -9,7 +9,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from observability import Telemetry, TelemetrySettings, context_headers, current_ids, redis_command, setup
 from observability.flags import FlagHook, scenario_requests
@@ -37,9 +37,8 @@ from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.periodic import periodically
 from services.common.probes import Ping, probe_routes, watch_dependencies
 from services.common.redis.client import (
-    NotWritableError,
+    WRITABLE,
     blocking_client,
-    check_writable,
     pipeline_client,
     redis_client,
 )
@@ -104,9 +103,9 @@ class Connections:
     @property
     def pings(self) -> Mapping[str, Ping]:
         """Return the checks of what the api depends on; without RabbitMQ orders wait in the outbox."""
-        writable = partial(check_writable, self.redis)
+        writable = partial(self.redis.set, WRITABLE, 1, xx=True)
         return {
-            "redis": Ping(writable, (NotWritableError,), "no order can be placed"),
+            "redis": Ping(writable, (ResponseError,), "no order can be placed"),
             "rabbitmq": Ping(self.broker.ping, (Exception,), "dead letters cannot be handled"),
         }
 

@@ -59,9 +59,8 @@ def _problem(error: ValueError) -> str:
         return "; ".join(_variable(one["loc"]) + one["msg"].removeprefix("Value error, ") for one in found)
     if json := re.search(r'value for field "(\w+)"', text):  # of pydantic-settings
         return f"{json[1].upper()}: should be JSON"
-    if text.startswith("Propagator "):  # of OpenTelemetry, as it is imported
-        return f"OTEL_PROPAGATORS: {text.rstrip('.')}"
-    return text if re.match("OTEL_[A-Z_]+ must", text) else ""
+    named = f"OTEL_PROPAGATORS: {text}" if text.startswith("Propagator ") else text  # of OpenTelemetry
+    return named.rstrip(".") if re.match("OTEL_[A-Z_]+", named) else ""
 
 
 def _variable(location: tuple[str | int, ...]) -> str:

@@ -15,7 +15,7 @@ from services.common.messaging.messages import Process
 from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS, with_retries
 from services.common.messaging.topology import Subscription
 from services.common.probes import Ping, probe_server, watch_dependencies
-from services.common.redis.client import check_writable, pipeline_client, redis_client
+from services.common.redis.client import WRITABLE, pipeline_client, redis_client
 from services.common.redis.memory import Memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
@@ -47,7 +47,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         memory = Memory(redis, settings.retention_memory_share)
         process = build(settings, telemetry, pipeline, memory, scenarios)
         consumer = Consumer(broker, OUTCOMES, process, settings.prefetch)
-        pings = {"redis": Ping(partial(check_writable, redis)), "rabbitmq": Ping(broker.ping)}
+        pings = {"redis": Ping(partial(redis.set, WRITABLE, 1, xx=True)), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
         await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
         await enter(telemetry.saying_goodbye(lambda: lifetime.leaving))

@@ -23,8 +23,8 @@ from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.periodic import periodically
 from services.common.probes import Ping, probe_server, watch_dependencies
 from services.common.redis.client import (
+    WRITABLE,
     blocking_client,
-    check_writable,
     pipeline_client,
     redis_client,
     retry_until_done,
@@ -67,7 +67,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         parts = build(settings, telemetry, connections, scenarios)
         consumer = Consumer(connections.broker, ORDERS, parts.process, settings.prefetch)
         scenarios.applies(partial(_apply, scenarios, consumer, connections.broker, connections.outgoing))
-        writable = partial(check_writable, connections.redis)
+        writable = partial(connections.redis.set, WRITABLE, 1, xx=True)
         pings = {"redis": Ping(writable), "rabbitmq": Ping(connections.broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
         memory = Memory(connections.redis, settings.retention_memory_share)

@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from redis.exceptions import ResponseError
 from starlette.applications import Starlette
 
 from services.common import probes
 from services.common.probes import Ping, probe_routes, readiness, watch_dependencies
-from services.common.redis.client import NotWritableError
 from tests.servers import eventually
 from tests.unit.asgi import call, http_scope
 
-FULL = "NotWritableError: memory is full; no orders"
+FULL = "ResponseError: memory is full; no orders"
 
 
 async def answers() -> None:
@@ -31,7 +31,7 @@ async def fails_silently() -> None:
 
 async def takes_no_writes() -> None:
     """Be there for reading only."""
-    raise NotWritableError("memory is full")
+    raise ResponseError("memory is full")
 
 
 async def hangs() -> None:
@@ -61,7 +61,7 @@ async def test_each_dependency_is_named(
     checks: dict[str, str],
 ) -> None:
     """An error that is tolerated degrades the service, any other makes it unavailable."""
-    pings = {"redis": Ping(redis, (NotWritableError,), "no orders"), "rabbitmq": Ping(rabbitmq, (Exception,))}
+    pings = {"redis": Ping(redis, (ResponseError,), "no orders"), "rabbitmq": Ping(rabbitmq, (Exception,))}
     assert await readiness(pings) == {"status": status, "checks": checks}
 
 

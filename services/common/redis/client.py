@@ -24,7 +24,7 @@ Every write waits for the disk, and brokers that share it make it wait for hundr
 BLOCKING_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
 WRITABLE = "writable"
-"""A key that is never there."""
+"""A key that is never there: to set it if it is (`XX`) changes nothing, and is refused as any write is."""
 
 
 _serializer = HiredisRespSerializer()
@@ -98,21 +98,6 @@ def blocking_client(url: str) -> Redis:
 def pipeline_client(url: str) -> Redis:
     """Return a client for `AutoPipeline`, which has deadlines and repeats commands by rules of its own."""
     return redis_client(url, reply_timeout=None, connections=2, retries=0)
-
-
-class NotWritableError(exceptions.ResponseError):
-    """Redis answers, and refuses every write."""
-
-
-async def check_writable(redis: Redis) -> None:
-    """Raise unless Redis takes writes.
-
-    To set a key only where it exists changes nothing, and is refused for whatever any write is refused for.
-    """
-    try:
-        await redis.set(WRITABLE, 1, xx=True)
-    except exceptions.ResponseError as error:
-        raise (NotWritableError(str(error)) if refuses_writes(error) else error) from None
 
 
 def refuses_writes(error: exceptions.RedisError) -> bool:
