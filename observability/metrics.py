@@ -1,12 +1,10 @@
 """Metrics: a registry a process, exemplars, what services and the process show, and `GET /metrics`."""
 
 import asyncio
-import math
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from time import monotonic
 from typing import NamedTuple, TypeVar
 
 import prometheus_client as prometheus
@@ -24,8 +22,6 @@ SECONDS_BUCKETS: Sequence[float] = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 
 LONG_SECONDS_BUCKETS: Sequence[float] = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 LAG_INTERVAL_SECONDS = 0.25
-MAX_SCRAPE_INTERVAL_SECONDS = 15.0
-"""For which a process that stops waits to be scraped a last time."""
 EXPORT_RESULTS = ("exported", "queue_full", "timeout", "connection_error", "http_503")
 
 
@@ -91,36 +87,25 @@ class Instruments:
     def outbox_gauges(self) -> Callable[[int, float], None]:
         """Return what shows an outbox's entries and the age of the oldest."""
         gauge = partial(Gauge, registry=self.registry)
-        return _setting(
-            gauge("outbox_entries", "Events that wait to be published."),
-            gauge("outbox_oldest_age_seconds", "How long the oldest of them has waited."),
-        )
+        entries = gauge("outbox_entries", "Events that wait to be published.")
+        age = gauge("outbox_oldest_age_seconds", "How long the oldest of them has waited.")
 
-    def memory_gauges(self) -> Callable[[int, int], None]:
-        """Return what shows how much memory Redis uses, and its bound."""
-        gauge = partial(Gauge, registry=self.registry)
-        return _setting(
-            gauge("redis_memory_used_bytes", "Memory that Redis uses, as it compares it with its bound."),
-            gauge(
-                "redis_memory_max_bytes", "Memory that Redis may use before it refuses writes; 0: no bound."
-            ),
-        )
+        def report(count: int, oldest_age: float) -> None:
+            entries.set(count)
+            age.set(oldest_age)
+
+        return report
 
     def dependency_gauge(self) -> Callable[[str, bool], None]:
         """Return what shows whether a dependency, by its name, can be reached."""
         gauge = partial(Gauge, labelnames=["dependency"], registry=self.registry)
-        up = gauge(
-            "dependency_up", "Whether this process can use what it depends on (Redis: write to it): 1 or 0."
-        )
+        up = gauge("dependency_up", "Whether this process reaches what it depends on: 1 or 0.")
         return lambda dependency, reached: up.labels(dependency).set(reached)
 
-
-def _setting(*gauges: Gauge) -> Callable[[float, float], None]:
-    def report(*values: float) -> None:
-        for gauge, value in zip(gauges, values, strict=True):
-            gauge.set(value)
-
-    return report
+    def gauge(self, name: str, about: str, *labels: str) -> Callable[..., None]:
+        """Return what sets the value of the labels' values; it is there without telemetry, too."""
+        metric = Gauge(name, about, labels, registry=self.registry)
+        return lambda value, *names: (metric.labels(*names) if names else metric).set(value)
 
 
 class ExportMetrics(NamedTuple):
@@ -162,25 +147,7 @@ async def watch_event_loop(registry: CollectorRegistry) -> None:
         lag.observe(max(0.0, loop.time() - due))
 
 
-class LastScrape:
-    """When a process that stops was, or should have been, scraped for the last time."""
-
-    def __init__(self) -> None:
-        """Begin as a process that was never scraped."""
-        self.stopping: Callable[[], bool] = lambda: False
-        self.done = asyncio.Event()
-        self.due = self._scraped = -math.inf
-
-    def scraped(self) -> None:
-        """Note that Prometheus has all that was to be seen until now."""
-        now = monotonic()
-        self.due = now + min(now - self._scraped, MAX_SCRAPE_INTERVAL_SECONDS) + 1
-        self._scraped = now
-        if self.stopping():
-            self.done.set()
-
-
-def metrics_route(registry: CollectorRegistry, scraped: Callable[[], None] = lambda: None) -> Route:
+def metrics_route(registry: CollectorRegistry) -> Route:
     """Return `GET /metrics`: OpenMetrics with exemplars for who accepts it, plain text otherwise."""
 
     async def metrics(request: Request) -> Response:
@@ -188,9 +155,6 @@ def metrics_route(registry: CollectorRegistry, scraped: Callable[[], None] = lam
             encode, content_type = choose_encoder(request.headers.get("accept", ""))
         except (TypeError, ValueError):  # it compares versions, and does not expect what is none
             encode, content_type = choose_encoder("")
-        text = encode(registry)
-        if "x-prometheus-scrape-timeout-seconds" in request.headers:  # and not of some person or test
-            scraped()
-        return Response(text, headers={"content-type": content_type})
+        return Response(encode(registry), headers={"content-type": content_type})
 
     return Route("/metrics", metrics)

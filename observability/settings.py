@@ -6,7 +6,6 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
-from opentelemetry.sdk.trace import SpanLimits
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, FilePath, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -81,10 +80,6 @@ class TelemetrySettings(BaseSettings):
     otel_exporter_otlp: OtlpSettings = OtlpSettings()
     otel_exporter_otlp_traces: OtlpSettings = OtlpSettings()
     otel_exporter_otlp_logs: OtlpSettings = OtlpSettings()
-
-    def model_post_init(self, _: object) -> None:
-        """Have the SDK read its limits of spans already: its error names the variable that is wrong."""
-        SpanLimits()
 
     @property
     def exports_logs(self) -> bool:

@@ -2,23 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import partial, wraps
-from time import monotonic
 from typing import Any, ParamSpec, TypeVar, cast
 
 from fastapi import FastAPI
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from observability.http import HttpMiddleware, Predeclared
 from observability.messaging import ConsumerMiddleware, Delivery, Process, PublisherMiddleware, Settlement
-from observability.metrics import Instruments, LastScrape, metrics_route, watch_event_loop
+from observability.metrics import Instruments, metrics_route, watch_event_loop
 from observability.propagation import accept, active_span, correlated, extract, links_to
 
 P = ParamSpec("P")
@@ -40,7 +39,6 @@ class Telemetry:
     stock: bool = False  # whether an app makes its own server spans, once `instrument` has it do so
     instrument: Callable[[FastAPI], None] = lambda _: None
     shutdown: Callable[[], None] = lambda: None
-    last_scrape: LastScrape = field(default_factory=LastScrape)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -52,22 +50,6 @@ class Telemetry:
             if watch is not None:
                 watch.cancel()
             await asyncio.to_thread(self.shutdown)
-
-    @asynccontextmanager
-    async def saying_goodbye(self, stopping: Callable[[], bool]) -> AsyncIterator[None]:
-        """Show when the process stops, so that nobody misses it; leave when Prometheus should have seen that.
-
-        `/metrics` is to be served while the block runs and after it.
-        """
-        gauge = Gauge(
-            "service_stopping", "Whether this process was asked to stop: 1 or 0.", registry=self.registry
-        )
-        gauge.set_function(stopping)
-        self.last_scrape.stopping = stopping
-        yield
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, self.last_scrape.due - monotonic()) if stopping() else 0):
-                await self.last_scrape.done.wait()
 
     def http(self, app: ASGIApp, predeclared: Iterable[Predeclared] = ()) -> ASGIApp:
         """Make each request visible; predeclared series exist from the start."""
@@ -142,7 +124,7 @@ class Telemetry:
 
     def routes(self) -> list[Route]:
         """Return `GET /metrics`."""
-        return [metrics_route(self.registry, self.last_scrape.scraped)]
+        return [metrics_route(self.registry)]
 
 
 def redis_command(operation: str) -> Attributes:

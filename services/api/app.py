@@ -27,6 +27,7 @@ from services.api.routes import Orders, orders_router
 from services.api.scenarios import scenarios_router
 from services.api.settings import Settings
 from services.api.store import OrderStore
+from services.common.goodbye import Goodbye
 from services.common.http.server import http_server
 from services.common.ids import uuid7
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
@@ -69,7 +70,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
                 connections.pings, telemetry.instruments().dependency_gauge()
             ),
             "outbox watch": watch_outbox(connections.outbox, instruments.outbox_gauges()),
-            "memory watch": connections.memory.watch(instruments.memory_gauges()),
+            "memory watch": connections.memory.watch(),
             "followers": parts.followers.run(),
             "late orders": periodically(parts.count_late, 1, name="late orders", errors=(RedisError,)),
             "scenarios": scenarios.watch(connections.redis),
@@ -82,7 +83,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         await enter(
             http_server(app, host=settings.http_host, port=settings.http_port, shutdown_timeout=timeout)
         )
-        await enter(telemetry.saying_goodbye(lambda: lifetime.leaving))
+        stack.push_async_callback(parts.say_goodbye)
         freeze_startup_objects()
         await lifetime.wait()
 
@@ -123,7 +124,7 @@ async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) 
         lifetime.background(operators.keep_connected(), "operators' broker"),
     ):
         outbox = Outbox(blocking, "api", context_headers)
-        memory = Memory(redis, settings.retention_memory_share)
+        memory = Memory(redis, settings.retention_memory_share, telemetry.instruments())
         yield Connections(redis, AutoPipeline(pipeline), blocking, memory, outbox, broker, operators)
 
 
@@ -143,6 +144,7 @@ class Parts:
     followers: Followers
     leak: Leak
     count_late: Callable[[], Awaitable[None]]
+    say_goodbye: Callable[[], Awaitable[None]]
 
 
 def build(
@@ -172,7 +174,7 @@ def build(
         ending=lambda: lifetime.ending,
     )
     limit, operators_only = limits(settings, metrics, scripts, scenarios)
-    queues = settings.dead_letter_queues
+    queues, goodbye = settings.dead_letter_queues, Goodbye(lifetime, telemetry.instruments())
     dead_letters = DeadLetters(connections.operators, queues, publisher, metrics.dead_letters)
     app = http_api(
         [
@@ -180,11 +182,11 @@ def build(
             dead_letters_router(dead_letters, [operators_only]),
             scenarios_router(Switches(connections.redis), [operators_only]),
         ],
-        [*probe_routes(connections.pings, lambda: lifetime.ending), *telemetry.routes()],
+        [*probe_routes(connections.pings, lambda: lifetime.ending), *map(goodbye.on, telemetry.routes())],
         version=settings.service_version,
         ids=current_ids,
     )
-    return Parts(app, relay, orders.followers, leak, partial(store.count_late, metrics.late))
+    return Parts(app, relay, orders.followers, leak, partial(store.count_late, metrics.late), goodbye.said)
 
 
 def placing(metrics: Metrics, store: OrderStore, scenarios: Scenarios, leak: Leak) -> Place:

@@ -19,3 +19,6 @@ class Instruments(Protocol):
         self, name: str, documentation: str, label: str, values: tuple[str, ...], *, long: bool = False
     ) -> Observe:
         """Return what records durations; `long` for those that include queues and retries."""
+
+    def gauge(self, name: str, documentation: str, *labels: str) -> Callable[..., None]:
+        """Return what sets a value, which is followed by those of its labels."""

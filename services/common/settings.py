@@ -34,10 +34,13 @@ def exit_on_bad_settings(service: str) -> Iterator[None]:
     """End the process with status 2 when the block finds that a setting is wrong.
 
     A line of JSON on stdout and a sentence on stderr name the variable. The block has to import OpenTelemetry
-    as well, which reads some of its variables then.
+    as well, which reads some of its variables then; its limits of spans it would read later.
     """
     try:
         yield
+        from opentelemetry.sdk.trace import SpanLimits  # noqa: PLC0415 - see above
+
+        SpanLimits()
     except ValueError as error:
         problem = _problem(error)
         if not problem:

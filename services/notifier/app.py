@@ -8,6 +8,7 @@ from opentelemetry.trace import SpanKind
 
 from observability import Telemetry, TelemetrySettings, setup
 from observability.flags import FlagHook, scenario_requests
+from services.common.goodbye import Goodbye
 from services.common.lifecycle import freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.consumer import Consumer, consuming
@@ -44,13 +45,14 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         broker = BrokerConnection(settings.amqp_url, telemetry.instance)
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
         scenarios.applies(lambda: broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN)))
-        memory = Memory(redis, settings.retention_memory_share)
+        memory = Memory(redis, settings.retention_memory_share, telemetry.instruments())
+        goodbye = Goodbye(lifetime, telemetry.instruments())
         process = build(settings, telemetry, pipeline, memory, scenarios)
         consumer = Consumer(broker, OUTCOMES, process, settings.prefetch)
         pings = {"redis": Ping(partial(redis.set, WRITABLE, 1, xx=True)), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
-        await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
-        await enter(telemetry.saying_goodbye(lambda: lifetime.leaving))
+        await enter(probe_server(settings, lifetime, ready, map(goodbye.on, telemetry.routes())))
+        stack.push_async_callback(goodbye.said)
         for name, work in {
             "broker": broker.keep_connected(),
             "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),

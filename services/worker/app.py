@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from observability import Telemetry, TelemetrySettings, context_headers, setup
 from observability.flags import FlagHook, scenario_requests
+from services.common.goodbye import Goodbye
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection
 from services.common.messaging.consumer import Consumer, consuming
@@ -70,13 +71,14 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         writable = partial(connections.redis.set, WRITABLE, 1, xx=True)
         pings = {"redis": Ping(writable), "rabbitmq": Ping(connections.broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
-        memory = Memory(connections.redis, settings.retention_memory_share)
-        await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
-        await enter(telemetry.saying_goodbye(lambda: lifetime.leaving))
+        memory = Memory(connections.redis, settings.retention_memory_share, telemetry.instruments())
+        goodbye = Goodbye(lifetime, telemetry.instruments())
+        await enter(probe_server(settings, lifetime, ready, map(goodbye.on, telemetry.routes())))
+        stack.push_async_callback(goodbye.said)
         for name, work in {
             "dependency watch": watch_dependencies(pings, telemetry.instruments().dependency_gauge()),
             "outbox watch": watch_outbox(connections.outbox, telemetry.instruments().outbox_gauges()),
-            "memory watch": memory.watch(telemetry.instruments().memory_gauges(), parts.store.forget_oldest),
+            "memory watch": memory.watch(parts.store.forget_oldest),
             "scenarios": scenarios.watch(connections.redis),
         }.items():
             await enter(lifetime.background(work, name))

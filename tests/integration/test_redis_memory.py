@@ -6,9 +6,11 @@ from functools import partial
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from observability.metrics import Instruments
 from services.api import store as api_store
 from services.api.limits import RateLimiter
 from services.common.outbox.stream import Outbox
@@ -43,6 +45,10 @@ class Shop:
         """Place an order, for which there is stock, and return its id."""
         await self.worker.stock_up({item.sku: 1000 for item in ORDER.items})
         return (await placing(self.api)(ORDER, key)).order.id
+
+    async def gone(self, order_id: str) -> bool:
+        """Return whether nothing is kept of an order."""
+        return not [key async for key in self.redis.scan_iter(f"*{order_id}*")]
 
     async def settle(self) -> None:
         """Fulfil what is in the api's outbox, and take the events out of both, as relays do."""
@@ -97,16 +103,15 @@ async def test_when_memory_is_short_the_oldest_settled_orders_are_forgotten(shop
     await shop.worker.forget_oldest()
     assert await shop.api.order(settled) is not None
     await asyncio.sleep(0.002)
-    memory, seen = Memory(redis, budget=0.0001), list[tuple[int, int]]()
+    registry = CollectorRegistry()
+    memory = Memory(redis, 0.0001, Instruments(registry, enabled=True))
     assert memory.kept(3600) == 3600
-    watch = asyncio.create_task(
-        memory.watch(lambda *figures: seen.append(figures), lambda: shop.worker.forget_oldest(min_age=0))
-    )
-    await eventually(lambda: len(seen) > 1)
+    watch = asyncio.create_task(memory.watch(lambda: shop.worker.forget_oldest(min_age=0)))
+    await eventually(lambda: memory.kept(3600) == MIN_RETENTION_SECONDS)
+    await eventually(lambda: shop.gone(settled))
     watch.cancel()
-    assert 0 < seen[0][0] < seen[0][1]
-    assert memory.kept(3600) == MIN_RETENTION_SECONDS
-    assert not [key async for key in redis.scan_iter(f"*{settled}*")]
+    assert 0 < (registry.get_sample_value("redis_memory_used_bytes") or 0) < 256 * 1024 * 1024
+    assert registry.get_sample_value("redis_memory_max_bytes") == 256 * 1024 * 1024
     assert await redis.zrange("orders", 0, -1) == ["0", still_open]
 
 

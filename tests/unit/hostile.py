@@ -85,7 +85,9 @@ def api(seen: Telemetry) -> ASGIApp:
     redis: Any = Redis()
     broker = BrokerConnection("amqp://nobody", "test")
     outbox = Outbox(redis, "api", dict)
-    connections = ApiConnections(redis, redis, redis, Memory(redis, 1), outbox, broker, broker)
+    connections = ApiConnections(
+        redis, redis, redis, Memory(redis, 1, seen.instruments()), outbox, broker, broker
+    )
     return seen.http(build_api(ApiSettings(), seen, connections, no_scenarios(), Lifetime()).app)
 
 
@@ -100,7 +102,9 @@ def worker(seen: Telemetry) -> Process:
 def notifier(seen: Telemetry) -> Process:
     """Return the notifier's processing of deliveries."""
     redis: Any = Redis()
-    return build_notifier(NotifierSettings(), seen, redis, Memory(redis, 1), no_scenarios())
+    return build_notifier(
+        NotifierSettings(), seen, redis, Memory(redis, 1, seen.instruments()), no_scenarios()
+    )
 
 
 def no_scenarios() -> Scenarios:

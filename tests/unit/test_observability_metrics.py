@@ -21,7 +21,6 @@ from observability.metrics import (
     seconds,
     watch_event_loop,
 )
-from observability.telemetry import Telemetry
 from tests.unit.asgi import Answer, call, http_scope
 from tests.unit.recorder import Recorder, span_id, trace_id
 
@@ -80,31 +79,6 @@ async def test_the_text_format_comes_without_exemplars(accept: str) -> None:
     names = {family.name for family in families(answer, plain_text)}
     assert names >= {"work_seconds", "works", "process_cpu_seconds", "python_gc_collections", "build_info"}
     assert not {name for name in names if name.endswith("_created")}
-
-
-@pytest.mark.parametrize("scraped", [False, True])
-async def test_a_process_stops_when_prometheus_has_seen_that_it_does(*, scraped: bool) -> None:
-    """Its last scrape is waited for, and nobody else's; nothing is waited for where nobody scrapes."""
-    recorder, ending = Recorder(), asyncio.Event()
-    telemetry = Telemetry(recorder.tracer, recorder.registry, "test-1")
-    app = Starlette(routes=telemetry.routes())
-    prometheus = http_scope("GET", "/metrics", [("x-prometheus-scrape-timeout-seconds", "4")])
-
-    async def live() -> None:
-        async with telemetry.saying_goodbye(ending.is_set):
-            await ending.wait()
-
-    life = asyncio.create_task(live())
-    await asyncio.sleep(0)
-    if scraped:
-        assert b"service_stopping 0.0" in (await call(app, prometheus)).body
-    ending.set()
-    await call(app, http_scope("GET", "/metrics"))
-    await asyncio.wait([life], timeout=0.05)
-    assert life.done() is not scraped
-    assert b"service_stopping 1.0" in (await call(app, prometheus)).body
-    async with asyncio.timeout(1):
-        await life
 
 
 async def test_every_metric_explains_itself() -> None:
