@@ -45,7 +45,7 @@ def exit_on_bad_settings(service: str) -> Iterator[None]:
         problem = _problem(error)
         if not problem:
             raise
-        time, level = structlog.processors.TimeStamper(key="timestamp"), structlog.processors.add_log_level
+        time, level = structlog.processors.TimeStamper("iso"), structlog.processors.add_log_level
         structlog.configure([time, level, structlog.processors.JSONRenderer()])
         version, environment = (os.environ.get(name, "") for name in ("SERVICE_VERSION", "ENVIRONMENT"))
         constant = {"service": service, "version": version, "environment": environment or "development"}

@@ -94,12 +94,12 @@ async def test_what_was_accepted_is_settled_though_redis_is_full(shop: Shop, red
 
 
 async def test_when_memory_is_short_the_oldest_settled_orders_are_forgotten(shop: Shop, redis: Redis) -> None:
-    """With all that is kept of them, and things are kept for less long; an open order stays."""
+    """With all that is kept of them, and things are kept for less long; open and damaged orders stay."""
     settled = await shop.place()
     await shop.settle()
     still_open = await shop.place()
     await redis.set("order:0:status", "no hash")
-    await redis.zadd("orders", {"0": 0})
+    await redis.zadd("orders", {"0": 0, "00": 0})
     await shop.worker.forget_oldest()
     assert await shop.api.order(settled) is not None
     await asyncio.sleep(0.002)
