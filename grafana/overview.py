@@ -110,14 +110,20 @@ _QUEUES = (
 )
 
 
+_REDIS_MEMORY = percent("Redis memory", (0.75, 0.85)).shows(
+    "Of what it may use. From 75 % on settled orders are forgotten early; full, POST answers 503.",
+    Query("max(redis_memory_used_bytes) / (max(redis_memory_max_bytes) > 0)", "used"),
+)
+
+
 def dashboard() -> Dashboard:
     """Return the overview: the most important figures, then requests, orders, processes and queues."""
-    saturation = (cpu(OURS, "job"), event_loop_lag(OURS, "job"), OUTBOX_ENTRIES)
+    saturation = (cpu(OURS, "job"), event_loop_lag(OURS, "job"), OUTBOX_ENTRIES, _REDIS_MEMORY)
     rows = (
         Row("Now", map(latest, _NOW)),
         Row("HTTP requests", (chart(panel, span=12) for panel in _HTTP_PANELS)),
         Row("Orders", (*map(chart, _ORDERS), heat_map(_SPREAD))),
-        Row("Saturation", map(chart, saturation)),
+        Row("Saturation", (chart(panel, span=6) for panel in saturation)),
         Row("Queues", map(chart, _QUEUES)),
     )
     return page(Page.OVERVIEW, "Orderscope at a glance: start here.", rows)

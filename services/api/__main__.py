@@ -2,9 +2,13 @@
 
 import uvloop
 
-from observability import TelemetrySettings
-from services.api.app import run
-from services.api.settings import Settings
+from services.common.settings import exit_on_bad_settings
 
 if __name__ == "__main__":
-    uvloop.run(run(Settings(), TelemetrySettings()))
+    with exit_on_bad_settings("api"):
+        from observability import TelemetrySettings
+        from services.api.app import run
+        from services.api.settings import Settings
+
+        settings = Settings(), TelemetrySettings()
+    uvloop.run(run(*settings))

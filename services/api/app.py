@@ -1,6 +1,6 @@
 """The composition root: builds the api from its parts, and takes it down in the reverse order."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +9,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
 
 from observability import Telemetry, TelemetrySettings, context_headers, current_ids, note_wait, setup
 from services.api.cache import Load, OrderCache
@@ -26,6 +27,7 @@ from services.api.scenarios import scenarios_router
 from services.api.settings import Settings
 from services.api.store import OrderStore
 from services.common.flags import FlagHook, scenario_requests
+from services.common.goodbye import Goodbye
 from services.common.http.server import http_server
 from services.common.ids import uuid7
 from services.common.instruments import blocked_gauge, dependency_gauge, event_loop_lag, outbox_gauges
@@ -35,9 +37,16 @@ from services.common.messaging.dead_letters import DeadLetters
 from services.common.messaging.messages import PublishBatch
 from services.common.outbox.relay import Relay, relaying
 from services.common.outbox.stream import Outbox, watch_outbox
-from services.common.periodic import watch_event_loop
+from services.common.periodic import periodically, watch_event_loop
 from services.common.probes import Ping, probe_routes, watch_dependencies
-from services.common.redis.client import blocking_client, pipeline_client, redis_client, redis_command
+from services.common.redis.client import (
+    WRITABLE,
+    blocking_client,
+    pipeline_client,
+    redis_client,
+    redis_command,
+)
+from services.common.redis.memory import Memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import RunScript, load_scripts
 from services.common.scenarios import Scenarios, Switches
@@ -64,7 +73,9 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         for name, work in {
             "dependency watch": watch_dependencies(connections.pings, dependency_gauge(instruments)),
             "outbox watch": watch_outbox(connections.outbox, outbox_gauges(instruments)),
+            "memory watch": connections.memory.watch(),
             "followers": parts.followers.run(),
+            "late orders": periodically(parts.count_late, 1, name="late orders", errors=(RedisError,)),
             "scenarios": scenarios.watch(connections.redis),
             "event loop watch": watch_event_loop(event_loop_lag(instruments)),
         }.items():
@@ -82,6 +93,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
                 shutdown_timeout=settings.shutdown_timeout_seconds,
             )
         )
+        stack.push_async_callback(parts.say_goodbye)
         freeze_startup_objects()
         await lifetime.wait()
 
@@ -93,6 +105,7 @@ class Connections:
     redis: Redis
     pipeline: AutoPipeline
     blocking: Redis
+    memory: Memory
     outbox: Outbox
     broker: BrokerConnection
     operators: BrokerConnection
@@ -102,7 +115,11 @@ class Connections:
     @property
     def pings(self) -> Mapping[str, Ping]:
         """Return the checks of what the api depends on; without RabbitMQ orders wait in the outbox."""
-        return {"redis": Ping(self.redis.ping), "rabbitmq": Ping(self.broker.ping, required=False)}
+        writable = partial(self.redis.set, WRITABLE, 1, xx=True)
+        return {
+            "redis": Ping(writable, (ResponseError,), "no order can be placed"),
+            "rabbitmq": Ping(self.broker.ping, (Exception,), "dead letters cannot be handled"),
+        }
 
 
 @asynccontextmanager
@@ -119,7 +136,8 @@ async def connect(settings: Settings, telemetry: Telemetry, lifetime: Lifetime) 
     ):
         outbox = Outbox(blocking, "api", context_headers)
         calls = AutoPipeline(pipeline, note_wait=note_wait)
-        yield Connections(redis, calls, blocking, outbox, broker, operators)
+        memory = Memory(redis, settings.retention_memory_share, telemetry.instruments())
+        yield Connections(redis, calls, blocking, memory, outbox, broker, operators)
 
 
 def _apply(scenarios: Scenarios, leak: Leak, *brokers: BrokerConnection) -> None:
@@ -131,12 +149,14 @@ def _apply(scenarios: Scenarios, leak: Leak, *brokers: BrokerConnection) -> None
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the api does: answers requests, publishes events, wakes event streams; and its simulated leak."""
+    """What the api does: answers requests, publishes events, wakes streams, counts; simulates a leak."""
 
     app: FastAPI
     relay: Relay
     followers: Followers
     leak: Leak
+    count_late: Callable[[], Awaitable[None]]
+    say_goodbye: Callable[[], Awaitable[None]]
 
 
 def build(
@@ -159,7 +179,8 @@ def build(
     scripts = telemetry.traced_scripts(
         load_scripts(connections.pipeline, LUA, once={"limit"}), SPANS, evalsha
     )
-    store, leak = OrderStore(connections.redis, connections.pipeline, scripts, outbox, settings), Leak()
+    kept, leak = connections.memory.kept, Leak()
+    store = OrderStore(connections.redis, connections.pipeline, scripts, outbox, settings, kept)
     orders = Orders(
         place=placing(metrics, store, scenarios, leak),
         load=reading(settings, telemetry, metrics, store, scenarios),
@@ -169,7 +190,7 @@ def build(
         ending=lambda: lifetime.ending,
     )
     limit, operators_only = limits(settings, metrics, scripts, scenarios)
-    queues = settings.dead_letter_queues
+    queues, goodbye = settings.dead_letter_queues, Goodbye(lifetime, telemetry.instruments())
     observe_replays = partial(publisher, server=broker.server)
     dead_letters = DeadLetters(connections.operators, broker, queues, observe_replays, metrics.dead_letters)
     app = http_api(
@@ -178,11 +199,11 @@ def build(
             dead_letters_router(dead_letters, [operators_only]),
             scenarios_router(Switches(connections.redis), [operators_only]),
         ],
-        [*probe_routes(connections.pings, lambda: lifetime.ending), *telemetry.routes()],
+        [*probe_routes(connections.pings, lambda: lifetime.ending), *map(goodbye.on, telemetry.routes())],
         version=settings.service_version,
         ids=current_ids,
     )
-    return Parts(app, relay, orders.followers, leak)
+    return Parts(app, relay, orders.followers, leak, partial(store.count_late, metrics.late), goodbye.said)
 
 
 def placing(metrics: Metrics, store: OrderStore, scenarios: Scenarios, leak: Leak) -> Place:

@@ -4,6 +4,9 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from redis.exceptions import RedisError
+
+from services.common.redis.client import refuses_writes
 from services.common.redis.scripts import RunScript
 
 
@@ -41,9 +44,16 @@ class RateLimiter:
     burst: int
 
     async def decide(self, client: str) -> Decision:
-        """Count a request of a client (an API key or an address, kept only as a hash)."""
+        """Count a request of a client (an API key or an address, kept only as a hash).
+
+        Where Redis takes no writes, requests pass uncounted: reading goes on, and no order can be placed.
+        """
         key = f"rate:{hashlib.sha256(client.encode()).hexdigest()[:32]}"
-        allowed, remaining, retry_ms, reset_ms = await self.run(
-            "limit", [key], [1 / self.per_second, self.burst]
-        )
+        try:
+            reply = await self.run("limit", [key], [1 / self.per_second, self.burst])
+        except RedisError as error:
+            if not refuses_writes(error):
+                raise
+            reply = 1, self.burst, 0, 0
+        allowed, remaining, retry_ms, reset_ms = reply
         return Decision(allowed == 1, self.burst, remaining, retry_ms / 1000, reset_ms / 1000)

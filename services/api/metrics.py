@@ -26,6 +26,12 @@ class Metrics:
             "action",
             ("replayed", "discarded"),
         )
+        self.late = instruments.counter(
+            "orders_late",
+            "Orders that are open 5 s after they were accepted.",
+            "status",
+            ("pending", "processing"),
+        )
         self.cache_reads = instruments.counter(
             "order_cache_reads", "Reads of single orders.", "result", ("hit", "miss", "open")
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,9 @@ log = structlog.get_logger(__name__)
 LISTING = "orders"
 OPEN = "orders:open"
 """Orders that are not settled, by when (ms of Unix time) the worker is to sweep them."""
+LATE = "orders:late"
+LATE_AFTER_SECONDS = 5
+"""As the objective of settlement has it."""
 STATUSES = ("pending", "processing", "done", "failed")
 STATE = ["status", "reason"]
 DAMAGED = (ResponseError, ValueError)
@@ -62,12 +65,14 @@ class OrderStore:
     run: RunScript
     outbox: Outbox
     settings: Settings
+    kept: Callable[[int], int] = lambda seconds: seconds
+    """Returns how long something is kept that is to be kept for so many seconds."""
 
     async def accept(self, order: OrderDocument, event: OrderCreated, key: Idempotency | None) -> Placed:
         """Write everything that an accepted order is, or nothing."""
         document = order.model_dump_json()
         known = f"idempotency:{hashlib.sha256(key.key.encode()).hexdigest()}" if key else order_key(order.id)
-        outcome, stored = await self.run(
+        outcome, stored, order_id = await self.run(
             "accept",
             [
                 order_key(order.id),
@@ -84,7 +89,7 @@ class OrderStore:
                 order.created_at,
                 self.settings.outbox_max_entries,
                 key.fingerprint if key else "",
-                self.settings.idempotency_ttl_seconds,
+                self.kept(self.settings.idempotency_ttl_seconds),
                 first_uuid7(now_ms() - self.settings.retention_seconds * 1000),
                 now_ms() + round(self.settings.stuck_after_seconds * 1000),
                 *self.outbox.fields(event.type, event.id, event.model_dump_json()),
@@ -94,8 +99,20 @@ class OrderStore:
             raise IdempotencyConflictError
         if outcome == "full":
             raise OutboxFullError
-        replayed = outcome == "replayed"
-        return Placed(OrderDocument.model_validate_json(stored) if replayed else order, replayed)
+        if outcome == "accepted":
+            return Placed(order, replayed=False)
+        try:
+            return Placed(OrderDocument.model_validate_json(stored), replayed=True)
+        except (
+            ValueError
+        ):  # the key is remembered for longer than its order: that was placed, from the same input
+            return Placed(order.model_copy(update={"id": order_id}), replayed=True)
+
+    async def count_late(self, count: Callable[[str], None]) -> None:
+        """Count each order that is open 5 s after it was accepted, by status; once, whichever api looks."""
+        early = first_uuid7(now_ms() - LATE_AFTER_SECONDS * 1000)
+        for status in await self.run("late", [LISTING, OPEN, LATE], [early]):
+            count(status)
 
     async def order(self, order_id: str) -> Order | None:
         """Return an order with its status.

@@ -30,6 +30,11 @@ class Lifetime:
         """Whether the service is to stop."""
         return self._end.is_set()
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the service is to stop because it was asked to, not because something broke."""
+        return self.ending and self._failure is None
+
     def end(self) -> None:
         """Ask the service to stop."""
         self._end.set()

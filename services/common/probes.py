@@ -22,10 +22,13 @@ WATCH_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """A check of a dependency, and whether the service can serve at all without it."""
+    """A check of a dependency, and what its failure means."""
 
     check: Callable[[], Awaitable[object]]
-    required: bool = True
+    tolerated: tuple[type[Exception], ...] = ()
+    """Errors in spite of which the service can do a part of its work."""
+    impossible: str = ""
+    """What it cannot do when the check fails, for whoever reads `/ready`."""
 
 
 def probe_server(
@@ -40,7 +43,7 @@ def probe_server(
 
 
 async def watch_dependencies(pings: Mapping[str, Ping], report: Callable[[str, bool], None]) -> None:
-    """Report every second, by name, whether each dependency answers; until cancelled."""
+    """Report every second, by name, whether each dependency can be used; until cancelled."""
 
     async def report_all() -> None:
         failures = await asyncio.gather(*map(failure, pings.values()))
@@ -67,23 +70,24 @@ async def readiness(pings: Mapping[str, Ping], *, ending: bool = False) -> dict[
     """Ask every dependency at once, each within 0.8 s.
 
     Returns:
-        `status`: `ready`; `degraded` when something is missing that the service can do without for a while;
-        `unavailable`. `checks`: by name `ok` or the error.
+        `status`: `ready`; `degraded` when the service can do a part of its work; `unavailable`. `checks`: by
+        name `ok`, or the error and what is not possible.
     """
     errors = await asyncio.gather(*map(failure, pings.values()))
-    checks = {name: error or "ok" for name, error in zip(pings, errors, strict=True)}
-    failed = [ping for ping, error in zip(pings.values(), errors, strict=True) if error]
-    status = "degraded" if failed else "ready"
-    if ending or any(ping.required for ping in failed):
-        status = "unavailable"
+    failed = {name: error for name, error in zip(pings, errors, strict=True) if error}
+    checks = dict.fromkeys(pings, "ok")
+    for name, error in failed.items():
+        checks[name] = "; ".join(filter(None, (describe(error), pings[name].impossible)))
+    tolerated = all(isinstance(error, pings[name].tolerated) for name, error in failed.items())
+    status = "unavailable" if ending or not tolerated else "degraded" if failed else "ready"
     return {"status": status, "checks": checks}
 
 
-async def failure(ping: Ping) -> str | None:
-    """Return what is wrong with a dependency, None when it answers within 0.8 s."""
+async def failure(ping: Ping) -> Exception | None:
+    """Return what is wrong with a dependency, None when its check succeeds within 0.8 s."""
     try:
         async with asyncio.timeout(PING_TIMEOUT_SECONDS):
             await ping.check()
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a dependency is the answer
-        return describe(error)
+        return error
     return None

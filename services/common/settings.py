@@ -1,12 +1,18 @@
 """Settings that every service has, read from the environment by the entry point and by nothing else."""
 
-from collections.abc import Iterable
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+import structlog
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+log = structlog.get_logger(__name__)
 Environment = Literal["development", "staging", "production"]
 
 DEVELOPMENT_SECRET = "orderscope"  # noqa: S105 - public on purpose, refused in production
@@ -21,6 +27,57 @@ def addresses(urls: str) -> list[str]:
 def weakest(secrets: Iterable[str]) -> str:
     """Return one of several secrets: a well-known one when there is one among them."""
     return min(secrets, key=lambda secret: secret not in KNOWN_SECRETS, default="")
+
+
+@contextmanager
+def exit_on_bad_settings(service: str) -> Iterator[None]:
+    """End the process with status 2 when the block finds that a setting is wrong.
+
+    A line of JSON on stdout and a sentence on stderr name the variable. The block has to import OpenTelemetry
+    as well, which reads some of its variables then; its limits of spans it would read later.
+    """
+    try:
+        yield
+        from opentelemetry.sdk.trace import SpanLimits  # noqa: PLC0415 - see above
+
+        SpanLimits()
+    except ValueError as error:
+        problem = _problem(error)
+        if not problem:
+            raise
+        time, level = structlog.processors.TimeStamper("iso"), structlog.processors.add_log_level
+        structlog.configure([time, level, structlog.processors.JSONRenderer()])
+        version, environment = (os.environ.get(name, "") for name in ("SERVICE_VERSION", "ENVIRONMENT"))
+        constant = {"service": service, "version": version, "environment": environment or "development"}
+        log.critical("settings refused", error=problem, **constant)
+        sys.stderr.write(f"{service} cannot start: {problem}.\n")
+        sys.exit(2)
+
+
+def _problem(error: ValueError) -> str:
+    """Return which variables are wrong and why, or nothing when the error is about something else."""
+    text = str(error)
+    if isinstance(error, ValidationError):
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        return "; ".join(_variable(one["loc"]) + one["msg"].removeprefix("Value error, ") for one in found)
+    if json := re.search(r'value for field "(\w+)"', text):  # of pydantic-settings
+        return f"{json[1].upper()}: should be JSON"
+    named = f"OTEL_PROPAGATORS: {text}" if text.startswith("Propagator ") else text  # of OpenTelemetry
+    return named.rstrip(".") if re.match("OTEL_[A-Z_]+", named) else ""
+
+
+def _variable(location: tuple[str | int, ...]) -> str:
+    """Return the variable's name: that of a field inside the setting if it is set, or else the setting's."""
+    whole, first = ("_".join(map(str, part)).upper() for part in (location[:2], location[:1]))
+    return f"{whole if whole in map(str.upper, os.environ) else first}: " if location else ""
+
+
+def _has_host(url: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its port is no number, or its host no address
+        return False
 
 
 class ServiceSettings(BaseSettings):
@@ -49,6 +106,8 @@ class ServiceSettings(BaseSettings):
     """Entries that may wait for the broker; past them an order is refused with 503."""
     retention_seconds: int = Field(default=7 * 24 * 3600, ge=60)
     """How long a settled order, and what was done for it, is kept."""
+    retention_memory_share: float = Field(default=0.75, gt=0, le=1)
+    """Share of Redis' memory past which what is settled is forgotten sooner, the oldest first."""
     stuck_after_seconds: float = Field(default=180.0, ge=1)
     """How long an order may take, retries included (36 s of waiting), before its event is published again."""
 
@@ -62,10 +121,17 @@ class ServiceSettings(BaseSettings):
     @field_validator("amqp_url")
     @classmethod
     def _addresses_of_brokers(cls, urls: str) -> str:
-        found = [urlsplit(url) for url in addresses(urls)]
-        if not found or not all(url.scheme in {"amqp", "amqps"} and url.hostname for url in found):
+        found = addresses(urls)
+        if not found or not all(_has_host(url, "amqp", "amqps") for url in found):
             raise ValueError("should be amqp://USER:PASSWORD@HOST:PORT/, several of them separated by commas")
         return urls
+
+    @field_validator("redis_url")
+    @classmethod
+    def _address_of_redis(cls, url: str) -> str:
+        if not (_has_host(url, "redis", "rediss") or url.startswith("unix:///")):
+            raise ValueError("should be redis://USER:PASSWORD@HOST:PORT/0")
+        return url
 
     @model_validator(mode="after")
     def _no_default_secret_in_production(self) -> Self:

@@ -9,6 +9,7 @@ from opentelemetry.trace import SpanKind
 
 from observability import Telemetry, TelemetrySettings, note_wait, setup
 from services.common.flags import FlagHook, scenario_requests
+from services.common.goodbye import Goodbye
 from services.common.instruments import blocked_gauge, dependency_gauge, event_loop_lag
 from services.common.lifecycle import freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BrokerConnection
@@ -18,7 +19,8 @@ from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS
 from services.common.messaging.topology import Subscription
 from services.common.periodic import watch_event_loop
 from services.common.probes import Ping, probe_server, watch_dependencies
-from services.common.redis.client import pipeline_client, redis_client, redis_command
+from services.common.redis.client import WRITABLE, pipeline_client, redis_client, redis_command
+from services.common.redis.memory import Memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios
@@ -51,16 +53,20 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         scenarios = Scenarios(scenario_requests(settings.environment), [FlagHook()])
         for one in (broker, outgoing):
             scenarios.applies(partial(_apply, scenarios, one))
-        process = build(settings, telemetry, pipeline, scenarios, broker.server)
+        memory = Memory(redis, settings.retention_memory_share, telemetry.instruments())
+        goodbye = Goodbye(lifetime, telemetry.instruments())
+        process = build(settings, telemetry, pipeline, memory, scenarios, broker.server)
         consumer = Consumer(broker, outgoing, OUTCOMES, process, settings.prefetch)
         outgoing.show_blocked = blocked_gauge(telemetry.instruments())
-        pings = {"redis": Ping(redis.ping), "rabbitmq": Ping(broker.ping)}
+        pings = {"redis": Ping(partial(redis.set, WRITABLE, 1, xx=True)), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
-        await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
+        await enter(probe_server(settings, lifetime, ready, map(goodbye.on, telemetry.routes())))
+        stack.push_async_callback(goodbye.said)
         for name, work in {
             "broker": broker.keep_connected(),
             "outgoing broker": outgoing.keep_connected(),
             "dependency watch": watch_dependencies(pings, dependency_gauge(telemetry.instruments())),
+            "memory watch": memory.watch(),
             "scenarios": scenarios.watch(redis),
             "event loop watch": watch_event_loop(event_loop_lag(telemetry.instruments())),
         }.items():
@@ -74,10 +80,11 @@ def _apply(scenarios: Scenarios, broker: BrokerConnection) -> None:
     broker.simulate_outage(active=scenarios.everywhere(BROKER_DOWN))
 
 
-def build(
+def build(  # noqa: PLR0913, PLR0917 - what its parts need
     settings: Settings,
     telemetry: Telemetry,
     pipeline: AutoPipeline,
+    memory: Memory,
     scenarios: Scenarios,
     server: Mapping[str, str | int],
 ) -> Process:
@@ -86,7 +93,7 @@ def build(
     claim_seconds = 2 * settings.smtp_timeout_seconds
     evalsha = redis_command("EVALSHA", settings.redis_url)
     scripts = telemetry.traced_scripts(load_scripts(pipeline, LUA), SPANS, evalsha)
-    store = NotificationStore(pipeline, scripts, claim_seconds, settings.retention_seconds)
+    store = NotificationStore(pipeline, scripts, claim_seconds, settings.retention_seconds, memory.kept)
     set_key = redis_command("SET", settings.redis_url)
     claim = telemetry.traced("redis: claim notification", SpanKind.CLIENT, set_key)(store.claim)
     mark_sent = telemetry.traced("redis: mark as sent", SpanKind.CLIENT, set_key)(store.mark_sent)

@@ -1,6 +1,7 @@
 """What was sent to whom, in Redis."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -8,6 +9,7 @@ from typing import Any, Literal
 
 from redis.exceptions import RedisError
 
+from services.common.redis.client import WRITABLE
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import RunScript
 
@@ -26,6 +28,8 @@ class NotificationStore:
     """After which a claim lapses."""
     retention_seconds: int
     """After which it is forgotten that an email was sent."""
+    kept: Callable[[int], int] = lambda seconds: seconds
+    """Returns how long something is kept that is to be kept for so many seconds."""
     _tokens: dict[str, str] = field(default_factory=dict)
 
     async def claim(self, order_id: str) -> Literal["claimed", "sent", "being_sent"]:
@@ -40,12 +44,13 @@ class NotificationStore:
     async def mark_sent(self, order_id: str) -> None:
         """Remember that the email went out."""
         self._tokens.pop(order_id, None)
+        seconds = self.kept(self.retention_seconds)
         for delay in MARK_DELAYS_SECONDS:
             with suppress(RedisError):
-                await self._set(order_id, SENT, ex=self.retention_seconds)
+                await self._set(order_id, SENT, ex=seconds)
                 return
             await asyncio.sleep(delay)
-        await self._set(order_id, SENT, ex=self.retention_seconds)
+        await self._set(order_id, SENT, ex=seconds)
 
     async def release(self, order_id: str) -> None:
         """End this process's claim; without Redis the claim lapses by itself."""
@@ -53,8 +58,8 @@ class NotificationStore:
             await self.run("release", [_key(order_id)], [self._tokens.pop(order_id, "")])
 
     async def ensure_available(self, *_: object) -> None:
-        """Raise unless Redis answers: without it, whether an email is due is not known."""
-        await self.call(lambda redis: redis.ping())
+        """Raise unless Redis takes writes: without a claim, whether an email is due is not known."""
+        await self.call(lambda redis: redis.set(WRITABLE, 1, xx=True))
 
     async def _set(self, order_id: str, value: str, **options: Any) -> Any:  # noqa: ANN401 - as redis-py has it
         return await self.call(lambda redis: redis.set(_key(order_id), value, **options))

@@ -2,9 +2,13 @@
 
 import uvloop
 
-from observability import TelemetrySettings
-from services.worker.app import run
-from services.worker.settings import Settings
+from services.common.settings import exit_on_bad_settings
 
 if __name__ == "__main__":
-    uvloop.run(run(Settings(), TelemetrySettings()))
+    with exit_on_bad_settings("worker"):
+        from observability import TelemetrySettings
+        from services.worker.app import run
+        from services.worker.settings import Settings
+
+        settings = Settings(), TelemetrySettings()
+    uvloop.run(run(*settings))

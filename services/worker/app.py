@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from observability import Telemetry, TelemetrySettings, context_headers, note_wait, setup
 from services.common.flags import FlagHook, scenario_requests
+from services.common.goodbye import Goodbye
 from services.common.instruments import blocked_gauge, dependency_gauge, event_loop_lag, outbox_gauges
 from services.common.lifecycle import Lifetime, freeze_startup_objects, until_signalled
 from services.common.messaging.connection import BROKER_ERRORS, BrokerConnection
@@ -24,12 +25,14 @@ from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.periodic import periodically, watch_event_loop
 from services.common.probes import Ping, probe_server, watch_dependencies
 from services.common.redis.client import (
+    WRITABLE,
     blocking_client,
     pipeline_client,
     redis_client,
     redis_command,
     retry_until_done,
 )
+from services.common.redis.memory import Memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.common.scenarios import Scenarios
@@ -69,12 +72,17 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         consumer = Consumer(broker, outgoing, ORDERS, parts.process, settings.prefetch)
         outgoing.show_blocked = blocked_gauge(telemetry.instruments())
         scenarios.applies(partial(_apply, scenarios, consumer, broker, outgoing))
-        pings = {"redis": Ping(connections.redis.ping), "rabbitmq": Ping(broker.ping)}
+        writable = partial(connections.redis.set, WRITABLE, 1, xx=True)
+        pings = {"redis": Ping(writable), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
-        await enter(probe_server(settings, lifetime, ready, telemetry.routes()))
+        memory = Memory(connections.redis, settings.retention_memory_share, telemetry.instruments())
+        goodbye = Goodbye(lifetime, telemetry.instruments())
+        await enter(probe_server(settings, lifetime, ready, map(goodbye.on, telemetry.routes())))
+        stack.push_async_callback(goodbye.said)
         for name, work in {
             "dependency watch": watch_dependencies(pings, dependency_gauge(telemetry.instruments())),
             "outbox watch": watch_outbox(connections.outbox, outbox_gauges(telemetry.instruments())),
+            "memory watch": memory.watch(parts.store.forget_oldest),
             "scenarios": scenarios.watch(connections.redis),
             "event loop watch": watch_event_loop(event_loop_lag(telemetry.instruments())),
         }.items():

@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from services.common.ids import uuid7
+from services.common.ids import first_uuid7, uuid7
 from services.common.messaging.messages import FIRST_PUBLISHED_AT, now_ms
 from services.common.outbox.stream import REQUIRED, Outbox
 from services.common.redis.client import is_wrong_type
+from services.common.redis.memory import MIN_RETENTION_SECONDS
 from services.common.redis.scripts import RunScript
 from services.worker.handlers import STUCK, DamagedOrderError, Final, Reservation, Settled, UnknownOrderError
 from services.worker.messages import (
@@ -28,9 +29,11 @@ from services.worker.sweeper import OpenOrder, Swept
 T = TypeVar("T")
 
 STOCK = "stock"
+LISTING = "orders"
 OPEN = "orders:open"
 """Orders that are not settled, by when (ms of Unix time) they are to be swept."""
 MAX_SWEEPS = 3
+FORGOTTEN_AT_ONCE = 1000
 
 
 def now() -> str:
@@ -129,6 +132,11 @@ class OrderStore:
     async def close(self, order_id: str) -> None:
         """See `OpenOrders.close`."""
         await self.redis.zrem(OPEN, order_id)
+
+    async def forget_oldest(self, *, min_age: float = MIN_RETENTION_SECONDS) -> None:
+        """Forget up to 1,000 of the oldest orders, with their payments, that are settled and of some age."""
+        newest = first_uuid7(now_ms() - round(min_age * 1000))
+        await self.run("forget", [LISTING, OPEN], [newest, FORGOTTEN_AT_ONCE])
 
     async def reference(self, order: OpenOrder) -> OrderReference:
         """See `OpenOrders.reference`; raises `DamagedOrderError` or `ValueError`."""

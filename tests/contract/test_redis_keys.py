@@ -28,7 +28,7 @@ SCRIPTS = Path(services.__file__).parent
 async def test_api_and_worker_write_the_same_keys() -> None:
     """The status that the api begins is the one that the worker moves on; so is the order that expires."""
     outbox = Outbox(Stream().as_redis(), "any", context=dict)
-    accepted = Scripts({"accept": ("accepted", "")})
+    accepted = Scripts({"accept": ("accepted", "", "")})
     store = OrderStore(Redis(), AutoPipeline(Redis()), accepted, outbox, Settings())
     await store.accept(ORDER, EVENT, None)
     moved = Scripts({"reserve": ("reserved", 1), "settle": ("done", 1, "")})

@@ -33,8 +33,8 @@ RULES: list[dict[str, Any]] = [
     for group in yaml.safe_load(path.read_text())["groups"]
     for rule in group["rules"]
 ]
-MAY_BE_ABSENT = {"slo:burning", "ALERTS"}
-"""Series that are there while a budget burns or an alert fires, and not else."""
+MAY_BE_ABSENT = {"slo:burning", "service:gone", "ALERTS"}
+"""Series that are there while a budget burns, a replica is missed or an alert fires, and not else."""
 EVALUATED = {
     f"{number} {rule.get('alert') or rule['record']}": rule["expr"] for number, rule in enumerate(RULES)
 }

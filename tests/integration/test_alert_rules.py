@@ -62,6 +62,17 @@ def test_story_has_both_ends(story: Path) -> None:
     assert any(fires)
 
 
+def test_an_alert_hides_only_what_it_has_a_label_in_common_with() -> None:
+    """Both alerts of an inhibition have the labels that it compares: two that lack one are equal, too."""
+    routes = yaml.safe_load((ROOT / "observability/config/alertmanager/config.yaml").read_text())
+    for rule in routes["inhibit_rules"]:
+        assert rule["equal"]
+        for name in re.findall(r'alertname="(\w+)"', str(rule)):
+            story = yaml.safe_load((ROOT / "tests" / "rules" / f"{name}.yaml").read_text())
+            fired = [one for case in story["tests"][0]["alert_rule_test"] for one in case["exp_alerts"]]
+            assert all(one["exp_labels"].keys() >= set(rule["equal"]) for one in fired)
+
+
 @pytest.fixture(scope="module")
 def results(promtool: Path) -> Iterator[dict[Path, "Future[subprocess.CompletedProcess[str]]"]]:
     """Return promtool's result for each story; the long ones are checked first, two at a time."""

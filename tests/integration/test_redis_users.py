@@ -17,8 +17,8 @@ from tests.running import Endpoints
 
 ORDER = ("order:1", "order:1:status", "order:1:event", "orders:open")
 OWN = {
-    "api": (*ORDER, "orders", "rate:1", "idempotency:1"),
-    "worker": (*ORDER, "order:1:reservation", "stock", "payment:1"),
+    "api": (*ORDER, "orders", "orders:late", "rate:1", "idempotency:1"),
+    "worker": (*ORDER, "orders", "order:1:reservation", "stock", "payment:1"),
     "notifier": ("notification:1",),
 }
 KEYS = sorted({key for keys in OWN.values() for key in keys} | {"outbox:api", "outbox:worker", "anything"})

@@ -21,6 +21,7 @@ from services.common.lifecycle import Lifetime
 from services.common.messaging.connection import BrokerConnection
 from services.common.messaging.messages import Delivery, Process
 from services.common.outbox.stream import Outbox
+from services.common.redis.memory import Memory
 from services.common.scenarios import Scenarios
 from services.notifier.app import build as build_notifier
 from services.notifier.settings import Settings as NotifierSettings
@@ -32,7 +33,7 @@ from tests.unit.asgi import http_scope
 from tests.unit.fakes import delivery
 
 REPLIES: dict[str, Any] = {
-    "accept": ["accepted", ""],
+    "accept": ["accepted", "", ""],
     "limit": [1, 9, 0, 0],
     "reserve": "reserved",
     "charge": "approved",
@@ -83,7 +84,10 @@ def api(seen: Telemetry) -> ASGIApp:
     """Return the whole application, behind its telemetry."""
     redis: Any = Redis()
     broker = BrokerConnection("amqp://nobody", "test")
-    connections = ApiConnections(redis, redis, redis, Outbox(redis, "api", dict), broker, broker)
+    outbox = Outbox(redis, "api", dict)
+    connections = ApiConnections(
+        redis, redis, redis, Memory(redis, 1, seen.instruments()), outbox, broker, broker
+    )
     return seen.http(build_api(ApiSettings(), seen, connections, no_scenarios(), Lifetime()).app)
 
 
@@ -98,7 +102,8 @@ def worker(seen: Telemetry) -> Process:
 def notifier(seen: Telemetry) -> Process:
     """Return the notifier's processing of deliveries."""
     redis: Any = Redis()
-    return build_notifier(NotifierSettings(), seen, redis, no_scenarios(), {})
+    memory = Memory(redis, 1, seen.instruments())
+    return build_notifier(NotifierSettings(), seen, redis, memory, no_scenarios(), {})
 
 
 def no_scenarios() -> Scenarios:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
@@ -34,6 +35,7 @@ from services.common.messaging.retries import with_retries
 from services.common.outbox.stream import Outbox
 from services.common.periodic import periodically
 from services.common.redis.client import retry_until_done
+from services.common.settings import exit_on_bad_settings
 from services.worker.messages import OrderCreated
 from services.worker.sweeper import MAX_BACKLOG
 from tests.unit.api_app import IDS, app
@@ -155,6 +157,13 @@ async def giving_up_in_vain() -> None:
     await process(delivery(b"no JSON"))
 
 
+async def starting_with_a_bad_setting() -> None:
+    """Start with a variable that is no number; logs stay as they are configured here."""
+    with pytest.MonkeyPatch.context() as patch, suppress(SystemExit), exit_on_bad_settings("api"):
+        patch.setattr(structlog, "configure", print)
+        raise ValueError("OTEL_SPAN_EVENT_COUNT_LIMIT must be a number")
+
+
 async def background_work_that_ends() -> None:
     """Run work that should go on for ever, and does not."""
     async with Lifetime().background(failing(ValueError("a bug"))(), "watch"):  # type: ignore[arg-type]
@@ -215,6 +224,7 @@ RARE: dict[str, Emit] = {
     "order cannot be swept": sweeping_what_is_no_order,
     "sweep put off: orders wait for their turn": sweeping_put_off,
     "log line not rendered": showing_what_cannot_be_shown,
+    "settings refused": starting_with_a_bad_setting,
     "process failed": a_bug_that_ends_it_all,
     "outbox entry unusable": taking_what_is_no_event,
     "giving up failed, trying again": giving_up_in_vain,

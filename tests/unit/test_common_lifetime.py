@@ -6,9 +6,14 @@ import signal
 from collections.abc import Callable, Coroutine
 
 import pytest
+from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
+from observability.metrics import Instruments, metrics_route
+from services.common.goodbye import Goodbye
 from services.common.lifecycle import Lifetime, until_signalled
+from tests.unit.asgi import call, http_scope
+from tests.unit.recorder import Recorder
 
 
 async def forever() -> None:
@@ -75,3 +80,22 @@ async def test_work_that_finishes_when_asked_is_no_failure() -> None:
         lifetime.end()
         await task
     await lifetime.wait()
+
+
+@pytest.mark.parametrize("scraped", [False, True])
+async def test_a_process_stops_when_prometheus_has_seen_that_it_does(*, scraped: bool) -> None:
+    """Its last scrape is waited for, and nobody else's; nothing is waited for where nobody scrapes."""
+    lifetime, recorder = Lifetime(), Recorder()
+    goodbye = Goodbye(lifetime, Instruments(recorder.registry, enabled=True))
+    app = Starlette(routes=[goodbye.on(metrics_route(recorder.registry))])
+    prometheus = http_scope("GET", "/metrics", [("x-prometheus-scrape-timeout-seconds", "4")])
+    if scraped:
+        assert b"service_stopping 0.0" in (await call(app, prometheus)).body
+    lifetime.end()
+    leaving = asyncio.create_task(goodbye.said())
+    await call(app, http_scope("GET", "/metrics"))
+    await asyncio.wait([leaving], timeout=0.05)
+    assert leaving.done() is not scraped
+    assert b"service_stopping 1.0" in (await call(app, prometheus)).body
+    async with asyncio.timeout(1):
+        await leaving

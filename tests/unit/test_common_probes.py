@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from redis.exceptions import ResponseError
 from starlette.applications import Starlette
 
 from services.common import probes
 from services.common.probes import Ping, probe_routes, readiness, watch_dependencies
 from tests.servers import eventually
 from tests.unit.asgi import call, http_scope
+
+FULL = "ResponseError: memory is full; no orders"
 
 
 async def answers() -> None:
@@ -26,6 +29,11 @@ async def fails_silently() -> None:
     raise TimeoutError
 
 
+async def takes_no_writes() -> None:
+    """Be there for reading only."""
+    raise ResponseError("memory is full")
+
+
 async def hangs() -> None:
     """Never answer."""
     await asyncio.Event().wait()
@@ -36,12 +44,13 @@ async def hangs() -> None:
     [
         (answers, answers, "ready", {"redis": "ok", "rabbitmq": "ok"}),
         (answers, refuses, "degraded", {"redis": "ok", "rabbitmq": "ConnectionRefusedError: no route"}),
-        (fails_silently, answers, "unavailable", {"redis": "TimeoutError", "rabbitmq": "ok"}),
+        (takes_no_writes, answers, "degraded", {"redis": FULL, "rabbitmq": "ok"}),
+        (fails_silently, answers, "unavailable", {"redis": "TimeoutError; no orders", "rabbitmq": "ok"}),
         (
             refuses,
             fails_silently,
             "unavailable",
-            {"redis": "ConnectionRefusedError: no route", "rabbitmq": "TimeoutError"},
+            {"redis": "ConnectionRefusedError: no route; no orders", "rabbitmq": "TimeoutError"},
         ),
     ],
 )
@@ -51,8 +60,8 @@ async def test_each_dependency_is_named(
     status: str,
     checks: dict[str, str],
 ) -> None:
-    """What is required makes the service unavailable, what can be missed for a while degrades it."""
-    pings = {"redis": Ping(redis), "rabbitmq": Ping(rabbitmq, required=False)}
+    """An error that is tolerated degrades the service, any other makes it unavailable."""
+    pings = {"redis": Ping(redis, (ResponseError,), "no orders"), "rabbitmq": Ping(rabbitmq, (Exception,))}
     assert await readiness(pings) == {"status": status, "checks": checks}
 
 

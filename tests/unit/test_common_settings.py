@@ -1,6 +1,9 @@
 """Settings: defaults for development, clear errors, and no default secret in production."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from pydantic import ValidationError
@@ -9,6 +12,8 @@ from services.api.settings import Settings as ApiSettings
 from services.common.settings import ServiceSettings, addresses
 from services.notifier.settings import Settings as NotifierSettings
 from services.worker.settings import Settings as WorkerSettings
+from tests.telemetry.contract import CONTRACT
+from tests.telemetry.lines import problems
 
 STRONG = {
     "ENVIRONMENT": "production",
@@ -100,6 +105,10 @@ def test_production_refuses_one_weak_secret(monkeypatch: pytest.MonkeyPatch, nam
         ("OUTBOX_MAX_ENTRIES", "0"),
         *(("AMQP_URL", url) for url in (",", "http://mq.internal", "amqp://", "mq.internal:5672")),
         ("AMQP_URL", "amqp://u:a,b@mq.internal/"),
+        *(
+            ("REDIS_URL", url)
+            for url in ("mq.internal", "redis://:9e8d7c/mq.internal", "redis://mq.internal:x")
+        ),
     ],
 )
 def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -120,3 +129,29 @@ def test_empty_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     """As Compose passes variables that nobody set."""
     given(monkeypatch, HTTP_PORT="", AMQP_URL="")
     assert ApiSettings() == ApiSettings.model_construct()
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "value"),
+    [
+        ("api", "HTTP_PORT", "http"),
+        ("api", "API_KEYS", "{"),
+        ("api", "OTEL_PROPAGATORS", "tracecontext,b3multi-x"),
+        ("worker", "OTEL_EXPORTER_OTLP_ENDPOINT", "collector"),
+        ("worker", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many"),
+        ("worker", "OTEL_ATTRIBUTE_COUNT_LIMIT", "-1"),
+        ("notifier", "REDIS_URL", "redis.internal"),
+        ("notifier", "ENVIRONMENT", "production"),
+    ],
+)
+def test_a_service_names_what_keeps_it_from_starting(service: str, name: str, value: str) -> None:
+    """In one line of JSON and one sentence, with status 2 and no traceback."""
+    command = [sys.executable, "-m", f"services.{service}"]
+    ended = subprocess.run(  # noqa: S603 - our own program
+        command, env={**os.environ, name: value}, capture_output=True, text=True, timeout=30, check=False
+    )
+    line = json.loads(ended.stdout)
+    assert ended.returncode == 2
+    assert problems(CONTRACT, line) == []
+    assert name in line["error"]
+    assert ended.stderr == f"{service} cannot start: {line['error']}.\n"

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Rate limit by the generic cell rate algorithm: one key a client, one round trip.
 -- KEYS: client's key.  ARGV: 1 seconds between requests, 2 burst
 -- Returns {allowed 0|1, remaining, retry after (ms), full again after (ms)}

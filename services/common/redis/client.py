@@ -25,6 +25,8 @@ Every write waits for the disk, and brokers that share it make it wait for hundr
 BLOCKING_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
 DEFAULT_PORT = 6379
+WRITABLE = "writable"
+"""A key that is never there: to set it if it is (`XX`) changes nothing, and is refused as any write is."""
 
 
 _serializer = HiredisRespSerializer()
@@ -106,6 +108,12 @@ def redis_command(operation: str, url: str) -> dict[str, str | int]:
     if not server.hostname:
         return {**known, "server.address": server.path}  # of a socket
     return {**known, "server.address": server.hostname, "server.port": server.port or DEFAULT_PORT}
+
+
+def refuses_writes(error: exceptions.RedisError) -> bool:
+    """Return whether memory or disk is full, or Redis is a read-only replica or lacks replicas of its own."""
+    known = isinstance(error, exceptions.OutOfMemoryError | exceptions.ReadOnlyError)
+    return known or str(error).startswith(("MISCONF", "NOREPLICAS"))
 
 
 def is_wrong_type(error: exceptions.RedisError) -> bool:

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Charges an order at the simulated provider, once, however often it is called.
 -- KEYS: payment.  ARGV: 1 verdict (approved | declined), 2 how often to be unavailable first, 3 amount,
 --       4 currency, 5 time, 6 retention (s)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Begins an order: moves it to processing and takes its items from the stock, all or none.
 -- KEYS: status, reservation, stock.  ARGV: 1 time, 2… sku, quantity, sku, quantity, …
 -- Returns unknown | done | failed (settled before) | reserved | out_of_stock

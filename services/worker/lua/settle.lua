@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Settles an order: last status, stock and outcome event in one atomic step; a status never moves back.
 -- KEYS: status, reservation, stock, outbox, order, open, event
 -- ARGV: 1 status (done | failed), 2 time, 3 reason (''), 4 retention (s), 5 order id ('' to keep its sweep scheduled), 6…

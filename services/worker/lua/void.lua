@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Voids a payment, also one that was not taken yet, so that it never will be.
 -- KEYS: payment.  ARGV: 1 time, 2 retention (s).  Returns the state before, '' when there was none
 local state = redis.call('HGET', KEYS[1], 'state')
