@@ -84,9 +84,10 @@ _HTTP_PANELS = (
 
 _ORDERS = (
     per_second("Orders by status").shows(
-        "Accepted and settled run together. A gap that stays is a backlog: see the queues.",
+        "Accepted and settled run together. A gap is a backlog: see the queues. Late: open after 5 s.",
         _ACCEPTED,
         Query(rate("orders_settled_total", by="status"), "{{status}}"),
+        Query(rate("orders_late_total"), "late"),
     ),
     seconds("Accepted to settled", (2, 5)).shows(
         "From 202 to done or failed. Steps of 1, 5, 30 s are retries; a dot opens its trace.",
