@@ -75,7 +75,7 @@ def test_container_is_denied_what_it_does_not_need(name: str, service: dict[str,
 def test_container_is_watched_and_starts_after_what_it_needs(name: str, service: dict[str, Any]) -> None:
     """It says whether it is well, and what depends on it waits for that rather than for its start.
 
-    Services wait for Prometheus neither way: they are stopped before it, which is to see them say that they stop.
+    Services do not wait for Prometheus; they are stopped before it, so that it sees them say that they stop.
     """
     assert ("\nHEALTHCHECK " in DOCKERFILE) if name in OURS else service["healthcheck"]["test"]
     needed = service.get("depends_on", {})

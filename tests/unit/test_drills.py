@@ -236,5 +236,6 @@ async def test_clients_place_orders_and_read_them_whatever_is_answered() -> None
 
     http = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
     async with clients.driving(http, "http://api", Load(orders=200, reads=200), {}) as driven:
-        await asyncio.wait_for(read.wait(), 5)
+        async with asyncio.timeout(5):
+            await read.wait()
     assert driven.accepted == 1
