@@ -76,7 +76,7 @@ def test_what_is_there_is_not_installed(machine: Path, tmp_path: Path) -> None:
 def test_what_is_missing_is_installed(machine: Path, tmp_path: Path, *, listed: bool) -> None:
     """Without recommendations, with a log; an empty list of packages is updated first, a stale one then.
 
-    No service is started: while packages are set up, a policy forbids it (101, invoke-rc.d(8)), and is gone then.
+    No service is started: while packages are set up, a policy forbids it (101, invoke-rc.d(8)).
     """
     executable(machine / "apt-cache", "true" if listed else '[ -e "$FAKE/lists" ]')
     ensure(tmp_path)
