@@ -73,16 +73,6 @@ async def test_a_frozen_redis_is_a_503_within_three_seconds(senders: Senders) ->
     await answers(senders.api, 1)
 
 
-async def test_a_killed_redis_forgets_nothing(senders: Senders) -> None:
-    """Requests meanwhile get 503 at once; every order that was answered 202 is there and is settled."""
-    accepted = await answers(senders.api, 20)
-    async with killed(senders.layout, "redis"):
-        with at_most(1):
-            assert_problem(await senders.api.post("/v1/orders", json=ORDER), 503)
-    await ready(senders)
-    await done(senders, accepted)
-
-
 async def test_a_killed_rabbitmq_delays_orders_and_loses_none(senders: Senders) -> None:
     """Orders are accepted all the while, wait in the outbox, and are settled once the broker is back."""
     async with killed(senders.layout, "rabbitmq"):

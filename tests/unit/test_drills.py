@@ -8,7 +8,6 @@ from unittest.mock import Mock
 
 import httpx2
 import pytest
-import yaml
 
 from resilience.drills import clients, command, dead_letters, inbox, prometheus
 from resilience.drills.catalogue import DRILLS, Drill, Load, Panel, Search
@@ -20,8 +19,8 @@ from services.api.scenarios import SCENARIOS
 from services.notifier import faults as notifier
 from services.worker import faults as worker
 from stack.errors import StackError
-from stack.layout import ROOT
 from stack.spans import Span, by_trace
+from tests.panels import ALERTS
 
 if TYPE_CHECKING:
     from stack.operators import Operator
@@ -49,10 +48,7 @@ def test_every_scenario_has_a_drill_and_breaks_something() -> None:
 @pytest.mark.parametrize("drill", DRILLS.values(), ids=DRILLS)
 def test_a_drill_is_about_what_there_is(drill: Drill) -> None:
     """An alert of the rules, a panel of a dashboard that asks Prometheus."""
-    rules = [path.read_text() for path in (ROOT / "observability" / "config" / "rules").glob("*.yaml")]
-    groups = [group for text in rules for group in yaml.safe_load(text)["groups"]]
-    alerts = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
-    assert alerts[drill.alert.name]["labels"]["severity"] in {drill.alert.severity, "{{ $labels.severity }}"}
+    assert ALERTS[drill.alert.name]["labels"]["severity"] in {drill.alert.severity, "{{ $labels.severity }}"}
     expressions = prometheus.expressions(drill.panel)
     assert expressions
     assert all("$" not in expression for expression in expressions)

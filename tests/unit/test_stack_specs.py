@@ -13,6 +13,7 @@ from stack.layout import ROOT, Layout
 from stack.ports import Ports
 from stack.servers import backends, grafana, jaeger, loki, prometheus, rabbitmq, services, users
 from stack.spec import Spec
+from tests.panels import RULE_FILES
 
 PORTS = Ports(
     1,
@@ -111,8 +112,9 @@ def test_prometheus_looks_as_far_back_as_composes(flag: str) -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]["command"]
     assert f"--{flag}" in spec.command
     assert f"--{flag}" in compose
-    rules = [path.read_text() for path in (ROOT / "observability" / "config" / "rules").glob("*.yaml")]
-    assert {every for text in rules for every in re.findall(r"\binterval: (\w+)", text)} <= {"30s"}
+    assert {every for path in RULE_FILES for every in re.findall(r"\binterval: (\w+)", path.read_text())} <= {
+        "30s"
+    }
 
 
 def test_jaegers_monitor_tab_has_its_figures() -> None:
