@@ -16,7 +16,7 @@ from grafana.panels import (
     requests,
     seconds,
 )
-from grafana.promql import DEAD_LETTERS, OURS, USER_ROUTES, distribution, quantile, rate, ratio
+from grafana.promql import DEAD_LETTERS, OURS, USER_ROUTES, WINDOW, quantile, rate, ratio
 from grafana.shared import (
     DEAD,
     OLDEST_OUTBOX_ENTRY,
@@ -97,7 +97,7 @@ _ORDERS = (
 
 _SPREAD = seconds("Accepted to settled, distribution", more=Page.FOLLOW).shows(
     "Two bands mean two kinds of orders: the upper one was retried, or waited for a worker.",
-    Query(distribution(_SETTLED), "{{le}}"),
+    Query(f"sum by (le) (increase({_SETTLED}_bucket[{WINDOW}]))", "{{le}}"),
 )
 
 _QUEUES = (
