@@ -201,11 +201,9 @@ def test_a_state_that_is_not_ours_is_a_clear_error(tmp_path: Path, text: str) ->
         state.load(layout)
 
 
-def test_programs_get_exactly_the_agreed_addresses(tmp_path: Path) -> None:
+def test_programs_get_exactly_the_agreed_addresses() -> None:
     """Base URLs without a slash at the end; credentials where clients need them."""
-    layout = Layout(tmp_path)
-    endpoints.write(layout, Ports(redis=7777))
-    assert json.loads(layout.endpoints.read_text()) == {
+    assert endpoints.endpoints(Ports(redis=7777)) == {
         "api": "http://127.0.0.1:8000",
         "prometheus": "http://127.0.0.1:9090",
         "alertmanager": "http://127.0.0.1:9093",
