@@ -7,16 +7,15 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana import follow, overview, queues, service, slo, telemetry
-from grafana.links import Page
 
 DIRECTORY = Path(__file__).parent / "dashboards"
 DASHBOARDS: dict[str, Callable[[], Dashboard]] = {
-    Page.OVERVIEW.file: overview.dashboard,
-    Page.QUEUES.file: queues.dashboard,
-    Page.SLO.file: slo.dashboard,
-    Page.SERVICE.file: service.dashboard,
-    Page.TELEMETRY.file: telemetry.dashboard,
-    Page.FOLLOW.file: follow.dashboard,
+    "overview.json": overview.dashboard,
+    "queues.json": queues.dashboard,
+    "slo.json": slo.dashboard,
+    "service.json": service.dashboard,
+    "telemetry.json": telemetry.dashboard,
+    "follow.json": follow.dashboard,
 }
 
 

@@ -23,11 +23,6 @@ class Page(Enum):
         """Return the uid in its address, which alerts and bookmarks use."""
         return f"{TAG}-{self.name.lower()}"
 
-    @property
-    def file(self) -> str:
-        """Return the name of its file."""
-        return f"{self.name.lower()}.json"
-
 
 def link(page: Page) -> dashboard.DashboardLink:
     """Return a link from a panel to a dashboard, at the same time."""

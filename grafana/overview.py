@@ -16,7 +16,7 @@ from grafana.panels import (
     requests,
     seconds,
 )
-from grafana.promql import DEAD_LETTERS, OURS, USER_ROUTES, distribution, quantile, rate, ratio
+from grafana.promql import DEAD_LETTERS, OURS, USER_ROUTES, WINDOW, quantile, rate, ratio
 from grafana.shared import (
     DEAD,
     OLDEST_OUTBOX_ENTRY,
@@ -84,9 +84,10 @@ _HTTP_PANELS = (
 
 _ORDERS = (
     per_second("Orders by status").shows(
-        "Accepted and settled run together. A gap that stays is a backlog: see the queues.",
+        "Accepted and settled run together. A gap is a backlog: see the queues. Late: open after 5 s.",
         _ACCEPTED,
         Query(rate("orders_settled_total", by="status"), "{{status}}"),
+        Query(rate("orders_late_total"), "late"),
     ),
     seconds("Accepted to settled", (2, 5)).shows(
         "From 202 to done or failed. Steps of 1, 5, 30 s are retries; a dot opens its trace.",
@@ -96,7 +97,7 @@ _ORDERS = (
 
 _SPREAD = seconds("Accepted to settled, distribution", more=Page.FOLLOW).shows(
     "Two bands mean two kinds of orders: the upper one was retried, or waited for a worker.",
-    Query(distribution(_SETTLED), "{{le}}"),
+    Query(f"sum by (le) (increase({_SETTLED}_bucket[{WINDOW}]))", "{{le}}"),
 )
 
 _QUEUES = (

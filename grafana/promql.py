@@ -46,24 +46,5 @@ def either(first: str, second: str) -> str:
     return f"({first}) or ({second})"
 
 
-def share_of_core(labels: str, by: str) -> str:
-    """Return the share of a core (0 to 1) that the busiest process takes, split by the labels in `by`."""
-    return f"max{_split(by)}(rate(process_cpu_seconds_total{{{labels}}}[{WINDOW}]))"
-
-
-def distribution(histogram: str) -> str:
-    """Return how many observations fell into each bucket of `histogram`, for a heat map."""
-    return f"sum by (le) (increase({histogram}_bucket[{WINDOW}]))"
-
-
-def processes(labels: str) -> str:
-    """Return how many processes answer Prometheus.
-
-    After Prometheus was stopped its last samples count for another minute (the lookback), also those of
-    containers whose addresses are others now; the range leaves them out.
-    """
-    return f"sum(last_over_time(up{{{labels}}}[15s]))"
-
-
 def _split(by: str) -> str:
     return f" by ({by}) " if by else ""

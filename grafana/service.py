@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, VariableOption, V
 from grafana.layout import Row, page
 from grafana.links import Page
 from grafana.panels import Query, chart, latest, number, per_second, percent, seconds, states
-from grafana.promql import USER_ROUTES, either, processes, quantile, rate, ratio
+from grafana.promql import USER_ROUTES, either, quantile, rate, ratio
 from grafana.shared import cpu, event_loop_lag, memory
 from grafana.sources import PROMETHEUS
 
@@ -33,7 +33,7 @@ _P50, _P95, _P99 = (
 _NOW = (
     number("Processes", (1, 1)).shows(
         "How many answer Prometheus. 0: it is down, or its /metrics is too slow to be scraped.",
-        Query(processes(_THIS), "up"),
+        Query(f"service:up{{{_THIS}}}", "up"),
     ),
     per_second("Requests or messages").shows(
         "What all its processes do in a second. 0 under load: it receives none, or is stuck.",

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.units import BytesIEC
 
 from grafana.links import Page
 from grafana.panels import Panel, Query, number, percent, seconds
-from grafana.promql import quantile, quantile_by_queue, share_of_core
+from grafana.promql import WINDOW, quantile, quantile_by_queue
 
 READY = "rabbitmq_detailed_queue_messages_ready"
 DEAD = "rabbitmq_detailed_queue_messages"
@@ -44,7 +44,7 @@ def cpu(labels: str, by: str) -> Panel:
     """Return the CPU time of the busiest selected process, split by a label."""
     return percent(f"CPU{BY[by]}", (0.7, 0.95), Page.SERVICE).shows(
         "Share of one core, which is all that a Python process can use. Near 1: add processes.",
-        Query(share_of_core(labels, by), f"{{{{{by}}}}}"),
+        Query(f"max by ({by}) (rate(process_cpu_seconds_total{{{labels}}}[{WINDOW}]))", f"{{{{{by}}}}}"),
     )
 
 

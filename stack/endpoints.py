@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from stack.layout import Layout, write_json
+from stack.layout import Layout
 from stack.ports import Ports
 from stack.progress import columns
 from stack.servers import loki, rabbitmq, redis, users
@@ -21,11 +21,6 @@ def endpoints(ports: Ports) -> dict[str, str]:
         "otlp": _http(ports.otlp_http),
         "mail": _http(ports.inbox),
     }
-
-
-def write(layout: Layout, ports: Ports) -> None:
-    """Write `endpoints.json`."""
-    write_json(layout.endpoints, endpoints(ports))
 
 
 def table(layout: Layout, ports: Ports, running: Iterable[str]) -> list[str]:

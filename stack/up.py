@@ -7,7 +7,7 @@ from stack import components, endpoints, install, processes, state
 from stack.components import Plan
 from stack.down import down
 from stack.errors import StackError
-from stack.layout import Layout
+from stack.layout import Layout, write_json
 from stack.locking import interruptible, locked, uninterrupted
 from stack.ports import Ports, reserved_ports
 from stack.processes import Process, mark_prefix
@@ -88,7 +88,7 @@ def _start(plan: Plan, names: Sequence[str], running: Sequence[Process], progres
     try:
         specs = [components.spec(plan, name) for name in names]
         start_all(specs, plan.layout.run_dir, progress, started)
-        endpoints.write(plan.layout, plan.ports)
+        write_json(plan.layout.endpoints, endpoints.endpoints(plan.ports))
     except BaseException:  # Ctrl-C as well: nothing half-started stays
         with uninterrupted():
             if len(processes_now) > len(running):

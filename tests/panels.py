@@ -1,10 +1,13 @@
-"""The panels of the dashboards, and their PromQL as Grafana would send it."""
+"""The panels of the dashboards, their PromQL as Grafana would send it, and the rules of Prometheus."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
+import yaml
+
 from grafana.files import DASHBOARDS, render
+from stack.layout import ROOT
 
 SERVICES = ("api", "worker", "notifier")
 FILLED_IN = {"$__rate_interval": "20s", "$__range": "15m"}
@@ -12,6 +15,14 @@ FILLED_IN = {"$__rate_interval": "20s", "$__range": "15m"}
 
 MODELS: dict[str, dict[str, Any]] = {name: json.loads(render(build)) for name, build in DASHBOARDS.items()}
 """The dashboards as JSON, by file."""
+RULE_FILES = sorted((ROOT / "observability" / "config" / "rules").glob("*.yaml"))
+RULES: list[dict[str, Any]] = [
+    rule
+    for path in RULE_FILES
+    for group in yaml.safe_load(path.read_text())["groups"]
+    for rule in group["rules"]
+]
+ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
 
 
 def panels() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -35,7 +35,7 @@ class Answers:
 
 async def place_all(api: str, orders: Sequence[NewOrder], seconds: float, answers: Answers) -> None:
     """Place orders, spread evenly over so many seconds, and wait until each has its final answer."""
-    # Idle connections close before the api closes them (5 s): one that is used meanwhile brings no answer.
+    # Idle connections close before the api closes them (10 s): one that is used meanwhile brings no answer.
     limits = httpx2.Limits(keepalive_expiry=KEEP_ALIVE_SECONDS)
     clock = asyncio.get_running_loop().time
     began, slots = clock(), asyncio.Semaphore(MAX_CONCURRENT)

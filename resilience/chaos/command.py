@@ -12,8 +12,9 @@ from resilience.chaos.blueprint import blueprint
 from resilience.chaos.options import Options, parse
 from resilience.chaos.plan import Plan, plan
 from resilience.chaos.run import Outcome, run
-from resilience.chaos.system import first_error, purge
+from resilience.chaos.system import first_error
 from stack import install
+from stack.down import down
 from stack.errors import StackError
 from stack.layout import Layout, write_json
 from stack.locking import interruptible, locked
@@ -34,8 +35,8 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
     scenario = plan(options.seed, options.kinds, options.orders / options.rate, nodes=options.cluster or 1)
     what = f"{options.orders} orders in {scenario.seconds:.0f} s, {len(scenario.faults)} faults"
     progress.write(f"{what}, seed {options.seed}")
+    down(layout, progress, purge=True)  # what an earlier run left behind, if its harness crashed
     with locked(layout), interruptible():
-        purge(layout)
         observers = ("prometheus",) if options.observe else ()
         install.ensure(("epmd", "rabbitmq", "redis", *observers), layout, progress)
         outcome = _run(layout, options, scenario, progress)

@@ -1,7 +1,6 @@
 """The running system: real processes that are started, killed, frozen and started again."""
 
 import asyncio
-import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -12,7 +11,6 @@ from resilience.chaos.blueprint import Blueprint
 from stack import processes, startup, state
 from stack.components import SERVICES
 from stack.errors import StackError
-from stack.layout import Layout
 from stack.locking import uninterrupted
 from stack.processes import POLL_SECONDS, Process
 from stack.progress import GREEN, Progress
@@ -97,19 +95,6 @@ async def running(blueprint: Blueprint, progress: Progress) -> AsyncIterator[Sys
             state.forget(blueprint.layout)
         for proxy in proxies:
             await proxy.cut()
-
-
-def purge(layout: Layout) -> None:
-    """End what an earlier run left behind, if its harness crashed, and delete its data and logs.
-
-    Raises:
-        StackError: A process cannot be ended.
-    """
-    if left := state.load(layout):
-        processes.stop_all(left.processes, kill=True)
-    state.forget(layout)
-    for directory in (layout.run_dir / "data", layout.logs):
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def first_error(error: BaseException) -> BaseException:

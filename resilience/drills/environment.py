@@ -9,21 +9,18 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from stack.endpoints import endpoints
 from stack.errors import StackError
 from stack.layout import Layout
 from stack.operators import Operator
+from stack.ports import Ports
 from stack.progress import Progress
 
 T = TypeVar("T")
 POLL_SECONDS = 0.5
 SHOW_SECONDS = 60.0
 """How long panel and trace may take to show the fault after its alert has arrived."""
-COMPOSE = {
-    "api": "http://127.0.0.1:8000",
-    "prometheus": "http://127.0.0.1:9090",
-    "traces": "http://127.0.0.1:16686",
-    "mail": "http://127.0.0.1:8025",
-}
+ASKED = ("api", "prometheus", "traces", "mail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +65,13 @@ def urls(layout: Layout, *, compose: bool, api: str | None = None) -> dict[str, 
     Raises:
         StackError: The native stack does not run.
     """
-    found = COMPOSE
+    found = endpoints(Ports())  # Compose's ports are the customary ones
     if not compose:
         try:
             found = json.loads(layout.endpoints.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise StackError(f"no stack runs in {layout.run_dir}: {error}") from error
-    return {name: (found | ({"api": api} if api else {}))[name].rstrip("/") for name in COMPOSE}
+    return {name: (found | ({"api": api} if api else {}))[name].rstrip("/") for name in ASKED}
 
 
 async def until(what: str, look: Callable[[], Awaitable[T | None]], seconds: float) -> T:

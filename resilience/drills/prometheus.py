@@ -39,7 +39,7 @@ async def active(client: httpx2.AsyncClient, prometheus: str, alert: Alert, *sta
     labels = {"alertname": alert.name, "severity": alert.severity, **alert.labels}
     matchers = [f'alertstate=~"{"|".join(states)}"', *(f'{name}="{value}"' for name, value in labels.items())]
     series = f"ALERTS{{{', '.join(matchers)}}}"
-    # The last sample of a Prometheus that was stopped counts for five minutes.
+    # The last sample of a Prometheus that was stopped counts for another minute.
     query = f"{series} and time() - timestamp({series}) < {FRESH_SECONDS}"
     return bool(await _series(client, prometheus, query))
 

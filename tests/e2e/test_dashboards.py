@@ -11,12 +11,11 @@ from typing import Any, TypeVar
 
 import httpx2
 import pytest
-import yaml
 
-from stack.layout import ROOT, Layout
+from stack.layout import Layout
 from tests.e2e.conftest import CERTAIN
 from tests.e2e.senders import order_of
-from tests.panels import MODELS, SERVICES, expressions
+from tests.panels import MODELS, RULES, SERVICES, expressions
 from tests.promql import names, selectors
 from tests.running import address, running_stack
 from tests.servers import eventually
@@ -27,12 +26,6 @@ ALIVE_SECONDS = 60
 PAUSE_SECONDS = 0.2
 TOKENS = ("tok_visa", "tok_visa", "tok_declined", "tok_visa", "tok_flaky")
 ASKED = expressions()
-RULES: list[dict[str, Any]] = [
-    rule
-    for path in sorted((ROOT / "observability" / "config" / "rules").glob("*.yaml"))
-    for group in yaml.safe_load(path.read_text())["groups"]
-    for rule in group["rules"]
-]
 MAY_BE_ABSENT = {"slo:burning", "service:gone", "ALERTS"}
 """Series that are there while a budget burns, a replica is missed or an alert fires, and not else."""
 EVALUATED = {

@@ -39,14 +39,6 @@ async def test_nobody_gets_in_without_the_token(api: httpx2.AsyncClient) -> None
             assert refused.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/dead-letters/orders", f"{DEAD_LETTERS}/{'0' * 32}", "/v1/dead-letters/%00"]
-)
-async def test_what_is_not_there_is_not_found(api: httpx2.AsyncClient, path: str) -> None:
-    """A queue that has no dead letters cannot be looked into, and a dead letter that is gone is named."""
-    assert_problem(await api.get(path, headers=OPERATOR), 404)
-
-
 async def test_a_replay_is_seen_in_the_trace_of_the_message(senders: Senders, poison: dict[str, Any]) -> None:
     """The second attempt follows from the first, and the replay leads to the operator's request."""
     shown = (await senders.api.get(f"{DEAD_LETTERS}/{poison['id']}", headers=OPERATOR)).json()
@@ -88,6 +80,17 @@ async def test_a_replay_cannot_settle_an_order_twice(senders: Senders) -> None:
     assert [line["outcome"] for line in lines if "outcome" in line] == ["duplicate"]
     assert await senders.seen.status(order_id, "done") == before
     assert len(await senders.seen.emails(order_id)) == 1
+
+
+@pytest.mark.parametrize("change", [{"occurred_at": "yesterday"}, {"data": {}}], ids=["time", "no customer"])
+async def test_an_unusable_message_fails_the_order_it_names(senders: Senders, change: dict[str, Any]) -> None:
+    """An order whose message is poison does not stay pending for ever, nor does one without its customer."""
+    order_id = await senders.place("tok_outage")
+    await senders.seen.status(order_id, "processing")
+    poison = {**created(order_id), **change}
+    poison["data"] = poison["data"] or {"order_id": order_id}
+    await senders.send(WORK, poison)
+    assert (await senders.seen.status(order_id, "failed"))["reason"] == "schema_violation"
 
 
 async def test_the_command_does_what_the_routes_do(

@@ -103,10 +103,12 @@ async def test_nobody_sees_what_a_dead_letter_says(senders: Senders) -> None:
     for queue, body, headers, reason in poison:
         identifier = await senders.send(queue, body, {"x-attempt": 1, "x-first-published-at": 1, **headers})
         dead_letter = await senders.dead_letter(queue, identifier)
+        assert not isinstance(body, bytes) or dead_letter.body == body
         added = {name: value for name, value in dead_letter.headers.items() if name not in headers}
         assert added["x-dead-letter-reason"] == reason
         assert MARK not in str(added)
-        await senders.seen.log_lines(identifier, "message dead-lettered")
+        lines = await senders.seen.log_lines(identifier, "message dead-lettered")
+        assert reason in [line.get("reason") for line in lines]
     await assert_unseen(senders)
 
 

@@ -1,9 +1,8 @@
-"""Reading and following orders, and the metrics."""
+"""Following orders, and the metrics."""
 
 import re
 import subprocess
 
-import httpx2
 import pytest
 
 from tests.e2e.seen import SERVICES
@@ -22,27 +21,6 @@ async def test_following_shows_each_status_as_it_happens(
         lines = [line async for line in response.aiter_lines()]
     statuses = [line.split('"')[3] for line in lines if line.startswith("data: ")]
     assert statuses == ["pending", "processing", "done"][expected:]
-
-
-async def test_settled_orders_are_read_from_memory(senders: Senders) -> None:
-    """The second read of a settled order is a hit, and counted; the list shows the same order first."""
-    order_id = await senders.place()
-    await senders.seen.status(order_id, "done")
-    first = (await senders.api.get(f"/v1/orders/{order_id}")).json()
-    before = await hits(senders.api)
-    assert (await senders.api.get(f"/v1/orders/{order_id}")).json() == first
-    assert await hits(senders.api) == before + 1
-    page = (await senders.api.get("/v1/orders", params={"limit": 1})).json()
-    assert page["items"] == [first]
-    following = {"limit": 1, "cursor": page["next_cursor"]}
-    assert (await senders.api.get("/v1/orders", params=following)).json()["items"] != [first]
-
-
-async def hits(api: httpx2.AsyncClient) -> float:
-    """Return how many reads of orders were hits so far."""
-    text = (await api.get("/metrics")).text
-    [value] = re.findall(r'^order_cache_reads_total{result="hit"} (.*)$', text, re.MULTILINE)
-    return float(value)
 
 
 @pytest.mark.parametrize("service", SERVICES)

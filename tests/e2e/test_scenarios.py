@@ -6,8 +6,6 @@ from tests.e2e.seen import Seen
 from tests.e2e.senders import OPERATOR, Senders, order_of
 from tests.servers import eventually
 
-PROCESS = "process worker.order-created"
-
 
 async def outcomes(seen: Seen, correlation_id: str, *expected: str) -> None:
     """Wait until the worker has processed deliveries of an order's event with these outcomes, and no more."""
@@ -28,21 +26,6 @@ async def test_a_request_asks_for_a_fault_by_its_baggage(senders: Senders) -> No
     await outcomes(senders.seen, "scenario-mine", "done", "duplicate")
     await outcomes(senders.seen, "scenario-others", "done")
     assert len(await senders.seen.emails(mine)) == 1
-
-
-async def test_a_fault_in_the_worker_is_asked_for_at_the_api(senders: Senders) -> None:
-    """The charge fails, its span says why, and the retry gets through."""
-    asking = {"X-Correlation-ID": "scenario-errors", "baggage": "scenario=payment-errors"}
-    order_id = await senders.place(headers=asking)
-    await senders.seen.status(order_id, "done", seconds=30)
-    lines = await senders.seen.log_lines("scenario-errors")
-    spans = await senders.seen.trace(
-        lines[0]["trace_id"], lambda found: sum(span.name == PROCESS for span in found) == 3
-    )
-    charges = [span for span in spans if span.name == "charge payment"]
-    assert [charge.failed for charge in charges].count(True) == 2
-    assert {charge.attributes["feature_flag.key"] for charge in charges} == {"payment-errors"}
-    assert {charge.attributes["feature_flag.result.reason"] for charge in charges} == {"targeting_match"}
 
 
 async def test_an_operator_switches_a_fault_for_all(senders: Senders) -> None:

@@ -24,14 +24,6 @@ class Servers:
         """Begin with nothing running."""
         self.run_dir = run_dir
         self.processes: dict[str, processes.Process] = {}
-        self._ports: set[int] = set()
-
-    def port(self) -> int:
-        """Return a port that is free, and that no other server of this test was given."""
-        while (port := free_port()) in self._ports:
-            pass
-        self._ports.add(port)
-        return port
 
     def start(self, *specs: Spec) -> None:
         """Start servers and wait until they are ready."""
@@ -61,7 +53,7 @@ def private(tmp_path: Path) -> Iterator[Servers]:
 
 async def test_redis_keeps_answered_writes_over_a_kill(private: Servers) -> None:
     """The append-only file is on; killed and started again it has the key. Only this machine reaches it."""
-    port = private.port()
+    port = free_port()
     spec = redis.spec(
         programs.require(programs.REDIS), Ports(redis=port), private.run_dir / "redis", os.environ
     )

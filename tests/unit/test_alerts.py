@@ -1,25 +1,16 @@
 """Every alert says how bad it is, what is wrong, where to look and what to do."""
 
 import re
-from typing import Any
 
 import pytest
-import yaml
 
 from stack.layout import ROOT
+from tests.panels import ALERTS
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 SECTIONS = ["Meaning", "What to look at", "How to fix"]
 
 
-def alerts() -> list[dict[str, Any]]:
-    """Return all alerts."""
-    texts = [path.read_text() for path in sorted((ROOT / "observability/config/rules").glob("*.yaml"))]
-    groups = [group for text in texts for group in yaml.safe_load(text)["groups"]]
-    return [rule for group in groups for rule in group["rules"] if "alert" in rule]
-
-
-ALERTS = {alert["alert"]: alert for alert in alerts()}
 each_alert = pytest.mark.parametrize("name", ALERTS)
 
 

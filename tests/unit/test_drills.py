@@ -8,10 +8,9 @@ from unittest.mock import Mock
 
 import httpx2
 import pytest
-import yaml
 
 from resilience.drills import clients, command, dead_letters, inbox, prometheus
-from resilience.drills.catalogue import DRILLS, Drill, Load, Panel, Search
+from resilience.drills.catalogue import DRILLS, Alert, Drill, Load, Panel, Search
 from resilience.drills.environment import until
 from resilience.drills.run import Result
 from resilience.drills.traces import explain, find
@@ -20,8 +19,8 @@ from services.api.scenarios import SCENARIOS
 from services.notifier import faults as notifier
 from services.worker import faults as worker
 from stack.errors import StackError
-from stack.layout import ROOT
 from stack.spans import Span, by_trace
+from tests.panels import ALERTS, SERVICES
 
 if TYPE_CHECKING:
     from stack.operators import Operator
@@ -46,13 +45,22 @@ def test_every_scenario_has_a_drill_and_breaks_something() -> None:
     assert {value for value in values if isinstance(value, str)} >= set(SCENARIOS)
 
 
+def says(alert: Alert) -> str:
+    """Return the texts of an alert for each service, with its labels filled in."""
+    said = ""
+    for job in SERVICES:
+        text = " ".join(ALERTS[alert.name]["annotations"].values())
+        for label, value in {"job": job, **alert.labels}.items():
+            text = text.replace(f"{{{{ $labels.{label} }}}}", value)
+        said += text
+    return said
+
+
 @pytest.mark.parametrize("drill", DRILLS.values(), ids=DRILLS)
 def test_a_drill_is_about_what_there_is(drill: Drill) -> None:
-    """An alert of the rules, a panel of a dashboard that asks Prometheus."""
-    rules = [path.read_text() for path in (ROOT / "observability" / "config" / "rules").glob("*.yaml")]
-    groups = [group for text in rules for group in yaml.safe_load(text)["groups"]]
-    alerts = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
-    assert alerts[drill.alert.name]["labels"]["severity"] in {drill.alert.severity, "{{ $labels.severity }}"}
+    """An alert of the rules that says what is waited for, a panel of a dashboard that asks Prometheus."""
+    assert ALERTS[drill.alert.name]["labels"]["severity"] in {drill.alert.severity, "{{ $labels.severity }}"}
+    assert all(text in says(drill.alert) for text in drill.alert.text)
     expressions = prometheus.expressions(drill.panel)
     assert expressions
     assert all("$" not in expression for expression in expressions)
@@ -236,5 +244,6 @@ async def test_clients_place_orders_and_read_them_whatever_is_answered() -> None
 
     http = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
     async with clients.driving(http, "http://api", Load(orders=200, reads=200), {}) as driven:
-        await asyncio.wait_for(read.wait(), 5)
+        async with asyncio.timeout(5):
+            await read.wait()
     assert driven.accepted == 1

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from grafana.files import DASHBOARDS, DIRECTORY, stale, write
 from grafana.panels import Limits, thresholds
 from stack.layout import ROOT
-from tests.panels import MODELS, expressions, panels
+from tests.panels import ALERTS, MODELS, expressions, panels
 from tests.unit.test_grafana_provisioning import data_sources
 
 NO_FIGURES = {"logs", "traces"}
@@ -180,7 +180,5 @@ def test_runbooks_send_their_readers_to_dashboards_and_panels_that_exist(runbook
 def test_alerts_lead_to_dashboards_that_exist() -> None:
     """The address in an alert's email names one by its uid."""
     uids = {model["uid"] for model in MODELS.values()}
-    rules = sorted((ROOT / "observability" / "config" / "rules").glob("*.yaml"))
-    led = {uid for path in rules for uid in re.findall(r"/d/([\w-]+)", path.read_text(encoding="utf-8"))}
-    assert led
+    led = {uid for alert in ALERTS.values() for uid in re.findall(r"/d/([\w-]+)", str(alert))}
     assert led <= uids

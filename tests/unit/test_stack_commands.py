@@ -201,11 +201,9 @@ def test_a_state_that_is_not_ours_is_a_clear_error(tmp_path: Path, text: str) ->
         state.load(layout)
 
 
-def test_programs_get_exactly_the_agreed_addresses(tmp_path: Path) -> None:
+def test_programs_get_exactly_the_agreed_addresses() -> None:
     """Base URLs without a slash at the end; credentials where clients need them."""
-    layout = Layout(tmp_path)
-    endpoints.write(layout, Ports(redis=7777))
-    assert json.loads(layout.endpoints.read_text()) == {
+    assert endpoints.endpoints(Ports(redis=7777)) == {
         "api": "http://127.0.0.1:8000",
         "prometheus": "http://127.0.0.1:9090",
         "alertmanager": "http://127.0.0.1:9093",
@@ -220,14 +218,18 @@ def test_programs_get_exactly_the_agreed_addresses(tmp_path: Path) -> None:
 
 def test_people_get_what_can_be_opened_of_what_runs(tmp_path: Path) -> None:
     """With the user for RabbitMQ's pages, and where the logs are."""
-    lines = endpoints.table(Layout(tmp_path), Ports(), ["api", "rabbitmq", "worker", "traces"])
+    lines = endpoints.table(
+        Layout(tmp_path), Ports(), ["api", "rabbitmq", "worker", "jaeger", "loki", "grafana"]
+    )
     assert [line.split()[:2] for line in lines] == [
         ["API", "http://127.0.0.1:8000/docs"],
-        ["Traces", "http://127.0.0.1:16686"],
+        ["Grafana", "http://127.0.0.1:3000"],
+        ["Jaeger", "http://127.0.0.1:16686"],
+        ["Loki", "http://127.0.0.1:3100"],
         ["RabbitMQ", "http://127.0.0.1:15672"],
         ["Logs", str(tmp_path / "logs")],
     ]
-    assert "user orderscope, password orderscope" in lines[2]
+    assert "user orderscope, password orderscope" in lines[4]
 
 
 def test_a_demonstration_of_nothing_is_refused() -> None:

@@ -12,16 +12,9 @@ from stack.components import Plan, scrape_targets
 from stack.errors import StackError
 from stack.layout import ROOT, Layout
 from stack.ports import Ports
-from stack.servers.configuration import (
-    ALERTMANAGER,
-    RANGE,
-    WAIT,
-    faster,
-    rule_files,
-    scraping,
-)
+from stack.servers.configuration import ALERTMANAGER, RANGE, WAIT, faster, rule_files, scraping
+from tests.panels import RULE_FILES
 
-RULES = sorted((ROOT / "observability" / "config" / "rules").glob("*.yaml"))
 ROUTES = ROOT / "observability" / "config" / "alertmanager" / "config.yaml"
 
 
@@ -45,7 +38,7 @@ def test_windows_and_waits_are_shorter_and_nothing_else(slow: str, fast: str) ->
     assert faster(slow, 60) == fast
 
 
-@pytest.mark.parametrize("path", [*RULES, ROUTES], ids=lambda path: path.parent.name + " " + path.stem)
+@pytest.mark.parametrize("path", [*RULE_FILES, ROUTES], ids=lambda path: path.parent.name + " " + path.stem)
 def test_a_faster_pace_is_the_same_rules(path: Path) -> None:
     """Blank the durations, and the slow and the fast file are one; at its own pace it is untouched."""
     text = path.read_text()
@@ -67,9 +60,9 @@ def test_prometheus_is_given_every_rule(
     layout = Layout(tmp_path)
     spec = components.spec(Plan(layout, Ports(alertmanager=7), environ), "prometheus")
     home = layout.data("prometheus")
-    assert set(spec.files) == {home / "prometheus.yml", *(home / "rules" / path.name for path in RULES)}
+    assert set(spec.files) == {home / "prometheus.yml", *(home / "rules" / path.name for path in RULE_FILES)}
     configuration = yaml.safe_load(spec.files[home / "prometheus.yml"])
-    assert configuration["rule_files"] == [f"rules/{path.name}" for path in RULES]
+    assert configuration["rule_files"] == [f"rules/{path.name}" for path in RULE_FILES]
     assert "127.0.0.1:7" in str(configuration["alerting"])
     assert f"for: {wait}" in spec.files[home / "rules" / "alerts.yaml"]
 

@@ -74,7 +74,10 @@ def test_what_is_there_is_not_installed(machine: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("listed", [False, True])
 def test_what_is_missing_is_installed(machine: Path, tmp_path: Path, *, listed: bool) -> None:
-    """Without recommendations, with a log; an empty list of packages is updated first, a stale one then."""
+    """Without recommendations, with a log; an empty list of packages is updated first, a stale one then.
+
+    No service is started: while packages are set up, a policy forbids it (101, invoke-rc.d(8)).
+    """
     executable(machine / "apt-cache", "true" if listed else '[ -e "$FAKE/lists" ]')
     ensure(tmp_path)
     lines = asked(machine).splitlines()
@@ -83,11 +86,6 @@ def test_what_is_missing_is_installed(machine: Path, tmp_path: Path, *, listed: 
     ]
     assert lines[-1].endswith("install --no-install-recommends server-package")
     assert "Setting up server-package" in (tmp_path / "run/logs/install.log").read_text()
-
-
-def test_no_service_is_started_by_the_installation(machine: Path, tmp_path: Path) -> None:
-    """While packages are set up, a policy forbids it (101, invoke-rc.d(8)); afterwards it is gone."""
-    ensure(tmp_path)
     assert "exit 101" in (machine / "policy-at-install").read_text()
     assert not (tmp_path / "policy-rc.d").exists()
 

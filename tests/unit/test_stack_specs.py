@@ -1,23 +1,19 @@
 """How each component is run: on which ports, with which settings, nothing of the user in the way."""
 
-import os
 import re
 import sys
-import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from cli.command import main
-from stack import components, programs, state
+from stack import components, programs
 from stack.components import Plan
 from stack.layout import ROOT, Layout
 from stack.ports import Ports
 from stack.servers import backends, grafana, jaeger, loki, prometheus, rabbitmq, services, users
 from stack.spec import Spec
-from tests.unit.stack_fakes import SERVER, executable
+from tests.panels import RULE_FILES
 
 PORTS = Ports(
     1,
@@ -116,8 +112,8 @@ def test_prometheus_looks_as_far_back_as_composes(flag: str) -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]["command"]
     assert f"--{flag}" in spec.command
     assert f"--{flag}" in compose
-    rules = [path.read_text() for path in (ROOT / "observability" / "config" / "rules").glob("*.yaml")]
-    assert {every for text in rules for every in re.findall(r"\binterval: (\w+)", text)} <= {"30s"}
+    rules = "".join(path.read_text() for path in RULE_FILES)
+    assert set(re.findall(r"\binterval: (\w+)", rules)) == {"30s"}
 
 
 def test_jaegers_monitor_tab_has_its_figures() -> None:
@@ -138,6 +134,9 @@ def test_jaegers_monitor_tab_has_its_figures() -> None:
     assert "dimensions" not in counted
     spec = jaeger.spec(Path("/bin/jaeger"), PORTS, Path("/data"), {})
     assert set(re.findall(r"env:(\w+)", jaeger.CONFIGURATION.read_text())) <= spec.environment.keys()
+    assert spec.command == ("/bin/jaeger", "--config", f"{ROOT}/observability/config/jaeger/config.yaml")
+    assert spec.environment["JAEGER_OTLP_HTTP_ENDPOINT"] == "127.0.0.1:6"
+    assert spec.environment["JAEGER_STORAGE_DIRECTORY"] == "/data"
     assert spec.environment["JAEGER_METRICS_ENDPOINT"] == f"127.0.0.1:{PORTS.jaeger_metrics}"
     assert spec.environment["JAEGER_PROMETHEUS_URL"] == "http://127.0.0.1:9"
 
@@ -150,6 +149,9 @@ def test_loki_gets_its_addresses_and_few_labels() -> None:
     spec, text = loki.spec(Path("/bin/loki"), PORTS, Path("/data"), {}), loki.CONFIGURATION.read_text()
     assert spec.environment.keys() == set(re.findall(r"\$\{(\w+)", text))
     assert spec.environment["LOKI_ADDRESS"] == "127.0.0.1"
+    assert spec.command[1:] == (f"-config.file={loki.CONFIGURATION}", "-config.expand-env=true")
+    own = services.spec("api", PORTS, Path("/data"), {}, with_loki=True).environment
+    assert own[services.LOGS_ENDPOINT] == "http://127.0.0.1:10/otlp/v1/logs"
     given = yaml.safe_load(re.sub(r"\$\{(\w+):-[^}]*\}", lambda match: spec.environment[match[1]], text))
     assert given["server"]["http_listen_port"] == 10
     directories = given["common"]["storage"]["filesystem"]
@@ -165,7 +167,11 @@ def test_grafana_gets_what_its_provisioning_asks_for() -> None:
     """Compose shares it. No administrator has a well-known password: there is the user's, or none."""
     place = (Path("/bin/grafana-server"), Path("/home"), PORTS, Path("/data"))
     spec, own = grafana.spec(*place, {}), grafana.spec(*place, {"GF_SECURITY_ADMIN_PASSWORD": "mine"})
-    assert spec.command[1] == "--homepath"
+    assert spec.command[1:] == ("--homepath", "/home", "--config", f"{ROOT}/grafana/grafana.ini")
+    assert (spec.environment["JAEGER_URL"], spec.environment["LOKI_URL"]) == (
+        "http://127.0.0.1:7",
+        "http://127.0.0.1:10",
+    )
     assert spec.environment["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
     provisioning = "".join(file.read_text() for file in (ROOT / "grafana/provisioning").rglob("*.yaml"))
     asked_for = set(re.findall(r"(?<!\$)\$([A-Z]+_\w+)", provisioning))
@@ -189,55 +195,3 @@ def test_data_is_kept_in_the_run_directory(
     if name in {"rabbitmq", "redis"}:  # whose users are templates that compose fills, too
         assert any(users.PASSWORD in text for text in spec.files.values())
         assert all("${" not in text for text in spec.files.values())
-
-
-@pytest.fixture
-def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Return a run directory on a machine that has all; each notes how it was called, and serves."""
-    (tmp_path / "server.py").write_text(textwrap.dedent(SERVER))
-    ports = {
-        "jaeger": "${JAEGER_HEALTH_ENDPOINT#*:}",
-        "grafana": "$GF_SERVER_HTTP_PORT",
-        "loki": "$LOKI_HTTP_PORT",
-    }
-    for name, port in ports.items():
-        script = f'env; echo "arguments $*"; exec {sys.executable} {tmp_path}/server.py "{port}"'
-        executable(tmp_path / "bin" / name, script)
-    (tmp_path / "conf").mkdir()
-    (tmp_path / "conf/defaults.ini").write_text("")
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("GF_PATHS_HOME", raising=False)
-    yield tmp_path / "run"
-    main(["down", "--run-dir", str(tmp_path / "run")])
-
-
-def test_optional_servers_run_with_the_projects_configuration(
-    run_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """They become ready, their addresses are shown, they got what was chosen, and the others know them."""
-    assert main(["up", "--run-dir", str(run_dir), "--only", "jaeger,loki,grafana"]) == 0
-    current, layout, shown = state.load(Layout(run_dir)), Layout(run_dir), capsys.readouterr().out
-    assert current
-    ports, config = current.ports, ROOT / "observability/config"
-    expected = {
-        "jaeger": [
-            f"arguments --config {config}/jaeger/config.yaml",
-            f"JAEGER_OTLP_HTTP_ENDPOINT=127.0.0.1:{ports.otlp_http}",
-            f"JAEGER_STORAGE_DIRECTORY={run_dir}/data/jaeger",
-        ],
-        "loki": [
-            f"arguments -config.file={config}/loki/config.yaml -config.expand-env=true",
-            f"LOKI_DIRECTORY={run_dir}/data/loki",
-        ],
-        "grafana": [
-            f"arguments server --homepath {run_dir.parent} --config {ROOT}/grafana/grafana.ini",
-            f"JAEGER_URL=http://127.0.0.1:{ports.traces}",
-            f"LOKI_URL=http://127.0.0.1:{ports.loki}",
-        ],
-    }
-    for name, lines in expected.items():
-        assert set(lines) <= set(layout.log(name).read_text().splitlines())
-    for title, port in (("Grafana", ports.grafana), ("Loki   ", ports.loki), ("Jaeger ", ports.traces)):
-        assert f"{title}  http://127.0.0.1:{port}" in shown
-    environment = components.spec(Plan(layout, ports, {}), "api").environment
-    assert environment[services.LOGS_ENDPOINT] == f"http://127.0.0.1:{ports.loki}/otlp/v1/logs"

@@ -70,17 +70,3 @@ def test_deep_values_are_refused_or_can_be_read(depth: int) -> None:
     status = traces.post("/v1/traces", content=body, headers={"content-type": JSON}).status_code
     assert status == (200 if depth == 20 else 400)
     everything_answers(traces)
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.dictionaries(
-        st.sampled_from([*EVER, "query.durationMin", "query.searchDepth", "query.attributes"]),
-        st.text(max_size=12) | st.sampled_from([*EVER.values(), "1s", "-1s", '{"a":"1"}', "0"]),
-    )
-)
-def test_no_query_breaks_the_store(query: dict[str, str]) -> None:
-    """Random parameters are answered or refused."""
-    traces = Traces()
-    traces.post("/v1/traces", content=GOOD, headers={"content-type": PROTOBUF})
-    assert traces.get("/api/v3/traces", params=query).status_code in (200, 400, 404)

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -36,3 +38,14 @@ def test_it_takes_spans_answers_and_stops_in_time(tmp_path: Path) -> None:
         send(starting.process, signal.SIGTERM)
         until(lambda: exit_status(starting.process) is not None)
     assert time.monotonic() - begun < 8
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    """In one line, with status 1."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "stack.backends.traces", "--otlp-port", port]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert port in line

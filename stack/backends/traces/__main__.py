@@ -1,6 +1,7 @@
 """`python -m stack.backends.traces`: one application on two ports, OTLP's and that of Jaeger's API."""
 
 import socket
+import sys
 from argparse import ArgumentParser
 from contextlib import suppress
 
@@ -15,7 +16,10 @@ if __name__ == "__main__":
     parser.add_argument("--otlp-port", type=int, default=4318, help="where spans are sent")
     parser.add_argument("--traces-port", type=int, default=16686, help="Jaeger's API, and pages")
     ports = parser.parse_args()
-    listeners = [socket.create_server((HOST, port)) for port in (ports.otlp_port, ports.traces_port)]
+    try:
+        listeners = [socket.create_server((HOST, port)) for port in (ports.otlp_port, ports.traces_port)]
+    except OSError as error:
+        sys.exit(f"trace store: {error}")
     config = uvicorn.Config(
         trace_app(TraceStore()),
         access_log=False,
