@@ -77,17 +77,6 @@ async def test_an_order_without_a_status_is_named_and_forgotten(redis: Redis) ->
     assert await redis.zcard(OPEN) == 0
 
 
-async def test_settling_ends_the_watch(redis: Redis) -> None:
-    """A settled order is no longer open, and no event is kept for republishing."""
-    world = World(redis)
-    placed = await world.place()
-    [order] = await world.store.due(10)
-    await world.store.settle(await world.store.reference(order), "failed", "retries_exhausted")
-    assert await redis.zcard(OPEN) == 0
-    assert not await redis.exists(f"order:{placed.order.id}:event")
-    assert await world.store.sweep(order) == "not_due"
-
-
 async def test_a_sweeper_that_dies_leaves_the_payment_to_the_next(redis: Redis) -> None:
     """An order that a sweeper failed stays open until its payment was voided as well."""
     world = World(redis)
