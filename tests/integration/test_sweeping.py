@@ -1,12 +1,10 @@
 """Sweeping on a real Redis: whatever got lost, no order stays open for ever."""
 
 from functools import partial
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
-import services.worker
 from services.common.outbox.stream import Outbox
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
@@ -15,9 +13,8 @@ from services.worker.messages import OrderReference
 from services.worker.store import MAX_SWEEPS, OPEN, OrderStore, key
 from services.worker.sweeper import OpenOrder, Swept
 from tests.integration.test_accepting import ORDER, placing, store
+from tests.integration.test_statuses import LUA
 from tests.servers import entries
-
-LUA = Path(services.worker.__file__).parent / "lua"
 
 
 class World:
