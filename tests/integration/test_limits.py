@@ -4,10 +4,10 @@ import asyncio
 
 from redis.asyncio import Redis
 
+from services.api.app import LUA
 from services.api.limits import RateLimiter
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
-from tests.integration.test_accepting import LUA
 
 
 async def test_a_burst_passes_and_the_next_request_waits(redis: Redis) -> None:

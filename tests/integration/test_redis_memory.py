@@ -20,12 +20,13 @@ from services.common.redis.memory import MIN_RETENTION_SECONDS, Memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from services.notifier.store import NotificationStore
+from services.worker.app import LUA
 from services.worker.handlers import Ports, fulfil
 from services.worker.messages import OrderCreated
 from services.worker.payments import SimulatedPayments
 from services.worker.store import OrderStore
 from tests.integration.test_accepting import ORDER, placing, store
-from tests.integration.test_statuses import LUA, SETTINGS
+from tests.integration.test_statuses import SETTINGS
 from tests.servers import entries, eventually
 
 

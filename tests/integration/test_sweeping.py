@@ -8,12 +8,12 @@ from redis.asyncio import Redis
 from services.common.outbox.stream import Outbox
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
+from services.worker.app import LUA
 from services.worker.handlers import DamagedOrderError
 from services.worker.messages import OrderReference
 from services.worker.store import MAX_SWEEPS, OPEN, OrderStore, key
 from services.worker.sweeper import OpenOrder, Swept
 from tests.integration.test_accepting import ORDER, placing, store
-from tests.integration.test_statuses import LUA
 from tests.servers import entries
 
 
