@@ -42,7 +42,10 @@ class Goodbye:
         return Route(route.path, scraped)
 
     async def said(self) -> None:
-        """Wait, after all other work, until Prometheus has seen it or should have, unless something broke."""
+        """Wait until Prometheus has seen it or should have; not at all if something broke or nobody scrapes.
+
+        To be awaited just before the server that is scraped stops.
+        """
         if self._lifetime.leaving:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, self._due - monotonic())):

@@ -36,10 +36,8 @@ def probe_server(
 ) -> AbstractAsyncContextManager[None]:
     """Serve `/health`, `/ready` and other routes, for a service that has no API, while a block runs."""
     app = Starlette(routes=[*probe_routes(ready, lambda: lifetime.ending), *others])
-    keep_alive = settings.http_keep_alive_seconds
-    return http_server(
-        app, host=settings.http_host, port=settings.http_port, keep_alive=keep_alive, shutdown_timeout=1
-    )
+    host, port, keep_alive = settings.http_host, settings.http_port, settings.http_keep_alive_seconds
+    return http_server(app, host=host, port=port, keep_alive=keep_alive, shutdown_timeout=1)
 
 
 async def watch_dependencies(pings: Mapping[str, Ping], report: Callable[[str, bool], None]) -> None:

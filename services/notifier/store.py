@@ -12,8 +12,8 @@ from redis.exceptions import RedisError
 from services.common.redis.client import WRITABLE
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import RunScript
+from services.notifier.handlers import SENT
 
-SENT = "sent"
 MARK_DELAYS_SECONDS = (0.2, 0.5, 1.0)
 """How long to wait before trying again to remember that an email went out: forgetting means a second one."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
@@ -36,9 +36,10 @@ MAX_SWEEPS = 3
 FORGOTTEN_AT_ONCE = 1000
 
 
-def now() -> str:
-    """Return the time as RFC 3339 in UTC, to the millisecond."""
-    return f"{datetime.now(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+def now(ago: float = 0) -> str:
+    """Return the time, or that of so many seconds ago, as RFC 3339 in UTC, to the millisecond."""
+    moment = datetime.now(UTC) - timedelta(seconds=ago)
+    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 async def checked(reply: Awaitable[T]) -> T:
@@ -83,28 +84,13 @@ class OrderStore:
         """See `Ports.settle`; raises `UnknownOrderError` or `DamagedOrderError`."""
         order_id = order.order_id
         event = outcome(order, status, reason)
-        keys = [
-            key(order_id, "status"),
-            key(order_id, "reservation"),
-            STOCK,
-            self.outbox.stream,
-            key(order_id),
-            OPEN,
-            key(order_id, "event"),
-        ]
-        body = event.model_dump_json(exclude_none=True)
-        fields = self.outbox.fields(event.type, event.id, body)
+        where, held, kept = (key(order_id, part) for part in ("status", "reservation", "event"))
+        keys = [where, held, STOCK, self.outbox.stream, key(order_id), OPEN, kept]
+        fields = self.outbox.fields(event.type, event.id, event.model_dump_json(exclude_none=True))
         # No message would come back to void the payment, so the sweeper has to, before it closes the order.
         closed = "" if reason == STUCK else order_id
-        arguments: list[Any] = [
-            status,
-            event.occurred_at,
-            reason or "",
-            self.retention_seconds,
-            closed,
-            *fields,
-        ]
-        final, first, accepted_at = await checked(self.run("settle", keys, arguments))
+        how: list[Any] = [status, event.occurred_at, reason or "", self.retention_seconds, closed]
+        final, first, accepted_at = await checked(self.run("settle", keys, [*how, *fields]))
         if final == "unknown":
             raise UnknownOrderError(f"order {order_id} was never accepted")
         return Settled(final, first == 1, accepted_at)
@@ -134,9 +120,9 @@ class OrderStore:
         await self.redis.zrem(OPEN, order_id)
 
     async def forget_oldest(self, *, min_age: float = MIN_RETENTION_SECONDS) -> None:
-        """Forget up to 1,000 of the oldest orders, with their payments, that are settled and of some age."""
+        """Forget, of the 1,000 oldest orders, those that are settled for some time, with their payments."""
         newest = first_uuid7(now_ms() - round(min_age * 1000))
-        await self.run("forget", [LISTING, OPEN], [newest, FORGOTTEN_AT_ONCE])
+        await self.run("forget", [LISTING, OPEN], [newest, FORGOTTEN_AT_ONCE, now(min_age)])
 
     async def reference(self, order: OpenOrder) -> OrderReference:
         """See `OpenOrders.reference`; raises `DamagedOrderError` or `ValueError`."""

@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
-import services.api
+from services.api.app import LUA
 from services.api.catalogue import CATALOGUE
 from services.api.orders import IdempotencyConflictError, OutboxFullError, Placed, created, place
 from services.api.schemas import EXAMPLE, NewOrder
@@ -20,7 +19,6 @@ from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
 from tests.servers import entries
 
-LUA = Path(services.api.__file__).parent / "lua"
 ORDER = NewOrder.model_validate(EXAMPLE, strict=False)
 BOUNDS = {"idempotency_ttl_seconds": 60, "retention_seconds": 3600, "stuck_after_seconds": 60}
 

@@ -84,12 +84,8 @@ async def test_a_dead_letter_says_why_it_is_one(operator: DeadLetters) -> None:
     """Reason, error, attempts and ids are there; an id finds its dead letter, and pages do not overlap."""
     count, [second] = await operator.page(QUEUE, offset=1, limit=1)
     delivery = second.delivery
-    assert (count, second.reason, second.error, second.dead_lettered_at) == (
-        3,
-        "mail_down",
-        "OSError: down",
-        1,
-    )
+    assert (count, second.reason, second.error) == (3, "mail_down", "OSError: down")
+    assert second.dead_lettered_at == 1
     assert (delivery.attempt, delivery.message_id, delivery.correlation_id) == (4, "m-1", "c-1")
     found = await operator.find(QUEUE, second.id)
     assert found is not None

@@ -1,16 +1,13 @@
 """The rate limiter in a real Redis."""
 
 import asyncio
-from pathlib import Path
 
 from redis.asyncio import Redis
 
-import services.api
+from services.api.app import LUA
 from services.api.limits import RateLimiter
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
-
-LUA = Path(services.api.__file__).parent / "lua"
 
 
 async def test_a_burst_passes_and_the_next_request_waits(redis: Redis) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-import services.worker
 from services.common.outbox.stream import Outbox
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
+from services.worker.app import LUA
 from services.worker.handlers import PaymentDeclinedError, PaymentUnavailableError, Ports, fail_order, fulfil
 from services.worker.messages import OrderCreated
 from services.worker.payments import SimulatedPayments
@@ -23,7 +22,6 @@ from services.worker.store import OrderStore, now
 from tests.contract.documents import examples
 from tests.servers import entries
 
-LUA = Path(services.worker.__file__).parent / "lua"
 RANK = {"pending": 0, "processing": 1, "done": 2, "failed": 2}
 STOCK = 5
 SETTINGS = Settings(payment_latency_ms=0, payment_decline_rate=0, payment_outage_rate=0)

@@ -1,23 +1,20 @@
 """Sweeping on a real Redis: whatever got lost, no order stays open for ever."""
 
 from functools import partial
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
-import services.worker
 from services.common.outbox.stream import Outbox
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
+from services.worker.app import LUA
 from services.worker.handlers import DamagedOrderError
 from services.worker.messages import OrderReference
 from services.worker.store import MAX_SWEEPS, OPEN, OrderStore, key
 from services.worker.sweeper import OpenOrder, Swept
 from tests.integration.test_accepting import ORDER, placing, store
 from tests.servers import entries
-
-LUA = Path(services.worker.__file__).parent / "lua"
 
 
 class World:
@@ -75,17 +72,6 @@ async def test_an_order_without_a_status_is_named_and_forgotten(redis: Redis) ->
     await redis.delete(f"order:{placed.order.id}:status")
     assert await world.sweep() == ["unknown"]
     assert await redis.zcard(OPEN) == 0
-
-
-async def test_settling_ends_the_watch(redis: Redis) -> None:
-    """A settled order is no longer open, and no event is kept for republishing."""
-    world = World(redis)
-    placed = await world.place()
-    [order] = await world.store.due(10)
-    await world.store.settle(await world.store.reference(order), "failed", "retries_exhausted")
-    assert await redis.zcard(OPEN) == 0
-    assert not await redis.exists(f"order:{placed.order.id}:event")
-    assert await world.store.sweep(order) == "not_due"
 
 
 async def test_a_sweeper_that_dies_leaves_the_payment_to_the_next(redis: Redis) -> None:

@@ -61,9 +61,6 @@ class Redis:
         """Say that the email was sent."""
         return "sent"
 
-    def ping(self) -> bool:
-        return True
-
     def hgetall(self, _: str) -> dict[str, str]:
         return {}
 

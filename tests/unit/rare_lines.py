@@ -44,7 +44,6 @@ from tests.unit.fakes import delivery
 from tests.unit.recorder import Recorder
 from tests.unit.test_worker_sweeper import World
 
-ONE_BY_ONE = Batching(schedule_delay=60_000, max_export_batch_size=1)
 Emit = Callable[[], Awaitable[object]]
 
 
@@ -170,18 +169,18 @@ async def background_work_that_ends() -> None:
         await asyncio.sleep(1)
 
 
+def log_exporter(send: Callable[[bytes], object]) -> BatchExporter[str]:
+    """Return what exports log lines one by one, by this function."""
+    _, lines = export_metrics(CollectorRegistry())
+    client: Any = SimpleNamespace(endpoint="http://loki", send=send, close=lambda: None)
+    one_by_one = Batching(schedule_delay=60_000, max_queue_size=9, max_export_batch_size=1)
+    return BatchExporter("logs", lambda _: (b"", 1), client, one_by_one, lines)
+
+
 async def exporting(*outcomes: Outcome) -> None:
     """Export one log line after the other to a backend that answers like this."""
-    _, lines = export_metrics(CollectorRegistry())
     left = list(outcomes)
-    client: Any = SimpleNamespace(endpoint="http://loki", send=lambda _: left.pop(0), close=lambda: None)
-    exporter: BatchExporter[str] = BatchExporter(
-        "logs",
-        lambda _: (b"", 1),
-        client,
-        Batching(schedule_delay=60_000, max_queue_size=9, max_export_batch_size=1),
-        lines,
-    )
+    exporter = log_exporter(lambda _: left.pop(0))
     for _ in outcomes:
         exporter.put("a line")
     await asyncio.to_thread(exporter.shutdown)
@@ -194,16 +193,8 @@ async def old_name() -> None:
 
 async def closing_while_the_backend_hangs() -> None:
     """Shut an exporter down whose backend has not answered; how long that is waited for is cut short."""
-    _, lines = export_metrics(CollectorRegistry())
     released = threading.Event()
-    client: Any = SimpleNamespace(endpoint="http://loki", send=lambda _: released.wait(5), close=lambda: None)
-    exporter: BatchExporter[str] = BatchExporter(
-        "logs",
-        lambda _: (b"", 1),
-        client,
-        Batching(schedule_delay=60_000, max_queue_size=9, max_export_batch_size=1),
-        lines,
-    )
+    exporter = log_exporter(lambda _: released.wait(5))
     exporter.put("a line")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch, "CLOSE_SECONDS", 0.01)

@@ -150,11 +150,8 @@ async def test_a_blocked_connection_is_not_writable(
 async def test_a_connection_says_where_its_node_is(cluster: Cluster) -> None:
     """As spans name it; the port of the scheme where the address has none."""
     cluster.down.add("a")
-    broker = BrokerConnection("amqp://u:p@a/,amqps://u:p@b/", "test")
-    task = asyncio.create_task(broker.keep_connected())
-    await cluster.connected.get()
-    await broker.up.wait()
-    task.cancel()
+    async with kept_connected("amqp://u:p@a/,amqps://u:p@b/") as broker:
+        await broker.up.wait()
     assert broker.server == {"server.address": "b", "server.port": 5671}
 
 

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
+from operator import eq
 
 import pytest
 from redis.exceptions import ResponseError
 from starlette.applications import Starlette
 
 from services.common import probes
+from services.common.lifecycle import Lifetime
 from services.common.probes import Ping, probe_routes, readiness, watch_dependencies
 from tests.servers import eventually
 from tests.unit.asgi import call, http_scope
@@ -83,30 +86,13 @@ async def test_a_service_that_ends_is_not_ready(*, ending: bool, status: int) ->
 async def test_each_dependency_is_reported_as_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that goes away is seen as away and one that returns as there; the other is not mixed up with it."""
     monkeypatch.setattr(probes, "WATCH_SECONDS", 0.001)
-    there = {"redis": True, "rabbitmq": True}
-    seen: dict[str, bool] = {}
+    state, seen = {"redis": answers}, dict[str, bool]()
 
     async def redis() -> None:
-        if not there["redis"]:
-            raise ConnectionRefusedError("no route")
+        await state["redis"]()
 
-    async def rabbitmq() -> None:
-        """Be there."""
-
-    pings = {"redis": Ping(redis), "rabbitmq": Ping(rabbitmq)}
-    watch = asyncio.create_task(watch_dependencies(pings, seen.__setitem__))
-    for up in (True, False, True):
-        there["redis"] = up
-        await reported(seen, {"redis": up, "rabbitmq": True})
-    watch.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await watch
-
-
-async def reported(seen: dict[str, bool], expected: dict[str, bool]) -> None:
-    """Wait until exactly this is reported."""
-
-    async def look() -> bool:
-        return seen == expected
-
-    await eventually(look, seconds=2)
+    pings = {"redis": Ping(redis), "rabbitmq": Ping(answers)}
+    async with Lifetime().background(watch_dependencies(pings, seen.__setitem__), "dependency watch"):
+        for up in (True, False, True):
+            state["redis"] = answers if up else refuses
+            await eventually(partial(eq, seen, {"redis": up, "rabbitmq": True}), seconds=2)

@@ -112,7 +112,6 @@ async def test_a_cancelled_use_case_is_not_settled() -> None:
 @pytest.mark.parametrize(
     ("change", "reason", "detail"),
     [
-        ({"body": b"{"}, "malformed_json", "EOF"),
         ({"body": b"{}"}, "schema_violation", "number: Field required"),
         ({"headers": {}}, "invalid_headers", "x-attempt"),
         ({"headers": {"x-attempt": 1}}, "invalid_headers", "x-first-published-at"),

@@ -78,11 +78,8 @@ class Delivery:
 
     def log_fields(self) -> dict[str, str | None]:
         """Return the fields by which a log line names the delivery."""
-        return {
-            "queue": self.queue,
-            "correlation_id": self.correlation_id,
-            **trace_fields(self.headers),
-        }
+        found = trace_fields(self.headers)
+        return {"queue": self.queue, "correlation_id": self.correlation_id, **found}
 
     @property
     def attempt(self) -> int:
