@@ -109,9 +109,9 @@ class OrderStore:
             return Placed(order.model_copy(update={"id": order_id}), replayed=True)
 
     async def count_late(self, count: Callable[[str], None]) -> None:
-        """Count each order that is open 5 s after it was accepted, by status; once, whichever api looks."""
+        """Count each order that was open 5 s after it was accepted, by status; once, whichever api looks."""
         early = first_uuid7(now_ms() - LATE_AFTER_SECONDS * 1000)
-        for status in await self.run("late", [LISTING, OPEN, LATE], [early]):
+        for status in await self.run("late", [LISTING, LATE], [early, LATE_AFTER_SECONDS]):
             count(status)
 
     async def order(self, order_id: str) -> Order | None:
