@@ -31,7 +31,7 @@ class Evidence:
         """Pass over what is there already."""
         self.exports, self.logs = exports, tuple(logs)
         self.lines: list[dict[str, Any]] = []
-        self.bytes = self.spans = 0
+        self.spans = 0
         self.traces: dict[str, set[str]] = defaultdict(set)
         exports.clear()
         for log in self.logs:
@@ -42,11 +42,9 @@ class Evidence:
         for log in self.logs:
             content = log.read_bytes()
             os.truncate(log, 0)
-            self.bytes += len(content)
             self.lines += [json.loads(line) for line in content.splitlines() if line.startswith(b"{")]
         while self.exports:
             content_type, body = self.exports.pop()
-            self.bytes += len(body)
             for trace_id, name in _spans(content_type, body):
                 self.spans += 1
                 self.traces[trace_id].add(name)

@@ -47,11 +47,8 @@ class Slice:
     """From the first request or delivery until nothing waited in the outbox and all was published."""
     cpu: float = 0.0
     """Of the service, the export of all of the slice's spans included."""
-    servers_cpu: float = 0.0
     lag: float = 0.0
     """The greatest age of the outbox's oldest entry."""
-    telemetry: int = 0
-    """Bytes of exported spans and of log lines."""
     spans: int = 0
     unseen: int = 0
     """Orders without all of their spans and log lines."""
@@ -68,9 +65,7 @@ class Slice:
             "rate": self.requests / self.seconds,
             "cpu_us": self.cpu / self.requests * 1e6,
             "busy": self.cpu / self.seconds,
-            "servers_cpu_us": self.servers_cpu / self.requests * 1e6,
             "outbox_lag_s": self.lag,
-            "telemetry_bytes": self.telemetry / self.requests,
             "spans_per_order": self.spans / self.requests,
         }
 
@@ -121,21 +116,19 @@ class Bench:
     async def _measured(self, kind: str, name: str = "") -> AsyncIterator[Slice]:
         """Yield a slice to be filled in, and measure what the api or the worker does in the block."""
         evidence = Evidence(self.exports, [self.layout.log(one.name) for one in self.processes[kind]])
-        found, cpu, servers_cpu = Slice(), self._cpu(kind), self._cpu("servers")
+        found, cpu = Slice(), self._cpu(kind)
         watch, began = asyncio.create_task(self._watch(kind, found)), time.perf_counter()
         try:
             yield found
         finally:
             found.seconds = time.perf_counter() - began  # which ends the watch
             await watch
-        found.servers_cpu = self._cpu("servers") - servers_cpu
         for _ in range(round(EXPORT_SECONDS / WATCH_SECONDS)):
             evidence.read()
             if not (unseen := self._unseen(kind, found, evidence)):
                 break
             await asyncio.sleep(WATCH_SECONDS)
-        found.cpu, found.unseen = self._cpu(kind) - cpu, unseen
-        found.telemetry, found.spans = evidence.bytes, evidence.spans
+        found.cpu, found.unseen, found.spans = self._cpu(kind) - cpu, unseen, evidence.spans
         self.slices[name or kind].append(found)
 
     def _unseen(self, kind: str, found: Slice, evidence: Evidence) -> int:

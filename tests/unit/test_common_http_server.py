@@ -195,13 +195,6 @@ async def test_an_answer_may_take_longer(strict: Running) -> None:
             await asyncio.wait_for(connection.reader.read(1), 1)
 
 
-async def test_a_body_that_nobody_reads_ends_its_connection(connection: Connection) -> None:
-    """After an early answer nobody waits for the rest."""
-    await connection.send(b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\nab")
-    assert (await connection.answer())[0] == 200
-    await connection.closed()
-
-
 async def test_a_body_is_asked_for(connection: Connection) -> None:
     """A client that waits for `100 Continue` gets it."""
     await connection.send(POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
@@ -215,12 +208,6 @@ async def test_every_answer_has_the_default_headers(connection: Connection) -> N
     await connection.send(GET + b"\r\n")
     _, headers, _ = await connection.answer()
     assert headers.items() >= {(name.decode(), value.decode()) for name, value in HEADERS}
-
-
-async def test_an_application_that_fails_is_answered_500(connection: Connection) -> None:
-    """The connection goes on."""
-    await connection.send(request(b"/crash"), GET + b"\r\n")
-    assert [(await connection.answer())[0] for _ in range(2)] == [500, 200]
 
 
 async def test_a_stream_learns_that_its_client_is_gone(server: Running) -> None:
