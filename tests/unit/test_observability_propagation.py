@@ -1,7 +1,5 @@
 """Correlation ids and trace context: taken when they are well formed, and carried along."""
 
-from contextlib import suppress
-
 import pytest
 from opentelemetry import baggage, propagate, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
@@ -11,7 +9,6 @@ from observability.propagation import (
     accept,
     context_headers,
     correlated,
-    correlation_id,
     current_ids,
     extract,
 )
@@ -61,13 +58,3 @@ def test_nothing_ill_formed_is_ever_accepted(ill_formed: str | None) -> None:
     first, second = accept(ill_formed), accept(ill_formed)
     assert len({ill_formed, first, second}) == 3
     assert accept(first) == first
-
-
-def test_an_id_holds_inside_its_block() -> None:
-    """Blocks may be nested; afterwards, after an error too, it is gone."""
-    with suppress(ZeroDivisionError), correlated("outer"):
-        with correlated("inner"):
-            assert correlation_id() == "inner"
-        assert correlation_id() == "outer"
-        raise ZeroDivisionError
-    assert correlation_id() is None
