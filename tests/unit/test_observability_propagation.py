@@ -5,13 +5,7 @@ from opentelemetry import baggage, propagate, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
-from observability.propagation import (
-    accept,
-    context_headers,
-    correlated,
-    current_ids,
-    extract,
-)
+from observability.propagation import accept, context_headers, correlated, current_ids, extract
 from tests.unit.fakes import TRACEPARENT
 from tests.unit.recorder import Recorder, span_id, trace_id
 
