@@ -237,18 +237,18 @@ async def test_connections_past_the_bound_wait(monkeypatch: pytest.MonkeyPatch) 
         assert (await second.answer())[0] == 200
 
 
-async def test_a_port_that_is_taken_is_named() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "::"])
+async def test_a_port_that_is_taken_is_named(host: str) -> None:
     """In one line, whoever listens there: two services would otherwise share it without a word."""
     async with serving() as server:
-        with pytest.raises(
-            OSError, match=rf"^\[Errno \d+\] cannot serve HTTP on 127.0.0.1 port {server.port}: "
-        ):
-            await _served(server.port)
+        taken = rf"^\[Errno \d+\] cannot serve HTTP on {host} port {server.port}: "
+        with pytest.raises(OSError, match=taken):
+            await _served(server.port, host)
     with (
         socket.create_server(("127.0.0.1", 0)) as other,
         pytest.raises(OSError, match="cannot serve HTTP on"),
     ):
-        await _served(other.getsockname()[1])
+        await _served(other.getsockname()[1], host)
 
 
 async def test_a_host_that_is_none_is_named() -> None:
