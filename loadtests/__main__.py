@@ -1,6 +1,7 @@
 """`python -m loadtests`: checks the options, and becomes Locust."""
 
 import os
+import re
 import signal
 import sys
 from argparse import ArgumentParser
@@ -12,6 +13,7 @@ from loadtests.options import add_options, parse
 from observability import TelemetrySettings
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+OTLP_FILES = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?(CERTIFICATE|CLIENT_KEY)")
 STOP_SECONDS = "15"
 """How long users may take to finish their journeys."""
 
@@ -37,6 +39,8 @@ if __name__ == "__main__":
     # Locust's own variables and files, in the user's folder and in the current one, have no say.
     here, inherited = LOCUSTFILE.parent, os.environ.items()
     environment = {name: value for name, value in inherited if not name.startswith("LOCUST_")}
+    files = {name: value for name, value in environment.items() if value and OTLP_FILES.fullmatch(name)}
+    environment |= {name: str(Path(value).absolute()) for name, value in files.items()}
     environment |= options.environment() | {"HOME": str(here), "PYTHONPATH": str(here.parent)}
     os.chdir(here)
     os.execve(sys.executable, command, environment)  # noqa: S606 - our own command

@@ -8,11 +8,4 @@ from observability.propagation import context_headers, current_ids
 from observability.settings import TelemetrySettings
 from observability.setup import Telemetry, note_wait, setup
 
-__all__ = [
-    "Telemetry",
-    "TelemetrySettings",
-    "context_headers",
-    "current_ids",
-    "note_wait",
-    "setup",
-]
+__all__ = ["Telemetry", "TelemetrySettings", "context_headers", "current_ids", "note_wait", "setup"]

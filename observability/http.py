@@ -5,6 +5,7 @@ Attributes: https://opentelemetry.io/docs/specs/semconv/http/.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from time import perf_counter
 
@@ -93,39 +94,38 @@ class HttpMiddleware:
                 await self._observed(exchange, receive, span)
 
     async def _observed(self, exchange: "_Exchange", receive: Receive, span: Span) -> None:
-        active = self._active(exchange.scheme, exchange.method)
-        active.inc()
         failure: Exception | None = None
-        try:
-            await self._app(exchange.scope, receive, exchange.send)
-        except Exception as error:
-            failure = error
-            if not exchange.status:
-                raise
-        finally:
-            active.dec()
-            self._report(exchange, span, failure)
+        with self._active(exchange.scheme, exchange.method).track_inprogress():
+            try:
+                await self._app(exchange.scope, receive, exchange.send)
+            except Exception as error:
+                failure = error
+                if not exchange.status:
+                    raise
+            finally:
+                self._report(exchange, span, failure)
 
     def _report(self, exchange: "_Exchange", span: Span, failure: Exception | None) -> None:
-        method, status, duration = exchange.method, exchange.status or SERVER_ERROR, exchange.seconds()
+        method, status, took = exchange.method, exchange.status or SERVER_ERROR, exchange.seconds()
         route = getattr(exchange.scope.get("route"), "path", None) or UNROUTED
         if failure is not None and exchange.status:  # otherwise it leaves the span and is recorded then
             record_failure(span, failure)
         elif status >= SERVER_ERROR and failure is None:
             span.set_status(Status(StatusCode.ERROR))
+        known: Attributes = {"http.response.status_code": status}
         if route != UNROUTED:
-            span.set_attribute("http.route", route)
+            known["http.route"] = route
             span.update_name(f"{exchange.span_name} {route}")
         if status >= SERVER_ERROR:
-            span.set_attribute("error.type", str(status))
-        span.set_attribute("http.response.status_code", status)
+            known["error.type"] = str(status)
+        span.set_attributes(known)
         span = exchange.scope.get(STOCK_SPAN, span)
-        with trace.use_span(span, record_exception=False, set_status_on_exception=False):
+        # Ours is still the active span; a stock one has just ended.
+        with trace.use_span(span, record_exception=False) if self._stock else nullcontext():
             if failure is not None and exchange.status < SERVER_ERROR:
                 log.error("request failed", exc_info=failure)  # else whoever answered has logged it
-            self._duration(exchange.scheme, method, route, str(status)).observe(duration, exemplar(span))
-            milliseconds = round(duration * 1000, 2)
-            log.info("request", method=method, route=route, status=status, duration_ms=milliseconds)
+            self._duration(exchange.scheme, method, route, str(status)).observe(took, exemplar(span))
+            log.info("request", method=method, route=route, status=status, duration_ms=round(took * 1000, 2))
 
 
 class _Exchange:

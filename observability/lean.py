@@ -18,6 +18,7 @@ from opentelemetry.util.types import Attributes, AttributeValue
 from observability.propagation import exception_attributes
 
 RANDOM = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
+KNOWN = TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID  # the others are zero in what we send
 UNSET = Status()
 
 
@@ -126,7 +127,7 @@ class LeanTracer(trace.Tracer):
         parent = found if found.is_valid else None
         trace_id = parent.trace_id if parent else getrandbits(128) or 1
         # Trace ids that begin here are random (https://www.w3.org/TR/trace-context-2/#trace-flags).
-        flags, state = parent.trace_flags if parent else RANDOM, parent.trace_state if parent else None
+        flags, state = TraceFlags(found.trace_flags & KNOWN) if parent else RANDOM, found.trace_state or None
         if parent is None or self.provider.sampler is not DEFAULT_ON:  # which keeps what the parent keeps
             result = self.provider.sampler.should_sample(context, trace_id, name, kind, attributes, links)
             sampled, state = result.decision is Decision.RECORD_AND_SAMPLE, result.trace_state

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 MAX_BYTES = 254
 """https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1, and its erratum 1690."""
+TOO_LONG = f"An email address has at most {MAX_BYTES} bytes, its domain in ASCII."
 # Lower case, as some names of mailboxes are made that (RFC 2142).
 _USUAL = re.compile(r"[a-z0-9]+([._+-][a-z0-9]+)*")
 _NAMED = re.compile(r"[^<>\r\n]*<([^<>]+)> *")
@@ -37,6 +38,8 @@ def email_address(text: str) -> str:
     local, at, domain = (named[1] if named else text).strip(" ").rpartition("@")
     if not at:
         raise _refusal("An email address must have an @-sign.")
+    if max(len(local), len(domain)) > MAX_BYTES:  # to look closer would hold the event loop up
+        raise _refusal(TOO_LONG)
     try:
         if not _USUAL.fullmatch(local):
             local = _checked(f"{local}@a.aa").local_part
@@ -44,7 +47,7 @@ def email_address(text: str) -> str:
     except EmailNotValidError as error:
         raise _refusal(str(error)) from None
     if len(address.encode()) > MAX_BYTES:
-        raise _refusal(f"An email address has at most {MAX_BYTES} bytes, its domain in ASCII.")
+        raise _refusal(TOO_LONG)
     if _ENCODED_WORD.search(address):
         raise _refusal("Mail software would read what is between =? and ?= as another address.")
     return address

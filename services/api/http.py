@@ -20,26 +20,10 @@ API = "/v1/"
 """Only requests below this path are refused: probes and scrapes are answered whatever else there is to do."""
 MAX_REQUESTS = 2000
 """That are served at the same time; event streams, which have a bound of their own, included."""
-REQUEST_HEADERS = (
-    "Content-Type",
-    "Idempotency-Key",
-    "Last-Event-ID",
-    "X-API-Key",
-    "X-Correlation-ID",
-    "X-Request-ID",
-    "traceparent",
-    "tracestate",
-    "baggage",
-)
-RESPONSE_HEADERS = (
-    "Location",
-    "X-Correlation-ID",
-    "RateLimit-Limit",
-    "RateLimit-Remaining",
-    "RateLimit-Reset",
-    "Retry-After",
-    "Idempotency-Replayed",
-)
+OWN_HEADERS = ("Idempotency-Key", "Last-Event-ID", "X-API-Key", "X-Correlation-ID", "X-Request-ID")
+REQUEST_HEADERS = ("Content-Type", *OWN_HEADERS, "traceparent", "tracestate", "baggage")
+LIMIT_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After")
+RESPONSE_HEADERS = ("Location", "X-Correlation-ID", *LIMIT_HEADERS, "Idempotency-Replayed")
 PREFLIGHT_SECONDS = 600
 DESCRIPTION = """
 Place orders, read them, and follow them until they are settled.

@@ -14,27 +14,22 @@ class Metrics:
 
     def __init__(self, instruments: Instruments) -> None:
         """Register them, once in a process."""
-        self.accepted = instruments.counter(
+        counter = instruments.counter
+        self.accepted = counter(
             "orders_accepted", "Orders answered with 202.", "outcome", ("new", "replayed")
         )
-        self.decisions = instruments.counter(
+        self.decisions = counter(
             "rate_limit_decisions", "Requests that met the rate limit.", "decision", ("allowed", "limited")
         )
-        self.dead_letters = instruments.counter(
-            "dead_letters_handled",
-            "Dead letters by what an operator did with them.",
-            "action",
-            ("replayed", "discarded"),
+        handled, unsettled = ("replayed", "discarded"), ("pending", "processing")
+        self.dead_letters = counter(
+            "dead_letters_handled", "Dead letters by what an operator did with them.", "action", handled
         )
-        self.late = instruments.counter(
-            "orders_late",
-            "Orders that are open 5 s after they were accepted.",
-            "status",
-            ("pending", "processing"),
+        self.late = counter(
+            "orders_late", "Orders that are open 5 s after they were accepted.", "status", unsettled
         )
-        self.cache_reads = instruments.counter(
-            "order_cache_reads", "Reads of single orders.", "result", ("hit", "miss", "open")
-        )
+        reads = ("hit", "miss", "open")
+        self.cache_reads = counter("order_cache_reads", "Reads of single orders.", "result", reads)
 
 
 def counted(

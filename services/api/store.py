@@ -103,9 +103,7 @@ class OrderStore:
             return Placed(order, replayed=False)
         try:
             return Placed(OrderDocument.model_validate_json(stored), replayed=True)
-        except (
-            ValueError
-        ):  # the key is remembered for longer than its order: that was placed, from the same input
+        except ValueError:  # the key outlives its order, which was placed from the same input
             return Placed(order.model_copy(update={"id": order_id}), replayed=True)
 
     async def count_late(self, count: Callable[[str], None]) -> None:

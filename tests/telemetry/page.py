@@ -1,7 +1,7 @@
 """`docs/telemetry.md`, made of the contract: `python -m tests.telemetry.page` prints it."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from tests.telemetry.contract import CONTRACT, Contract
 from tests.telemetry.matrix import JOINS, matrix
@@ -75,11 +75,15 @@ def _spans(contract: Contract) -> str:
         about = span.about + (f" *When {span.when}.*" if span.when else "")
         rows.append([_name(span.name), span.kind, _list(span.services), about, others, linked, attributes])
     head = ["span", "kind", "services", "", "parent", "links to", "attributes"]
-    described = [[f"`{name}`", _held(a.holds), a.about] for name, a in contract.attributes.items()]
-    resource = [[f"`{name}`", _held(a.holds), a.about] for name, a in contract.resource.items()]
+    attributes, resource = (
+        _table(
+            ["attribute", "value", ""], [[f"`{name}`", _held(a.holds), a.about] for name, a in one.items()]
+        )
+        for one in (contract.attributes, contract.resource)
+    )
     return (
-        f"{text}{_table(head, rows)}\n### Attributes\n{_table(['attribute', 'value', ''], described)}"
-        f"\n### Resource\n{_table(['attribute', 'value', ''], resource)}{_stock(contract)}"
+        f"{text}{_table(head, rows)}\n### Attributes\n{attributes}"
+        f"\n### Resource\n{resource}{_stock(contract)}"
     )
 
 
@@ -115,16 +119,8 @@ def _metrics(contract: Contract) -> str:
 
 def _lines(contract: Contract) -> str:
     rows = [
-        [
-            name,
-            line.level,
-            _list(line.services),
-            line.ids,
-            _fields(line.fields),
-            line.when,
-            f"`{line.module}`",
-        ]
-        for name, line in contract.lines.items()
+        [name, one.level, _list(one.services), one.ids, _fields(one.fields), one.when, f"`{one.module}`"]
+        for name, one in contract.lines.items()
     ]
     head = ["event", "level", "services", "ids", "fields", "when", "from"]
     libraries = [
@@ -170,14 +166,9 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    def lines() -> Iterator[str]:
-        titles = list(head)
-        yield _row(titles)
-        yield _row("---" for _ in titles)
-        yield from map(_row, rows)
-
-    return "\n" + "\n".join(lines()) + "\n"
+def _table(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [_row(head), _row("---" for _ in head), *map(_row, rows)]
+    return "\n" + "\n".join(lines) + "\n"
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -56,6 +56,8 @@ REFUSED = {
     "ada@shop.test": "special-use",
     "a" * 243 + "@example.com": "at most 254 bytes",
     "a" * 190 + "@" + "\xfc" * 50 + ".example": "at most 254 bytes",
+    # To look for what else is wrong with a very long one would hold the event loop up for 60 ms.
+    "\u0301\u0327" * 15_000 + "@example.com": "at most 254 bytes",
     "=?utf-8?q?eve?=@example.com": "another address",
 }
 ADDRESSES = sorted(set(TAKEN.values()))
@@ -69,7 +71,7 @@ def test_an_address_is_taken_in_its_normal_form(text: str) -> None:
     assert [ADAPTER.validate_python(one) for one in (text, text, TAKEN[text])] == [TAKEN[text]] * 3
 
 
-@pytest.mark.parametrize("text", REFUSED)
+@pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
 def test_what_is_no_address_is_refused_with_the_reason(text: str) -> None:
     """In words for who typed it."""
     with pytest.raises(ValidationError, match=f"not a valid email address: .*({REFUSED[text]})"):

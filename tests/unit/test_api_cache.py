@@ -43,16 +43,6 @@ async def test_only_settled_orders_are_kept(status: Status, loads: int) -> None:
     assert store.loads["a"] == loads
 
 
-async def test_an_order_that_settles_is_seen_settled() -> None:
-    """Nothing stale is served: the first read after settling sees it."""
-    store = Store(a="processing")
-    kept = store.cache()
-    await kept.get("a")
-    store.statuses["a"] = "done"
-    order = await kept.get("a")
-    assert getattr(order, "status", None) == "done"
-
-
 async def test_hits_and_misses_are_counted() -> None:
     """From memory is a hit, what could have been is a miss; not settled, or not there, is open."""
     store = Store(a="done")

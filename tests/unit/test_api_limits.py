@@ -42,17 +42,6 @@ async def test_the_script_is_asked_in_its_units() -> None:
     assert "secret" not in keys[0]
 
 
-async def test_clients_are_counted_apart() -> None:
-    """Each API key and each address has a bucket of its own, and so has an address that looks like a key."""
-    scripts = Scripts({"limit": [1, 1, 0, 0]})
-    limiter = RateLimiter(scripts, per_second=1, burst=1)
-    for client in ("key:a", "key:b", "address:a", "key:a"):
-        await limiter.decide(client)
-    keys = [keys[0] for _, keys, _ in scripts.calls]
-    assert keys[0] == keys[3]
-    assert len(set(keys)) == 3
-
-
 @pytest.mark.parametrize(
     ("key", "address", "counted"),
     [

@@ -5,9 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
-from opentelemetry.trace import StatusCode
 
-from observability.http import HttpMiddleware
 from services.api.dependencies import RateLimit
 from services.api.keys import ApiKeys, key_hash
 from services.api.metrics import counted
@@ -15,7 +13,6 @@ from services.api.orders import OutboxFullError, Placed
 from services.api.schemas import EXAMPLE, NewOrder
 from tests.unit.api_app import Limiter, app, placing
 from tests.unit.asgi import Answer, Headers, call, http_scope
-from tests.unit.recorder import Recorder
 
 JSON = ("content-type", "application/json")
 BODY = json.dumps(EXAMPLE).encode()
@@ -99,22 +96,6 @@ async def test_a_malformed_idempotency_key_is_named(key: str) -> None:
     """A key is 1 to 255 printable ASCII characters; the problem names the header."""
     [error] = (await Shop().ordered([JSON, ("idempotency-key", key)])).json()["errors"]
     assert error["location"] == "header.idempotency-key"
-
-
-@pytest.mark.usefixtures("provider")
-@pytest.mark.parametrize(
-    ("key", "status", "code"), [("fine", 202, StatusCode.UNSET), ("full", 503, StatusCode.ERROR)]
-)
-async def test_telemetry_knows_the_route(key: str, status: int, code: StatusCode) -> None:
-    """As it knows it of every other request, also when it failed."""
-    recorder, shop = Recorder(), Shop()
-    api = app(RateLimit(shop.limiter.decide, KEYS), place=shop.place)
-    traced = HttpMiddleware(api, recorder.tracer, recorder.registry, enabled=True)
-    scope = http_scope("POST", "/v1/orders", [JSON, ("idempotency-key", key)])
-    assert (await call(traced, scope, BODY)).status == status
-    assert recorder.span().name == "POST /v1/orders"
-    assert recorder.span().status.status_code == code
-    assert recorder.attributes()["http.route"] == "/v1/orders"
 
 
 async def test_results_are_counted_under_their_labels() -> None:

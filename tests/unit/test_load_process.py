@@ -132,7 +132,9 @@ def test_locusts_own_configuration_is_not_read(tmp_path: Path) -> None:
         folder.mkdir()
     (home / ".locust.conf").write_text(f"logfile = {tmp_path}/of-home\nonly-summary = false\n")
     (here / "locust.conf").write_text(f"csv = {tmp_path}/of-folder\n")
+    (here / "ca.pem").touch()  # found from here, though Locust starts elsewhere
     theirs = {"HOME": str(home), "LOCUST_CSV": f"{tmp_path}/of-variable", "LOCUST_TAGS": "none"}
+    theirs["OTEL_EXPORTER_OTLP_CERTIFICATE"] = "ca.pem"
     with running_api() as (host, _):
         ended = load(here / "results", {"LOAD_HOST": host, **theirs}, here)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "home"]

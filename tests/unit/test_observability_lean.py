@@ -17,6 +17,7 @@ from opentelemetry.trace import (
     SpanKind,
     Status,
     StatusCode,
+    TraceFlags,
     Tracer,
 )
 
@@ -91,7 +92,9 @@ def after_the_end(tracer: Tracer) -> None:
 
 
 def families(tracer: Tracer) -> None:
-    """Nest spans, below a remote one, too."""
+    """Nest spans, below a remote one, too; of the flags that it has, those that nobody knows end here."""
+    odd = SpanContext(ELSEWHERE.trace_id, ELSEWHERE.span_id, is_remote=True, trace_flags=TraceFlags(0xFF))
+    tracer.start_span("odd", trace.set_span_in_context(NonRecordingSpan(odd))).end()
     remote = trace.set_span_in_context(NonRecordingSpan(ELSEWHERE))
     entry = tracer.start_as_current_span("entry", context=remote, kind=SpanKind.SERVER, start_time=5)
     with entry, tracer.start_as_current_span("middle"):

@@ -9,13 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 from starlette.applications import Starlette
 
-from observability.metrics import (
-    Instruments,
-    exemplar,
-    export_metrics,
-    metrics_route,
-    new_registry,
-)
+from observability.metrics import Instruments, exemplar, export_metrics, metrics_route, new_registry
 from services.common import periodic
 from services.common.instruments import dependency_gauge, event_loop_lag, outbox_gauges
 from services.common.lifecycle import Lifetime

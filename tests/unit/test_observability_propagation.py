@@ -1,20 +1,11 @@
 """Correlation ids and trace context: taken when they are well formed, and carried along."""
 
-from contextlib import suppress
-
 import pytest
 from opentelemetry import baggage, propagate, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
-from observability.propagation import (
-    accept,
-    context_headers,
-    correlated,
-    correlation_id,
-    current_ids,
-    extract,
-)
+from observability.propagation import accept, context_headers, correlated, current_ids, extract
 from tests.unit.fakes import TRACEPARENT
 from tests.unit.recorder import Recorder, span_id, trace_id
 
@@ -61,13 +52,3 @@ def test_nothing_ill_formed_is_ever_accepted(ill_formed: str | None) -> None:
     first, second = accept(ill_formed), accept(ill_formed)
     assert len({ill_formed, first, second}) == 3
     assert accept(first) == first
-
-
-def test_an_id_holds_inside_its_block() -> None:
-    """Blocks may be nested; afterwards, after an error too, it is gone."""
-    with suppress(ZeroDivisionError), correlated("outer"):
-        with correlated("inner"):
-            assert correlation_id() == "inner"
-        assert correlation_id() == "outer"
-        raise ZeroDivisionError
-    assert correlation_id() is None

@@ -14,24 +14,14 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as ProtoRecord
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.trace import TraceFlags
 
-from observability.export.encoding import log_records_request
+from observability.export.encoding import IDS, IN_RESOURCE, log_records_request
 from tests.unit.otlp_collector import parsed
 from tests.unit.otlp_samples import RESOURCE
 
 WRITTEN = "2026-11-25T12:34:56.789012Z"
 NANOSECONDS = 1_795_610_096_789_012_000
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-OUR_OWN = {
-    "timestamp",
-    "level",
-    "event",
-    "service",
-    "version",
-    "environment",
-    "trace_id",
-    "span_id",
-    "trace_flags",
-}
+OUR_OWN = {"timestamp", "level", "event", *IN_RESOURCE, *(name for name, *_ in IDS)}
 LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARN", "error": "ERROR", "critical": "FATAL"}
 TEXT = st.text(st.characters(codec="utf-8"), max_size=150)
 SCALARS = (

@@ -25,8 +25,8 @@ def free_port(host: str = "127.0.0.1") -> int:
 class Recorded:
     """An application that records what it is asked and answers to `/echo` with the body.
 
-    `/early` does not wait for the body, `/slow` takes its time, `/hang` never answers, `/crash` raises,
-    `/stream` goes on until its client is gone, `/flood` sends more than any buffer holds.
+    `/slow` takes its time, `/hang` never answers, `/stream` goes on until its client is gone, `/flood` sends
+    more than any buffer holds.
     """
 
     scopes: list[Scope] = field(default_factory=list)
@@ -41,8 +41,6 @@ class Recorded:
             self.ended.set()
 
     async def _answer(self, path: str, receive: Receive, send: Send) -> None:
-        if path == "/crash":
-            raise ZeroDivisionError
         if path == "/hang":
             await asyncio.Event().wait()
         if path == "/slow":

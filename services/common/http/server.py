@@ -88,7 +88,8 @@ async def free_address(host: str, port: int) -> str:
     try:
         loop = asyncio.get_running_loop()
         [(family, _, _, _, address), *_] = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        socket.create_server(address[:2], family=family).close()
+        both = family == socket.AF_INET6  # Granian serves IPv4 on `::`, too
+        socket.create_server(address[:2], family=family, dualstack_ipv6=both).close()
     except OSError as error:
         raise OSError(error.errno, f"cannot serve HTTP on {host} port {port}: {error.strerror}") from None
     return str(address[0])
