@@ -34,7 +34,7 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
     Raises:
         StackError: The api refuses or cannot be reached, or the command line lacks something.
     """
-    asked = operator(layout, given.api)
+    asked = operator(layout, given.api, reads=given.action in {"list", "show"})
     queues = asked.ask("GET", ROUTES)
     names = [entry["queue"] for entry in queues["items"]]
     if given.queue:

@@ -29,7 +29,7 @@ def command(layout: Layout, given: Namespace, progress: Progress) -> int:
     Raises:
         StackError: The api refuses or cannot be reached, or the command line lacks something.
     """
-    asked = operator(layout, given.api)
+    asked = operator(layout, given.api, reads=given.action == "list")
     path = [SCENARIOS, *([given.name] if given.name else [])]
     if given.action == "on":
         if not given.name:

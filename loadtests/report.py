@@ -100,6 +100,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{orders['promised']} orders promised, {orders['settled']} settled, {orders['lost']} lost; {rate}"
     if not found["rate_held"]:
         yield f"the rate was not held: {rate} instead of {found['asked']['rate']:g}"
-    yield from (f"rate limit: {note}: {count}" for note, count in sorted(found["rate_limit"].items()))
+    for note, count in sorted(found["rate_limit"].items()):
+        yield f"rate limit: {note}" if note.startswith("not tried") else f"rate limit: {note}: {count}"
     yield from (f"over its threshold: {complaint}" for complaint in found["broken"])
     yield "load: ok" if found["ok"] else "load: failed"

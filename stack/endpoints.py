@@ -16,6 +16,7 @@ def endpoints(ports: Ports) -> dict[str, str]:
         "alertmanager": _http(ports.alertmanager),
         "amqp": rabbitmq.url(ports.amqp),
         "rabbitmq_metrics": _http(ports.rabbitmq_metrics),
+        "rabbitmq_management": _http(ports.rabbitmq_management),
         "redis": redis.url(ports.redis),
         "traces": _http(ports.traces),
         "otlp": _http(ports.otlp_http),

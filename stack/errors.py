@@ -12,3 +12,8 @@ class UsageError(StackError):
     """A command line that makes no sense."""
 
     status = 2
+
+
+def reason(error: Exception) -> str:
+    """Return what an error says, or its name when it says nothing, as a timeout may."""
+    return str(error) or type(error).__name__

@@ -21,7 +21,7 @@ class Progress:
 
     def say(self, name: str, text: str, colour: str = "") -> None:
         """Write a line about a component."""
-        self.write(f"[{self.elapsed():5.1f} s] {name:<11} {self.paint(text, colour)}")
+        self.write(f"[{self.elapsed():5.1f} s] {name:<12} {self.paint(text, colour)}")
 
     def write(self, text: str = "") -> None:
         """Write a line as it is."""

@@ -32,9 +32,10 @@ def named(names: str, known: Mapping[str, T], what: str) -> tuple[T, ...]:
         UsageError: One of them does not exist, or none is named; the message lists those that do.
     """
     wanted = {name.strip() for name in names.split(",") if name.strip()}
-    unknown = sorted(wanted - {*known, "all"})
-    if unknown or not wanted:
-        raise UsageError(f"no such {what}: {', '.join(unknown) or '-'}; there are all, {', '.join(known)}")
+    if unknown := sorted(wanted - {*known, "all"}):
+        raise UsageError(f"no such {what}: {', '.join(unknown)}; there are all, {', '.join(known)}")
+    if not wanted:
+        raise UsageError(f"which {what}? NAME is all, or some of {', '.join(known)}")
     return tuple(found for name, found in known.items() if wanted & {name, "all"})
 
 

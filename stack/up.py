@@ -45,18 +45,19 @@ def up(
 
 
 @contextmanager
-def serving(layout: Layout, progress: Progress) -> Iterator[None]:
-    """Start what does not run, and stop all of it after the block, unless a part ran before.
+def serving(layout: Layout, progress: Progress) -> Iterator[bool]:
+    """Start what does not run, and stop all of it after the block, unless a part ran before: yield whether.
 
     Raises:
         StackError: As `up`.
     """
     before = state.load(layout)
+    ours = not (before and before.running())
     try:
         up(layout, progress)
-        yield
+        yield ours
     finally:
-        if not (before and before.running()) and state.load(layout):
+        if ours and state.load(layout):
             with uninterrupted():
                 down(layout, progress)
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from cli.demo.show import show
 from stack import state
-from stack.errors import StackError
+from stack.errors import StackError, reason
 from stack.layout import Layout
 from stack.locking import interruptible
 from stack.operators import operator
@@ -41,12 +41,12 @@ def command(layout: Layout, _given: Namespace, progress: Progress) -> int:
     refuse_silence(os.environ)
     failure = None
     try:
-        with interruptible(), serving(layout, progress):
+        with interruptible(), serving(layout, progress) as ours:
             failure = _demonstrate(layout, progress)
             if failure is None:
                 show_addresses(layout, progress)
             if failure is None and sys.stdout.isatty():
-                _serve(layout, progress)
+                _serve(layout, progress, ours=ours)
     except StackError as error:
         failure = str(error)
     progress.write(f"demo: failed: {failure}" if failure else "demo: ok")
@@ -71,12 +71,13 @@ def _demonstrate(layout: Layout, progress: Progress) -> str | None:
     try:
         show(endpoints, layout.logs, operator(layout, None), console, progress.elapsed)
     except (RuntimeError, TimeoutError, httpx2.HTTPError, OSError) as error:
-        return f"{error or type(error).__name__}; the logs are in {layout.logs}"
+        return f"{reason(error)}; the logs are in {layout.logs}"
     return None
 
 
-def _serve(layout: Layout, progress: Progress) -> None:
-    progress.write("Serving; Ctrl-C stops everything")
+def _serve(layout: Layout, progress: Progress, *, ours: bool) -> None:
+    ends = "stops everything" if ours else "ends the demo; the stack ran before, and goes on"
+    progress.write(f"Serving; Ctrl-C {ends}")
     try:
         while state.load(layout):
             time.sleep(POLL_SECONDS)

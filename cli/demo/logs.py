@@ -12,7 +12,7 @@ from cli.demo.waiting import wait_for
 LAST = {"api": "request", "worker": "message processed", "notifier": "message processed"}
 """Each service's last event about an order."""
 IN_COLUMNS = {"timestamp", "level", "service", "event"}
-THE_SAME = {"version", "environment", "correlation_id", "trace_id", "span_id", "logger"}
+THE_SAME = {"version", "environment", "correlation_id", "trace_id", "span_id", "trace_flags", "logger"}
 
 
 def lines_of(logs: Path, correlation_id: str) -> list[dict[str, Any]]:

@@ -22,19 +22,20 @@ def table(endpoints: Mapping[str, str]) -> Table:
     """
     api, broker = (urlsplit(endpoints[name]).netloc for name in ("api", "rabbitmq_metrics"))
     now, prometheus = time.time(), endpoints["prometheus"]
-    count, bucket = _posts(api, "count"), _posts(api, "bucket")
+    accepted = f'orders_accepted_total{{instance="{api}",outcome="new"}}'
     work, dead = (f'{READY}{{instance="{broker}",{which}}}' for which in (WORK_QUEUES, DEAD_LETTER_QUEUES))
     fresh = {
-        "a scrape of the api": f"timestamp({count}) > {now}",
+        "a scrape of the api": f"timestamp({accepted}) > {now}",
         "the depths of both work queues": f"count(timestamp({work}) > {now}) == 2",
         "the dead letter": f"sum({dead} and timestamp({dead}) > {now}) >= 1",
     }
     for what, expression in fresh.items():
         wait_for(f"{what} in Prometheus", partial(_query, prometheus, expression), seconds=30)
-    requests, errors = f"sum({count})", f"sum({_posts(api, 'count', SERVER_ERRORS)})"
-    seconds = _value(prometheus, f"histogram_quantile(0.95, sum by (le) ({bucket}))")
+    requests, errors = (f"sum({_posts(api, now, 'count', *more)})" for more in ((), (SERVER_ERRORS,)))
+    buckets = f"sum by (le) ({_posts(api, now, 'bucket')})"
+    seconds = _value(prometheus, f"histogram_quantile(0.95, {buckets})")
     view = Table("from Prometheus", "value", box=None, pad_edge=False)
-    view.add_row("orders placed", f"{_value(prometheus, requests):.0f}")
+    view.add_row("orders placed", f"{_value(prometheus, accepted):.0f}")
     view.add_row("p95 of POST /v1/orders", f"{seconds * 1000:.0f} ms")
     view.add_row("error rate (5xx)", f"{_value(prometheus, f'({errors} or vector(0)) / {requests}'):.1%}")
     depths = _query(prometheus, f'sum by (queue) ({READY}{{instance="{broker}"}})')
@@ -44,9 +45,11 @@ def table(endpoints: Mapping[str, str]) -> Table:
     return view
 
 
-def _posts(api: str, part: str, *more: str) -> str:
+def _posts(api: str, now: float, part: str, *more: str) -> str:
+    """Return an expression for series with a sample since then: those of a former process have none."""
     matchers = (f'instance="{api}"', 'http_request_method="POST"', 'http_route="/v1/orders"', *more)
-    return f"http_server_request_duration_seconds_{part}{{{','.join(matchers)}}}"
+    series = f"http_server_request_duration_seconds_{part}{{{','.join(matchers)}}}"
+    return f"({series} and timestamp({series}) > {now})"
 
 
 def _query(prometheus: str, expression: str) -> dict[str, float]:

@@ -14,14 +14,12 @@ import httpx2
 
 from stack import state
 from stack.dotenv import variables
-from stack.down import down
-from stack.errors import StackError
+from stack.errors import StackError, reason
 from stack.layout import ROOT, Layout
-from stack.locking import uninterrupted
 from stack.processes import LOAD, MARK, mark_prefix
 from stack.progress import Progress
 from stack.servers.services import OWN_ENDPOINTS
-from stack.up import up
+from stack.up import serving
 
 TIMEOUT_SECONDS = 10.0
 FINISH_SECONDS = 120.0
@@ -60,20 +58,14 @@ def under_load(layout: Layout, host: str, interval: float, progress: Progress) -
         yield Target(host, _api_key(host))
         return
     before = state.load(layout)
-    runs = bool(before and before.running())
-    try:
-        # With API keys, all users are one client.
-        if not runs and not os.environ.get("API_KEYS"):
-            for name, value in limits(interval).items():
-                os.environ.setdefault(name, value)
-        up(layout, progress)
+    # With API keys, all users are one client.
+    if not (before and before.running()) and not os.environ.get("API_KEYS"):
+        for name, value in limits(interval).items():
+            os.environ.setdefault(name, value)
+    with serving(layout, progress):
         endpoints = json.loads(layout.endpoints.read_text(encoding="utf-8"))
         api = endpoints["api"]
         yield Target(api, _api_key(api), endpoints["traces"], endpoints["otlp"])
-    finally:
-        if not runs and state.load(layout):
-            with uninterrupted():
-                down(layout, progress)
 
 
 def limits(interval: float) -> dict[str, str]:
@@ -93,7 +85,7 @@ def _api_key(host: str) -> str:
     try:
         answer = httpx2.get(f"{host}/v1/orders?limit=1", timeout=TIMEOUT_SECONDS, trust_env=False)
     except httpx2.HTTPError as error:
-        raise StackError(f"no answer from the api at {host}: {error!r}") from error
+        raise StackError(f"no answer from the api at {host}: {reason(error)}") from error
     if answer.status_code != httpx2.codes.UNAUTHORIZED:
         return ""
     if (file := ROOT / ".env").exists() and (key := variables(file.read_text("utf-8")).get("API_KEY")):

@@ -70,7 +70,7 @@ async def _run(
                 "this stack runs at its normal pace: `make stack-down`, then DRILL_FAST=1 starts its own"
             )
         windows = "60 times shorter" if quick else "as written: minutes each (DRILL_FAST=1 is faster)"
-        progress.write(f"{len(drills)} drills, windows and waits {windows}")
+        progress.write(f"{len(drills)} of {len(DRILLS)} drills, windows and waits {windows}")
         pace = QUICK if quick else AS_WRITTEN
         key = os.environ.get("API_KEY") or written("API_KEY")
         headers = {"X-API-Key": key} if key else {}

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from stack.endpoints import endpoints
-from stack.errors import StackError
+from stack.errors import StackError, reason
 from stack.layout import Layout
 from stack.operators import Operator
 from stack.ports import Ports
@@ -85,7 +85,7 @@ async def until(what: str, look: Callable[[], Awaitable[T | None]], seconds: flo
         try:
             found, trouble = await look(), ""
         except httpx2.HTTPError as error:
-            found, trouble = None, f" ({error!r})"
+            found, trouble = None, f" ({reason(error)})"
         if found is not None and found is not False:
             return found
         if time.monotonic() > deadline:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from resilience.drills.catalogue import Alert, Panel
-from stack.errors import StackError
+from stack.errors import StackError, reason
 from stack.layout import ROOT
 
 DASHBOARDS = ROOT / "grafana" / "dashboards"
@@ -27,7 +27,7 @@ async def quick(client: httpx2.AsyncClient, url: str) -> bool:
     try:
         answer = (await client.get(f"{url}/api/v1/rules", params={"type": "alert"})).json()
     except httpx2.HTTPError as error:
-        raise StackError(f"no answer from Prometheus at {url}: {error!r}") from error
+        raise StackError(f"no answer from Prometheus at {url}: {reason(error)}") from error
     waits = [rule["duration"] for group in answer["data"]["groups"] for rule in group["rules"]]
     if not waits:
         raise StackError(f"Prometheus at {url} has no alert rules")

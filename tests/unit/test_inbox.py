@@ -114,13 +114,21 @@ def test_the_oldest_emails_make_room() -> None:
             [{"Name": "", "Address": "ada@bücher.example"}],
             "text",
         ),
+        (
+            b"Subject: =?utf-8?q?=FF?=\r\nFrom: \xff\r\nTo: \xff <ada@example.com>\r\n\r\n\xff",
+            "\ufffd",
+            [{"Name": "\ufffd", "Address": "ada@example.com"}],
+            "\ufffd",
+        ),
+        (b"Subject: =?utf-8?b?x?=\r\n\r\n", "=?utf-8?b?x?=", [], ""),
+        (b"Subject: =?klingon?q?x?=\r\n\r\n", "=?klingon?q?x?=", [], ""),
         (b"", "", [], ""),
     ],
 )
 def test_headers_and_texts_are_decoded(
     source: bytes, subject: str, people: list[dict[str, str]], text: str
 ) -> None:
-    """Encoded words, UTF-8 in headers, folded lines and charsets read as they were meant."""
+    """Encoded words, UTF-8 in headers, folded lines and charsets read as meant, where they can be."""
     client = inbox(source)
     [listed] = client.get("/api/v1/messages").json()["messages"]
     message = client.get(f"/api/v1/message/{listed['ID']}").json()

@@ -6,18 +6,21 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from cli.command import main
+from cli.demo import metrics
 from cli.demo.command import refuse_silence
 from stack import endpoints, processes, state
 from stack.errors import StackError
 from stack.layout import Layout
-from stack.ports import Ports
+from stack.ports import Ports, free_port
 from stack.processes import LOAD, MARK, mark_prefix
 from stack.progress import progress_on
 from stack.up import serving
+from tests.promql import selectors
 from tests.unit.stack_commands import FakeStack, kill, stack
 from tests.unit.stack_fakes import SLEEPER, program, until
 
@@ -74,12 +77,20 @@ def test_up_that_fails_stops_what_it_had_started_and_nothing_else(
     assert stack.layout.endpoints.exists()
 
 
-def test_a_stack_serves_for_a_block_or_goes_on_when_it_ran_before(stack: FakeStack) -> None:
-    """Also when the block fails."""
+def test_a_stack_serves_for_a_block_or_goes_on_when_it_ran_before(
+    stack: FakeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also when the block fails; the demo says which of both is the case."""
     stack.monkeypatch.setattr("stack.up.select", lambda _: ["redis"])
-    for before in ([], ["redis"]):
+    stack.monkeypatch.setattr("cli.demo.command._demonstrate", lambda *_: None)
+    stack.monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    stack.monkeypatch.setattr("cli.demo.command.time", Mock(sleep=Mock(side_effect=KeyboardInterrupt)))
+    for before, says in (([], "stops everything\n"), (["redis"], "the stack ran before, and goes on\n")):
         with pytest.raises(KeyError), serving(stack.layout, progress_on()):
             raise KeyError(*stack.running())
+        assert list(stack.running()) == before
+        assert stack("demo") == 0
+        assert says in capsys.readouterr().out
         assert list(stack.running()) == before
         stack("up")
 
@@ -209,6 +220,7 @@ def test_programs_get_exactly_the_agreed_addresses() -> None:
         "alertmanager": "http://127.0.0.1:9093",
         "amqp": "amqp://orderscope:orderscope@127.0.0.1:5672/",
         "rabbitmq_metrics": "http://127.0.0.1:15692",
+        "rabbitmq_management": "http://127.0.0.1:15672",
         "redis": "redis://127.0.0.1:7777/0",
         "traces": "http://127.0.0.1:16686",
         "otlp": "http://127.0.0.1:4318",
@@ -238,6 +250,36 @@ def test_a_demonstration_of_nothing_is_refused() -> None:
     for name, value in (("TELEMETRY", "off"), ("LOG_LEVEL", "ERROR")):
         with pytest.raises(StackError, match=f"{name}={value}"):
             refuse_silence({name: value})
+
+
+def test_the_demo_counts_accepted_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No refused requests; and of requests no series of a process that is gone."""
+    get = Mock(return_value={"data": {"result": [{"metric": {}, "value": [0, "7"]}]}})
+    monkeypatch.setattr("cli.demo.metrics.get", get)
+    monkeypatch.setattr("time.time", lambda: 5)
+    metrics.table(endpoints.endpoints(Ports()))
+    asked = [call.kwargs["query"] for call in get.call_args_list]
+    assert 'orders_accepted_total{instance="127.0.0.1:8000",outcome="new"}' in asked
+    requests = {one for query in asked for one in selectors(query) if one.startswith("http_server")}
+    assert [f"({one} and timestamp({one}) > 5)" in " ".join(asked) for one in requests] == [True] * 3
+
+
+@pytest.mark.parametrize("runs", ["", "redis"])
+def test_only_what_reads_asks_an_address_that_was_guessed(
+    stack: FakeStack, runs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What changes something may change it for a stranger; an api that does not run is not meant either."""
+    guessed = f"http://127.0.0.1:{free_port()}"
+    stack.monkeypatch.setattr("stack.operators.COMPOSE_API", guessed)
+    if runs:
+        stack("up", "--only", runs, "--any-ports")
+    for line in ("scenario on smtp-down", "scenario off", "dead-letters replay worker --all"):
+        assert stack(*line.split()) == 2
+        assert f"no native api runs in {stack.layout.run_dir}: say by --api" in capsys.readouterr().err
+    failure = f": asking {guessed}\nerror: no answer from the api at {guessed}: [Errno 111] Connection"
+    for line in ("scenario", "dead-letters", "dead-letters show worker 1 --json"):
+        assert stack(*line.split()) == 1
+        assert failure in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["scenario", "dead-letters"])

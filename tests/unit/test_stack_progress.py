@@ -7,7 +7,7 @@ import pytest
 from stack.progress import GREEN, columns, progress_on
 from tests.unit.stack_fakes import Terminal
 
-CLEAR, PLAIN = "\r\x1b[2K", "[  0.0 s] redis       ready\n"
+CLEAR, PLAIN = "\r\x1b[2K", "[  0.0 s] redis        ready\n"
 LIVELY = f"{CLEAR}[  0.0 s] waiting{CLEAR}"
 
 

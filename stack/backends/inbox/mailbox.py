@@ -5,7 +5,8 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes
-from email.header import decode_header, make_header
+from email.errors import HeaderParseError
+from email.header import Header, decode_header
 from email.message import Message
 from email.utils import getaddresses
 
@@ -16,7 +17,7 @@ OVERHEAD_BYTES = 2_000
 
 
 class Mail:
-    """An email, decoded; one that cannot be decoded is a LookupError, a ValueError or a HeaderParseError."""
+    """An email, decoded, with bytes replaced that cannot be; a charset that nobody knows is a LookupError."""
 
     def __init__(self, source: bytes) -> None:
         """Parse the source."""
@@ -57,7 +58,7 @@ class Mailbox:
             self.size -= self.mails.pop(next(iter(self.mails))).size
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Keep an email before its sender hears so; of one that cannot be decoded, aiosmtpd says why."""
+        """Keep an email before its sender hears so; of one in an unknown charset, aiosmtpd says why."""
         self.add(Mail(envelope.original_content or b""))
         return "250 2.0.0 OK"
 
@@ -67,12 +68,19 @@ class Mailbox:
 
 
 def _line(header: str) -> str:
-    """Return a header on one line; bytes beyond ASCII are UTF-8 (RFC 6532)."""
-    return " ".join(header.encode(errors="surrogateescape").decode().split())
+    """Return a header on one line; bytes beyond ASCII are UTF-8 (RFC 6532), or replaced."""
+    return " ".join(header.encode(errors="surrogateescape").decode(errors="replace").split())
 
 
 def _decoded(line: str) -> str:
-    return str(make_header(decode_header(line)))
+    """Return a header's text; an encoded word in which nothing can be read stays as it is."""
+    header = Header()
+    try:
+        for part, charset in decode_header(line):
+            header.append(part, charset, errors="replace")
+    except (HeaderParseError, LookupError):
+        return line
+    return str(header)
 
 
 def _people(line: str) -> list[dict[str, str]]:
@@ -82,4 +90,4 @@ def _people(line: str) -> list[dict[str, str]]:
 def _text(message: Message, kind: str) -> str:
     parts = (part for part in message.walk() if part.get_content_type() == kind)
     contents = ((part.get_payload(decode=True), part.get_content_charset("utf-8")) for part in parts)
-    return "\n".join(content.decode(charset) for content, charset in contents if isinstance(content, bytes))
+    return "\n".join(one.decode(charset, "replace") for one, charset in contents if isinstance(one, bytes))
