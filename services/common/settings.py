@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 log = structlog.get_logger(__name__)
 Environment = Literal["development", "staging", "production"]
 
+YEAR = 365 * 24 * 3600
 DEVELOPMENT_SECRET = "orderscope"  # noqa: S105 - public on purpose, refused in production
 KNOWN_SECRETS = frozenset({"", DEVELOPMENT_SECRET, "guest", "change-me"})
 
@@ -88,7 +89,11 @@ class ServiceSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
     )
 
     environment: Environment = "development"
@@ -100,15 +105,15 @@ class ServiceSettings(BaseSettings):
     http_port: int = Field(default=8000, ge=1, le=65535)
     http_keep_alive_seconds: float = Field(default=10.0, ge=1, le=3600)
     """How long a connection may be idle, or take for a head; behind a proxy, longer than the proxy does."""
-    shutdown_timeout_seconds: float = Field(default=20.0, gt=0)
+    shutdown_timeout_seconds: float = Field(default=20.0, gt=0, le=3600)
     """How long work in progress may take to finish after SIGTERM."""
-    outbox_max_entries: int = Field(default=100_000, ge=1)
+    outbox_max_entries: int = Field(default=100_000, ge=1, le=100_000_000)
     """Entries that may wait for the broker; past them an order is refused with 503."""
-    retention_seconds: int = Field(default=7 * 24 * 3600, ge=60)
+    retention_seconds: int = Field(default=7 * 24 * 3600, ge=60, le=10 * YEAR)
     """How long a settled order, and what was done for it, is kept."""
     retention_memory_share: float = Field(default=0.75, gt=0, le=1)
     """Share of Redis' memory past which what is settled is forgotten sooner, the oldest first."""
-    stuck_after_seconds: float = Field(default=180.0, ge=1)
+    stuck_after_seconds: float = Field(default=180.0, ge=1, le=7 * 24 * 3600)
     """How long an order may take, retries included (36 s of waiting), before its event is published again."""
 
     def secrets(self) -> dict[str, str]:

@@ -101,6 +101,7 @@ def test_production_refuses_one_weak_secret(monkeypatch: pytest.MonkeyPatch, nam
         ("HTTP_PORT", "http"),
         ("SHUTDOWN_TIMEOUT_SECONDS", "0"),
         ("RATE_LIMIT_PER_SECOND", "-1"),
+        ("RATE_LIMIT_PER_SECOND", "1e-320"),
         ("CACHE_ENTRIES", "1.5"),
         ("OUTBOX_MAX_ENTRIES", "0"),
         *(("AMQP_URL", url) for url in (",", "http://mq.internal", "amqp://", "mq.internal:5672")),
@@ -118,6 +119,18 @@ def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
     assert f"\n{name.lower()}\n" in error
     assert "should be" in error
     assert not [text for text in ("mq.internal", "4f9d1c", "9e8d7c") if text in error]
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "9" * 24])
+@pytest.mark.parametrize("settings", ALL)
+def test_every_number_has_bounds(
+    monkeypatch: pytest.MonkeyPatch, settings: type[ServiceSettings], value: str
+) -> None:
+    """What Redis or a timer cannot take is refused at the start, not at each request."""
+    numbers = {name for name, field in settings.model_fields.items() if field.annotation in (int, float)}
+    given(monkeypatch, **{name.upper(): value for name in numbers})
+    error = refusal(settings)
+    assert [name for name in numbers if f"\n{name}\n" not in error] == []
 
 
 def test_a_cluster_is_the_addresses_of_its_nodes() -> None:
