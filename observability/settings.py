@@ -10,6 +10,14 @@ from pydantic import BaseModel, BeforeValidator, Field, FilePath, PositiveFloat,
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Signal = Literal["traces", "logs"]
+Sampler = Literal[
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+]
 Name = Annotated[str, Field(pattern=r"^[!-9;-~]+$")]
 Value = Annotated[str, Field(pattern=r"^[ -~]*$")]
 
@@ -17,6 +25,8 @@ Value = Annotated[str, Field(pattern=r"^[ -~]*$")]
 def _headers(text: str) -> dict[str, str]:
     """Return headers that are given as `name=value,name=value`, with each value percent-encoded."""
     pairs = (entry.split("=", 1) for entry in text.split(",") if entry)
+    if not all("=" in entry for entry in text.split(",") if entry):
+        raise ValueError("should be NAME=VALUE, several of them separated by commas")
     return {name.strip().lower(): unquote(value.strip()) for name, value in pairs}
 
 
@@ -66,6 +76,9 @@ class TelemetrySettings(BaseSettings):
     otel_traces_exporter: Literal["otlp", "none"] = "otlp"
     otel_logs_exporter: Literal["otlp", "none"] | None = None
     """Not set: `otlp` when there is an endpoint for logs alone, as whoever takes spans need not take logs."""
+    otel_traces_sampler: Annotated[Sampler, BeforeValidator(str.lower)] | None = None
+    """Read by opentelemetry-python, as its argument is: it would warn of mistakes, and keep every trace."""
+    otel_traces_sampler_arg: float | None = Field(default=None, ge=0, le=1)
     otel_bsp: Batching = Batching()
     otel_blrp: Batching = Batching()
     otel_exporter_otlp: OtlpSettings = OtlpSettings()

@@ -10,6 +10,7 @@ from services.common.settings import DEVELOPMENT_SECRET, YEAR, ServiceSettings
 
 ClientName = Annotated[str, StringConstraints(pattern=CLIENT_NAME)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+QueueName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/?#@\s]+)$")]
 
 
@@ -17,9 +18,9 @@ class Settings(ServiceSettings):
     """The settings of the api, beside those of every service."""
 
     http_port: int = Field(default=8000, ge=1, le=65535)
-    operator_token: str = DEVELOPMENT_SECRET
+    operator_token: Annotated[str, StringConstraints(pattern=r"^[!-~]*$")] = DEVELOPMENT_SECRET
     """For the operators' routes, as a bearer token; production refuses its default."""
-    dead_letter_queues: tuple[str, ...] = ("worker.order-created.dlq", "notifier.order-outcome.dlq")
+    dead_letter_queues: tuple[QueueName, ...] = ("worker.order-created.dlq", "notifier.order-outcome.dlq")
     """Where the services set messages aside, as a JSON list."""
     api_keys: dict[ClientName, Sha256] = Field(default={})
     """As JSON: the SHA-256 (hex) of each client's key by the client's name."""
