@@ -10,14 +10,6 @@ from pydantic import BaseModel, BeforeValidator, Field, FilePath, PositiveFloat,
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Signal = Literal["traces", "logs"]
-Sampler = Literal[
-    "always_on",
-    "always_off",
-    "traceidratio",
-    "parentbased_always_on",
-    "parentbased_always_off",
-    "parentbased_traceidratio",
-]
 Name = Annotated[str, Field(pattern=r"^[!-9;-~]+$")]
 Value = Annotated[str, Field(pattern=r"^[ -~]*$")]
 
@@ -76,7 +68,9 @@ class TelemetrySettings(BaseSettings):
     otel_traces_exporter: Literal["otlp", "none"] = "otlp"
     otel_logs_exporter: Literal["otlp", "none"] | None = None
     """Not set: `otlp` when there is an endpoint for logs alone, as whoever takes spans need not take logs."""
-    otel_traces_sampler: Annotated[Sampler, BeforeValidator(str.lower)] | None = None
+    otel_traces_sampler: str | None = Field(
+        default=None, pattern="(?i)^(parentbased_)?(always_on|always_off|traceidratio)$"
+    )
     """Read by opentelemetry-python, as its argument is: it would warn of mistakes, and keep every trace."""
     otel_traces_sampler_arg: float | None = Field(default=None, ge=0, le=1)
     otel_bsp: Batching = Batching()

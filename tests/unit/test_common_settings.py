@@ -25,7 +25,14 @@ STRONG = {
     "OPERATOR_TOKEN": "9e8d7c",
     "API_KEYS": json.dumps({"shop": "5e" * 32}),
 }
-WRONG_REDIS = ("socket_timeout=abc", "max_connections=abc", "nosuch=abc", "protocol=9", "ssl_ca_certs=/nope")
+REDIS_OPTIONS = [
+    "socket_timeout=abc",
+    "max_connections=abc",
+    "nosuch=abc",
+    "protocol=9",
+    "ssl_ca_certs=/nope",
+]
+AMQP_OPTIONS = ("heartbeat=abc", "timeout=", "cafile=/no", "certfile=/no")
 ALL: list[type[ServiceSettings]] = [ApiSettings, WorkerSettings, NotifierSettings]
 
 
@@ -114,14 +121,9 @@ def test_production_refuses_one_weak_secret(monkeypatch: pytest.MonkeyPatch, nam
             ("REDIS_URL", url)
             for url in ("mq.internal", "redis://:9e8d7c/mq.internal", "redis://mq.internal:x", "unix:///mq")
         ),
-        *(
-            ("REDIS_URL", f"rediss://:9e8d7c@mq.internal/{rest}")
-            for rest in ("abc", *(f"?{option}" for option in WRONG_REDIS))
-        ),
-        *(
-            ("AMQP_URL", f"amqps://u:4f9d1c@mq.internal/?{option}")
-            for option in ("heartbeat=abc", "timeout=", "cafile=/no", "certfile=/no")
-        ),
+        ("REDIS_URL", "redis://:9e8d7c@mq.internal/abc"),
+        *(("REDIS_URL", f"rediss://:9e8d7c@mq.internal/?{option}") for option in REDIS_OPTIONS),
+        *(("AMQP_URL", f"amqps://u:4f9d1c@mq.internal/?{option}") for option in AMQP_OPTIONS),
         ("DEAD_LETTER_QUEUES", '[""]'),
         ("OPERATOR_TOKEN", "Schlüssel"),
     ],
@@ -171,7 +173,6 @@ def test_empty_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:
         ("worker", "OTEL_TRACES_SAMPLER", "foo"),
         ("worker", "OTEL_TRACES_SAMPLER_ARG", "7"),
         ("api", "DEAD_LETTER_QUEUES", '"one"'),
-        ("api", "SHUTDOWN_TIMEOUT_SECONDS", "inf"),
         *(
             ("notifier", "HTTP_HOST", host)
             for host in ("no.such.host.invalid", "a b", "[::1]", "8.8.8.8", "a" * 64)
