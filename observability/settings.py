@@ -6,10 +6,11 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 from typing import Annotated, Literal
 from urllib.parse import unquote
 
-from pydantic import BaseModel, BeforeValidator, Field, FilePath, PositiveFloat, PositiveInt
+from pydantic import BaseModel, BeforeValidator, Field, FilePath
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Signal = Literal["traces", "logs"]
+Sampler = Annotated[str, Field(pattern="(?i)^(parentbased_)?(always_on|always_off|traceidratio)$")]
 Name = Annotated[str, Field(pattern=r"^[!-9;-~]+$")]
 Value = Annotated[str, Field(pattern=r"^[ -~]*$")]
 
@@ -17,6 +18,8 @@ Value = Annotated[str, Field(pattern=r"^[ -~]*$")]
 def _headers(text: str) -> dict[str, str]:
     """Return headers that are given as `name=value,name=value`, with each value percent-encoded."""
     pairs = (entry.split("=", 1) for entry in text.split(",") if entry)
+    if not all("=" in entry for entry in text.split(",") if entry):
+        raise ValueError("should be NAME=VALUE, several of them separated by commas")
     return {name.strip().lower(): unquote(value.strip()) for name, value in pairs}
 
 
@@ -38,9 +41,9 @@ class OtlpSettings(BaseModel):
 class Batching(BaseModel):
     """How long items wait for a batch to fill, how many may wait, and how many go together."""
 
-    schedule_delay: PositiveFloat = 1000.0  # ms; short, so that a trace is seen while one looks
-    max_queue_size: PositiveInt = 8192
-    max_export_batch_size: PositiveInt = 512
+    schedule_delay: float = Field(default=1000.0, gt=0, le=600_000)  # ms; a trace is seen while one looks
+    max_queue_size: int = Field(default=8192, gt=0, le=10_000_000)
+    max_export_batch_size: int = Field(default=512, gt=0, le=10_000_000)
 
 
 class TelemetrySettings(BaseSettings):
@@ -66,6 +69,9 @@ class TelemetrySettings(BaseSettings):
     otel_traces_exporter: Literal["otlp", "none"] = "otlp"
     otel_logs_exporter: Literal["otlp", "none"] | None = None
     """Not set: `otlp` when there is an endpoint for logs alone, as whoever takes spans need not take logs."""
+    otel_traces_sampler: Sampler | None = None
+    """Read by opentelemetry-python, as its argument is: it would warn of mistakes, and keep every trace."""
+    otel_traces_sampler_arg: float | None = Field(default=None, ge=0, le=1)
     otel_bsp: Batching = Batching()
     otel_blrp: Batching = Batching()
     otel_exporter_otlp: OtlpSettings = OtlpSettings()

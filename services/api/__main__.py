@@ -10,5 +10,5 @@ if __name__ == "__main__":
         from services.api.app import run
         from services.api.settings import Settings
 
-        settings = Settings(), TelemetrySettings()
+        settings = Settings().startable(), TelemetrySettings()
     uvloop.run(run(*settings))

@@ -38,12 +38,14 @@ async def new_order(request: Request) -> NewOrder:
     """Return the order that a client sent, validated straight from its JSON.
 
     Raises:
-        ProblemError: 415 for another media type, 408 for a body that does not arrive, 413 for more than
-            64 KiB, 400 for what is no JSON, 422 for what is no order.
+        ProblemError: 415 for another media type or a content coding, 408 for a body that does not arrive,
+            413 for more than 64 KiB, 400 for what is no JSON, 422 for what is no order.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise ProblemError(415, "unsupported-media-type", "send the order as application/json")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise ProblemError(415, "unsupported-media-type", "send the order without a Content-Encoding")
     try:
         return _NEW_ORDER.validate_json(await _body(request))
     except ValidationError as error:
@@ -51,15 +53,17 @@ async def new_order(request: Request) -> NewOrder:
 
 
 async def _body(request: Request) -> bytearray:
-    """Read the body, and stop as soon as it is too large, whatever its Content-Length says."""
-    body = bytearray()
+    """Read the body, unless it says that it is too large, and stop as soon as it is."""
+    body, length = bytearray(), request.headers.get("content-length", "")
+    too_large = ProblemError(413, "content-too-large", f"an order has at most {MAX_BODY_BYTES} bytes")
+    if length.isdecimal() and int(length) > MAX_BODY_BYTES:
+        raise too_large
     try:
         async with asyncio.timeout(READ_TIMEOUT_SECONDS):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
-                    detail = f"an order has at most {MAX_BODY_BYTES} bytes"
-                    raise ProblemError(413, "content-too-large", detail)
+                    raise too_large
     except TimeoutError:
         raise ProblemError(408, "request-timeout", "the body did not arrive in time") from None
     except ClientDisconnect:

@@ -1,8 +1,10 @@
 """The documentation: the OpenAPI document, and Swagger UI, whose files `fastapi-swagger` brings."""
 
+import re
 from pathlib import Path
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,6 +23,7 @@ POLICY = (
 
 def docs_routes() -> list[Route]:
     """Return `/docs` and the files that the page loads; FastAPI's own page loads them from elsewhere."""
+    named = re.findall('"docs/([^"]+)"', (PAGE / "index.html").read_text())
     files = StaticFiles(directory=PAGE, packages=[("fastapi_swagger", "resources")])
 
     async def page(request: Request) -> Response:
@@ -29,6 +32,8 @@ def docs_routes() -> list[Route]:
         return response
 
     async def file(request: Request) -> Response:
+        if request.path_params["file"] not in named:
+            raise HTTPException(404)
         return await files.get_response(request.path_params["file"], request.scope)
 
     return [Route("/docs", page), Route("/docs/{file}", file)]

@@ -1,8 +1,8 @@
 """Following an order: its status changes as they happen, over one Redis subscription a process."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -37,12 +37,22 @@ class Followers:
 
     redis: Redis
     limit: int
+    _taken: int = 0
     _waiting: dict[str, set[asyncio.Event]] = field(default_factory=dict)
 
     @property
     def full(self) -> bool:
         """Whether this process streams to as many clients as it may."""
-        return sum(map(len, self._waiting.values())) >= self.limit
+        return self._taken >= self.limit
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold one of the places while the block runs: from before an answer begins until it has ended."""
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -96,12 +106,7 @@ async def changes(
     seen: int,
     ending: Callable[[], bool],
 ) -> AsyncGenerator[tuple[int, StatusChange], None]:
-    """Yield an order's status changes, numbered from 1, from the one after `seen` until it is settled.
-
-    Past the bound there are none: the client connects again.
-    """
-    if followers.full:
-        return
+    """Yield an order's status changes, numbered from 1, from the one after `seen` until it is settled."""
     async with followers.follow(order_id) as news:
         while not ending():
             news.clear()

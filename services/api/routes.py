@@ -108,7 +108,7 @@ def _reading(router: APIRouter, orders: Orders) -> None:
 def _following(router: APIRouter, orders: Orders) -> None:
     async def position(
         order_id: OrderId, last_event_id: Annotated[int, Header(ge=0, le=10)] = 0
-    ) -> tuple[str, int]:
+    ) -> AsyncIterator[tuple[str, int]]:
         status = found(await orders.load_status(order_id), order_id)
         if status.status in SETTLED and last_event_id >= len(status.history):
             raise NothingMoreError
@@ -116,7 +116,8 @@ def _following(router: APIRouter, orders: Orders) -> None:
             raise ProblemError(
                 503, "too-many-streams", "too many clients follow orders", headers={"Retry-After": "5"}
             )
-        return order_id, last_event_id
+        with orders.followers.place():
+            yield order_id, last_event_id
 
     @router.get(
         "/{order_id}/events",
@@ -129,7 +130,7 @@ def _following(router: APIRouter, orders: Orders) -> None:
         """Stream each status change as it happens, from the first (or after `Last-Event-ID`) to the last."""
         order_id, seen = start
         followed = changes(orders.followers, orders.load_status, order_id, seen=seen, ending=orders.ending)
-        async with aclosing(followed):  # its place is free as soon as the client is gone
+        async with aclosing(followed):  # it waits no longer than its client
             async for number, change in followed:
                 data = change.model_dump(exclude_none=True)
                 yield ServerSentEvent(event="status", id=str(number), data=data)

@@ -1,9 +1,11 @@
 """What clients send and get over HTTP."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, StringConstraints
 from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
 from services.api.addresses import EmailAddress
 
@@ -19,6 +21,29 @@ Sku = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 # Printable, on one line: a name becomes part of an email.
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]+$")
+]
+# Neither control characters nor what turns the text after it around, and something that can be seen.
+_HIDDEN = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+_BLANK = (
+    r"\x20\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u202f\u205f-\u206f"
+    r"\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0"
+)
+_READABLE = re.compile(rf"^[^{_HIDDEN}]*[^{_HIDDEN}{_BLANK}][^{_HIDDEN}]*$")
+
+
+def _readable(name: str) -> str:
+    if not _READABLE.fullmatch(name):
+        raise PydanticCustomError(
+            "value_error", "should be text that can be read, without control characters"
+        )
+    return name
+
+
+NewName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(_readable),
+    Field(json_schema_extra={"pattern": _READABLE.pattern}),
 ]
 PaymentToken = Annotated[str, StringConstraints(pattern=r"^tok_[A-Za-z0-9_]{1,60}$")]
 
@@ -40,6 +65,12 @@ class Customer(Input):
 
     name: Name
     email: EmailAddress
+
+
+class NewCustomer(Customer):
+    """Who orders: names are held to more than those of orders that were accepted long ago."""
+
+    name: NewName
 
 
 class Item(Input):
@@ -65,7 +96,7 @@ class NewOrder(Input):
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    customer: Customer
+    customer: NewCustomer
     items: Annotated[tuple[Item, ...], FailFast(), Field(min_length=1, max_length=MAX_ITEMS, strict=False)]
     payment: PaymentMethod
 

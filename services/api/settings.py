@@ -6,10 +6,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from services.api.keys import CLIENT_NAME, ApiKeys
-from services.common.settings import DEVELOPMENT_SECRET, ServiceSettings
+from services.common.settings import DEVELOPMENT_SECRET, YEAR, ServiceSettings
 
 ClientName = Annotated[str, StringConstraints(pattern=CLIENT_NAME)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+QueueName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/?#@\s]+)$")]
 
 
@@ -17,9 +18,9 @@ class Settings(ServiceSettings):
     """The settings of the api, beside those of every service."""
 
     http_port: int = Field(default=8000, ge=1, le=65535)
-    operator_token: str = DEVELOPMENT_SECRET
+    operator_token: Annotated[str, StringConstraints(pattern=r"^[!-~]*$")] = DEVELOPMENT_SECRET
     """For the operators' routes, as a bearer token; production refuses its default."""
-    dead_letter_queues: tuple[str, ...] = ("worker.order-created.dlq", "notifier.order-outcome.dlq")
+    dead_letter_queues: tuple[QueueName, ...] = ("worker.order-created.dlq", "notifier.order-outcome.dlq")
     """Where the services set messages aside, as a JSON list."""
     api_keys: dict[ClientName, Sha256] = Field(default={})
     """As JSON: the SHA-256 (hex) of each client's key by the client's name."""
@@ -30,16 +31,16 @@ class Settings(ServiceSettings):
     clients with a known key, everybody's. Unset: `always` in development, otherwise `api-key`."""
     cors_origins: tuple[Origin, ...] = ()
     """As JSON: origins whose pages may use the api from a browser; `*` for all."""
-    rate_limit_per_second: float = Field(default=1000.0, gt=0, allow_inf_nan=False)
+    rate_limit_per_second: float = Field(default=1000.0, ge=0.001, le=1_000_000)
     """Requests a second that one client may make for long."""
-    rate_limit_burst: int = Field(default=2000, ge=1)
+    rate_limit_burst: int = Field(default=2000, ge=1, le=10_000_000)
     """Requests that one client may make at once."""
-    idempotency_ttl_seconds: int = Field(default=24 * 3600, ge=60)
+    idempotency_ttl_seconds: int = Field(default=24 * 3600, ge=60, le=YEAR)
     """How long an `Idempotency-Key` is remembered."""
-    cache_entries: int = Field(default=10_000, ge=1)
+    cache_entries: int = Field(default=10_000, ge=1, le=10_000_000)
     """Settled orders kept in memory."""
-    cache_ttl_seconds: float = Field(default=60.0, gt=0)
-    max_event_streams: int = Field(default=500, ge=1)
+    cache_ttl_seconds: float = Field(default=60.0, gt=0, le=24 * 3600)
+    max_event_streams: int = Field(default=500, ge=1, le=1_000_000)
     """Clients of one process that may follow an order at the same time."""
 
     def secrets(self) -> dict[str, str]:

@@ -2,19 +2,24 @@
 
 import os
 import re
+import ssl
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import structlog
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.common.http.server import free_address
+from services.common.redis.client import is_usable
+
 log = structlog.get_logger(__name__)
 Environment = Literal["development", "staging", "production"]
 
+YEAR = 365 * 24 * 3600
 DEVELOPMENT_SECRET = "orderscope"  # noqa: S105 - public on purpose, refused in production
 KNOWN_SECRETS = frozenset({"", DEVELOPMENT_SECRET, "guest", "change-me"})
 
@@ -34,7 +39,8 @@ def exit_on_bad_settings(service: str) -> Iterator[None]:
     """End the process with status 2 when the block finds that a setting is wrong.
 
     A line of JSON on stdout and a sentence on stderr name the variable. The block has to import OpenTelemetry
-    as well, which reads some of its variables then; its limits of spans it would read later.
+    as well, which reads some of its variables then; its limits of spans it would read later. It should end
+    with the settings' `startable`.
     """
     try:
         yield
@@ -59,11 +65,12 @@ def _problem(error: ValueError) -> str:
     text = str(error)
     if isinstance(error, ValidationError):
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        return "; ".join(_variable(one["loc"]) + one["msg"].removeprefix("Value error, ") for one in found)
+        told = [_variable(one["loc"]) + one["msg"].removeprefix("Value error, ").rstrip(".") for one in found]
+        return "; ".join(told).replace("tuple", "list")
     if json := re.search(r'value for field "(\w+)"', text):  # of pydantic-settings
         return f"{json[1].upper()}: should be JSON"
     named = f"OTEL_PROPAGATORS: {text}" if text.startswith("Propagator ") else text  # of OpenTelemetry
-    return named.rstrip(".") if re.match("OTEL_[A-Z_]+", named) else ""
+    return named.rstrip(".") if re.match("(OTEL|HTTP)_[A-Z_]+", named) else ""
 
 
 def _variable(location: tuple[str | int, ...]) -> str:
@@ -78,6 +85,20 @@ def _has_host(url: str, *schemes: str) -> bool:
         return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:  # its port is no number, or its host no address
         return False
+
+
+def _is_usable_broker(url: str) -> bool:
+    """Return whether the options of an address are as aiormq reads them, and name files that can be read."""
+    options = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    try:
+        for name in {"heartbeat", "timeout"} & options.keys():
+            int(options[name])
+        tls = ssl.create_default_context(cafile=options.get("cafile"), capath=options.get("capath"))
+        if certificate := options.get("certfile"):
+            tls.load_cert_chain(certificate, options.get("keyfile"))
+    except (ValueError, OSError):
+        return False
+    return _has_host(url, "amqp", "amqps")
 
 
 class ServiceSettings(BaseSettings):
@@ -100,15 +121,15 @@ class ServiceSettings(BaseSettings):
     http_port: int = Field(default=8000, ge=1, le=65535)
     http_keep_alive_seconds: float = Field(default=10.0, ge=1, le=3600)
     """How long a connection may be idle, or take for a head; behind a proxy, longer than the proxy does."""
-    shutdown_timeout_seconds: float = Field(default=20.0, gt=0)
+    shutdown_timeout_seconds: float = Field(default=20.0, gt=0, le=3600)
     """How long work in progress may take to finish after SIGTERM."""
-    outbox_max_entries: int = Field(default=100_000, ge=1)
+    outbox_max_entries: int = Field(default=100_000, ge=1, le=100_000_000)
     """Entries that may wait for the broker; past them an order is refused with 503."""
-    retention_seconds: int = Field(default=7 * 24 * 3600, ge=60)
+    retention_seconds: int = Field(default=7 * 24 * 3600, ge=60, le=10 * YEAR)
     """How long a settled order, and what was done for it, is kept."""
     retention_memory_share: float = Field(default=0.75, gt=0, le=1)
     """Share of Redis' memory past which what is settled is forgotten sooner, the oldest first."""
-    stuck_after_seconds: float = Field(default=180.0, ge=1)
+    stuck_after_seconds: float = Field(default=180.0, ge=1, le=7 * 24 * 3600)
     """How long an order may take, retries included (36 s of waiting), before its event is published again."""
 
     def secrets(self) -> dict[str, str]:
@@ -118,19 +139,29 @@ class ServiceSettings(BaseSettings):
             "REDIS_URL": urlsplit(self.redis_url).password or "",
         }
 
+    def startable(self) -> Self:
+        """Return the settings; raises `ValueError` when HTTP cannot be served where they say."""
+        try:
+            free_address(self.http_host, self.http_port)
+        except OSError as error:
+            raise ValueError(f"HTTP_HOST, HTTP_PORT: {error.strerror}") from None
+        return self
+
     @field_validator("amqp_url")
     @classmethod
     def _addresses_of_brokers(cls, urls: str) -> str:
         found = addresses(urls)
-        if not found or not all(_has_host(url, "amqp", "amqps") for url in found):
-            raise ValueError("should be amqp://USER:PASSWORD@HOST:PORT/, several of them separated by commas")
+        if not found or not all(map(_is_usable_broker, found)):
+            raise ValueError(
+                "should be amqp://USER:PASSWORD@HOST:PORT/ and options of aiormq, several separated by commas"
+            )
         return urls
 
     @field_validator("redis_url")
     @classmethod
     def _address_of_redis(cls, url: str) -> str:
-        if not (_has_host(url, "redis", "rediss") or url.startswith("unix:///")):
-            raise ValueError("should be redis://USER:PASSWORD@HOST:PORT/0")
+        if not (_has_host(url, "redis", "rediss") and is_usable(url)):
+            raise ValueError("should be redis://USER:PASSWORD@HOST:PORT/0 and options of redis-py")
         return url
 
     @model_validator(mode="after")

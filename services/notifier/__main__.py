@@ -10,5 +10,5 @@ if __name__ == "__main__":
         from services.notifier.app import run
         from services.notifier.settings import Settings
 
-        settings = Settings(), TelemetrySettings()
+        settings = Settings().startable(), TelemetrySettings()
     uvloop.run(run(*settings))

@@ -13,10 +13,12 @@ REASONS = {
 }
 UNKNOWN_REASON = "something went wrong on our side"
 
-SPECIALS = re.compile(r'[()<>\[\]:;@\\,."=?\x85]+')
+HIDDEN = re.compile(r"[\x80-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and what turns the text after it around: the api takes such names no more."""
+SPECIALS = re.compile(r'[()<>\[\]:;@\\,."=?]+')
 """What a name must quote (https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3), or begins an encoded word.
 
-`EmailMessage` loses the quotes of a name that is not ASCII, decodes what looks encoded, and refuses U+0085.
+`EmailMessage` loses the quotes of a name that is not ASCII, and decodes what looks encoded.
 """
 
 
@@ -24,10 +26,15 @@ def compose(event: OrderOutcome, sender: str) -> EmailMessage:
     """Return the email about an order's outcome; `EmailMessage` refuses line breaks in headers."""
     customer, order_id = event.data.customer, event.data.order_id
     subject, sentences = _content(event)
-    paragraphs = [f"Hello {customer.name},", *sentences, f"Your order's number is {order_id}."]
+    name = HIDDEN.sub("", customer.name)
+    paragraphs = [
+        f"Hello {name}," if name.strip() else "Hello,",
+        *sentences,
+        f"Your order's number is {order_id}.",
+    ]
     message = EmailMessage()
     message["From"] = f"Orderscope <{sender}>"
-    message["To"] = f"{' '.join(SPECIALS.sub(' ', customer.name).split())} <{customer.email}>"
+    message["To"] = f"{' '.join(SPECIALS.sub(' ', name).split())} <{customer.email}>"
     message["Subject"] = subject
     message["Date"] = formatdate(usegmt=True)
     # The event's id: an email that is sent twice has the same Message-ID.

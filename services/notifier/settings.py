@@ -19,7 +19,7 @@ class Settings(ServiceSettings):
     smtp_security: Literal["none", "starttls", "tls"] = "none"
     smtp_username: str | None = None
     smtp_password: str | None = None
-    smtp_timeout_seconds: float = Field(default=5.0, gt=0, le=15)
+    smtp_timeout_seconds: float = Field(default=5.0, ge=0.01, le=15)
     """For submitting one email; a claim lasts twice as long, and must lapse before the last retry."""
     mail_from: EmailStr = "orders@orderscope.example"
 

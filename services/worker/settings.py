@@ -22,9 +22,9 @@ class Settings(ServiceSettings):
     http_port: int = Field(default=8001, ge=1, le=65535)
     prefetch: int = Field(default=50, ge=1, le=1000)
     """Orders that are processed at the same time."""
-    stock: dict[str, Annotated[int, Field(ge=0)]] = STOCK
+    stock: dict[str, Annotated[int, Field(ge=0, le=1_000_000_000)]] = STOCK
     """Units of each product on the first start, as a JSON object; later starts leave the stock alone."""
-    sweep_seconds: float = Field(default=15.0, gt=0)
+    sweep_seconds: float = Field(default=15.0, ge=0.1, le=3600)
     """How often to look for orders that have been open for longer than `stuck_after_seconds`."""
     payment_latency_ms: float = Field(default=60.0, ge=0, le=60_000)
     """Median of the simulated provider's log-normal latency; its p99 is about five times that."""

@@ -32,7 +32,7 @@ async def test_the_documentation_is_the_services_own() -> None:
     assert "openapi.json" in (await asked("/docs/start.js")).body.decode()
 
 
-@pytest.mark.parametrize("file", ["none.js", "..", "\0", "x" * 300])
+@pytest.mark.parametrize("file", ["none.js", "__init__.py", "index.html", "..", "\0", "x" * 300])
 async def test_the_documentation_has_no_other_files(file: str) -> None:
     """404 as a problem, whatever the path is made of."""
     assert (await asked(f"/docs/{file}")).json()["type"].endswith(":not-found")

@@ -5,6 +5,7 @@ import gc
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from services.api import follow
 from services.api.schemas import OrderStatus, StatusChange
@@ -58,28 +59,28 @@ async def test_an_event_id_that_never_was_is_refused(number: str) -> None:
     assert (await streamed(last_event_id=number)).status == 422
 
 
-async def test_one_follower_too_many_is_asked_to_come_back() -> None:
-    """503 with Retry-After, as a problem."""
+async def test_followers_too_many_are_asked_to_come_back() -> None:
+    """503 with Retry-After, as a problem, also when all come at once; who went holds no place."""
 
-    class Full:
-        full = True
+    async def slow(order_id: str) -> OrderStatus:
+        await asyncio.sleep(0.01)
+        return await load_status(order_id)
 
-    answer = await call(
-        app(load_status=load_status, followers=Full()), http_scope("GET", f"/v1/orders/{ORDER_ID}/events")
-    )
-    assert (answer.status, answer.header("retry-after")) == (503, "5")
-    assert answer.json()["type"].endswith(":too-many-streams")
+    async def nothing_more() -> Message:
+        return await asyncio.Event().wait() and {}
 
+    async def gone(_: object) -> None:
+        raise OSError("the client is gone")
 
-async def test_a_stream_that_is_closed_gives_its_place_back() -> None:
-    """At once, not when the garbage collector comes by."""
     followers = deaf(limit=1)
-    routes: Any = app(load_status=Orders("pending").load, followers=followers).routes
-    [follow_order] = [route.endpoint for route in routes if route.path.endswith("/events")]
-    stream = follow_order(start=(ORDER_ID, 0))
-    await anext(stream)
-    assert followers.full
-    await stream.aclose()
+    api = app(load_status=slow, followers=followers)
+    scope = http_scope("GET", f"/v1/orders/{ORDER_ID}/events")
+    with pytest.raises((OSError, ExceptionGroup)):
+        await api(scope, nothing_more, gone)
+    answers = await asyncio.gather(*(call(api, scope) for _ in range(3)))
+    refused = [answer for answer in answers if answer.status == 503]
+    assert [answer.header("retry-after") for answer in refused] == ["5", "5"]
+    assert refused[0].json()["type"].endswith(":too-many-streams")
     assert not followers.full
 
 

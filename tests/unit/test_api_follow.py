@@ -184,16 +184,6 @@ async def test_nobody_listens_for_those_who_left(monkeypatch: pytest.MonkeyPatch
         assert redis.channels == {follow.KEEP}
 
 
-async def test_followers_are_bounded() -> None:
-    """One too many gets nothing, and has a place again once another leaves."""
-    followers, orders = deaf(limit=2), Orders("done")
-    async with followers.follow("x"), followers.follow("x"):
-        assert followers.full
-        assert await followed(orders, followers=followers) == []
-    assert not followers.full
-    assert await followed(orders, followers=followers) == [(1, "done")]
-
-
 @asynccontextmanager
 async def listening(limit: int = 9) -> AsyncIterator[tuple[Followers, PubSub]]:
     """Run followers over a subscription that is open."""

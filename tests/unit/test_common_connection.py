@@ -1,6 +1,7 @@
 """Which node a broker connection goes to, and how long it waits before it does."""
 
 import asyncio
+import gc
 import random
 import time
 from collections.abc import AsyncIterator, Callable
@@ -188,3 +189,20 @@ async def test_a_bug_is_none_of_the_brokers(bug: Exception) -> None:
     with pytest.raises(type(bug)), broker_errors():
         raise bug
     assert not isinstance(RuntimeError("a bug"), BROKER_ERRORS)
+
+
+async def test_an_attempt_that_is_cut_leaves_nothing_to_close(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    """The garbage collector, which may run in any thread, would warn of a coroutine that nobody awaits."""
+    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 0.05)
+    gc.disable()
+    try:
+        async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as silent:
+            host, port = silent.sockets[0].getsockname()
+            async with kept_connected(f"amqp://u:p@{host}:{port}/"):
+                await asyncio.sleep(0.2)
+        await asyncio.to_thread(gc.collect)
+    finally:
+        gc.enable()
+    assert [str(one.message) for one in recwarn if "Connection.close" in str(one.message)] == []

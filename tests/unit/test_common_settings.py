@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 
@@ -14,6 +16,7 @@ from services.notifier.settings import Settings as NotifierSettings
 from services.worker.settings import Settings as WorkerSettings
 from tests.telemetry.contract import CONTRACT
 from tests.telemetry.lines import problems
+from tests.unit.wire import free_port
 
 STRONG = {
     "ENVIRONMENT": "production",
@@ -22,6 +25,14 @@ STRONG = {
     "OPERATOR_TOKEN": "9e8d7c",
     "API_KEYS": json.dumps({"shop": "5e" * 32}),
 }
+REDIS_OPTIONS = [
+    "socket_timeout=abc",
+    "max_connections=abc",
+    "nosuch=abc",
+    "protocol=9",
+    "ssl_ca_certs=/nope",
+]
+AMQP_OPTIONS = ("heartbeat=abc", "timeout=", "cafile=/no", "certfile=/no")
 ALL: list[type[ServiceSettings]] = [ApiSettings, WorkerSettings, NotifierSettings]
 
 
@@ -101,23 +112,41 @@ def test_production_refuses_one_weak_secret(monkeypatch: pytest.MonkeyPatch, nam
         ("HTTP_PORT", "http"),
         ("SHUTDOWN_TIMEOUT_SECONDS", "0"),
         ("RATE_LIMIT_PER_SECOND", "-1"),
+        ("RATE_LIMIT_PER_SECOND", "1e-320"),
         ("CACHE_ENTRIES", "1.5"),
         ("OUTBOX_MAX_ENTRIES", "0"),
         *(("AMQP_URL", url) for url in (",", "http://mq.internal", "amqp://", "mq.internal:5672")),
         ("AMQP_URL", "amqp://u:a,b@mq.internal/"),
         *(
             ("REDIS_URL", url)
-            for url in ("mq.internal", "redis://:9e8d7c/mq.internal", "redis://mq.internal:x")
+            for url in ("mq.internal", "redis://:9e8d7c/mq.internal", "redis://mq.internal:x", "unix:///mq")
         ),
+        ("REDIS_URL", "redis://:9e8d7c@mq.internal/abc"),
+        *(("REDIS_URL", f"rediss://:9e8d7c@mq.internal/?{option}") for option in REDIS_OPTIONS),
+        *(("AMQP_URL", f"amqps://u:4f9d1c@mq.internal/?{option}") for option in AMQP_OPTIONS),
+        ("DEAD_LETTER_QUEUES", '[""]'),
+        ("OPERATOR_TOKEN", "Schlüssel"),
     ],
 )
 def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """The error says which setting is wrong and what it should be, and repeats no address or password."""
     given(monkeypatch, **{**STRONG, name: value})
     error = refusal()
-    assert f"\n{name.lower()}\n" in error
-    assert "should be" in error
-    assert not [text for text in ("mq.internal", "4f9d1c", "9e8d7c") if text in error]
+    assert re.search(rf"^{name.lower()}(\.0)?$", error, re.MULTILINE)
+    assert "should" in error
+    assert not [text for text in ("mq.internal", "4f9d1c", "9e8d7c", "Schl") if text in error]
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "9" * 24])
+@pytest.mark.parametrize("settings", ALL)
+def test_every_number_has_bounds(
+    monkeypatch: pytest.MonkeyPatch, settings: type[ServiceSettings], value: str
+) -> None:
+    """What Redis or a timer cannot take is refused at the start, not at each request."""
+    numbers = {name for name, field in settings.model_fields.items() if field.annotation in (int, float)}
+    given(monkeypatch, **{name.upper(): value for name in numbers})
+    error = refusal(settings)
+    assert [name for name in numbers if f"\n{name}\n" not in error] == []
 
 
 def test_a_cluster_is_the_addresses_of_its_nodes() -> None:
@@ -140,6 +169,15 @@ def test_empty_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:
         ("worker", "OTEL_EXPORTER_OTLP_ENDPOINT", "collector"),
         ("worker", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many"),
         ("worker", "OTEL_ATTRIBUTE_COUNT_LIMIT", "-1"),
+        ("worker", "OTEL_EXPORTER_OTLP_HEADERS", "authorization"),
+        ("worker", "OTEL_TRACES_SAMPLER", "foo"),
+        ("worker", "OTEL_TRACES_SAMPLER_ARG", "7"),
+        ("api", "DEAD_LETTER_QUEUES", '"one"'),
+        *(
+            ("notifier", "HTTP_HOST", host)
+            for host in ("no.such.host.invalid", "a b", "[::1]", "8.8.8.8", "a" * 64)
+        ),
+        ("notifier", "HTTP_PORT", "taken"),
         ("notifier", "REDIS_URL", "redis.internal"),
         ("notifier", "ENVIRONMENT", "production"),
     ],
@@ -147,11 +185,16 @@ def test_empty_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_service_names_what_keeps_it_from_starting(service: str, name: str, value: str) -> None:
     """In one line of JSON and one sentence, with status 2 and no traceback."""
     command = [sys.executable, "-m", f"services.{service}"]
-    ended = subprocess.run(  # noqa: S603 - our own program
-        command, env={**os.environ, name: value}, capture_output=True, text=True, timeout=30, check=False
-    )
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        variables = {"HTTP_PORT": str(free_port()), name: value}
+        if value == "taken":
+            variables[name] = str(taken.getsockname()[1])
+        ended = subprocess.run(  # noqa: S603 - our own program
+            command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=30, check=False
+        )
     line = json.loads(ended.stdout)
     assert ended.returncode == 2
     assert problems(CONTRACT, line) == []
     assert name in line["error"]
     assert ended.stderr == f"{service} cannot start: {line['error']}.\n"
+    assert not re.search(r"tuple|unpack|\.\.$", ended.stderr)

@@ -96,6 +96,8 @@ SWITCHES |= {
     "OTEL_TRACES_EXPORTER": "zipkin",
     "OTEL_LOGS_EXPORTER": "console",
     "OTEL_BSP_MAX_QUEUE_SIZE": "no",
+    "OTEL_BSP_SCHEDULE_DELAY": "inf",
+    "OTEL_BLRP_MAX_QUEUE_SIZE": "9" * 24,
 }
 
 

@@ -47,7 +47,7 @@ async def http_server(
     requests = Requests(app)
     server = Server(
         requests,
-        address=await free_address(host, port),
+        address=free_address(host, port),
         port=port,
         interface=Interfaces.ASGINL,  # lifetimes are the composition root's
         http=HTTPModes.http1,
@@ -77,7 +77,7 @@ async def http_server(
                 break
 
 
-async def free_address(host: str, port: int) -> str:
+def free_address(host: str, port: int) -> str:
     """Return the IP address of a host, after a look whether its port is free.
 
     Granian takes addresses only, and sets SO_REUSEPORT: two services could share a port without an error.
@@ -86,12 +86,12 @@ async def free_address(host: str, port: int) -> str:
         OSError: The host has no address here, or its port is taken.
     """
     try:
-        loop = asyncio.get_running_loop()
-        [(family, _, _, _, address), *_] = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        [(family, _, _, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         both = family == socket.AF_INET6  # Granian serves IPv4 on `::`, too
         socket.create_server(address[:2], family=family, dualstack_ipv6=both).close()
-    except OSError as error:
-        raise OSError(error.errno, f"cannot serve HTTP on {host} port {port}: {error.strerror}") from None
+    except (OSError, UnicodeError) as error:
+        number, why = (error.errno, error.strerror) if isinstance(error, OSError) else (0, "it is no name")
+        raise OSError(number, f"cannot serve HTTP on {host} port {port}: {why}") from None
     return str(address[0])
 
 

@@ -62,6 +62,22 @@ async def underlay(channel: AbstractChannel) -> AmqpChannel:
         return await channel.get_underlay_channel()
 
 
+class CleanConnection(aio_pika.Connection):
+    """A connection that is closed when it cannot be opened.
+
+    aio-pika 10.2 leaves it open, and closes it when the garbage collector finds it: in another thread, as it
+    happens, that only warns that "coroutine 'Connection.close' was never awaited".
+    """
+
+    async def connect(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aio-pika's
+        """Connect, or close."""
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await self.close()
+            raise
+
+
 @dataclass(slots=True)
 class BrokerConnection:
     """A connection that is opened again when it is lost; channels are not, whoever uses one opens the next.
@@ -157,7 +173,10 @@ class BrokerConnection:
             # Not by a parameter: aio-pika's `wait_for` can swallow a cancellation on Python 3.11.
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 connection = await aio_pika.connect(
-                    url, heartbeat=HEARTBEAT_SECONDS, client_properties={"connection_name": self.name}
+                    url,
+                    heartbeat=HEARTBEAT_SECONDS,
+                    client_properties={"connection_name": self.name},
+                    connection_class=CleanConnection,
                 )
         connection.close_callbacks.add(lambda *_: lost.set())
         self._connection = connection

@@ -1,6 +1,7 @@
 """Redis clients with deadlines."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -102,12 +103,22 @@ def pipeline_client(url: str) -> Redis:
     return redis_client(url, reply_timeout=None, connections=2, retries=0)
 
 
+def is_usable(url: str) -> bool:
+    """Return whether redis-py can make a connection of an address: knows its options, and finds its files."""
+    try:
+        pool = redis_client(url).connection_pool
+        connection = pool.connection_class(**pool.connection_kwargs)
+        if isinstance(connection, SSLConnection):
+            connection.ssl_context.get()
+    except (AttributeError, TypeError, ValueError, OSError, exceptions.RedisError):
+        return False
+    return re.fullmatch(r"/?\d*", urlsplit(url).path, re.ASCII) is not None
+
+
 def redis_command(operation: str, url: str) -> dict[str, str | int]:
     """Return what a span says of a command to the Redis at an address, as semconv/database/redis names it."""
     server, known = urlsplit(url), {"db.system.name": "redis", "db.operation.name": operation}
-    if not server.hostname:
-        return {**known, "server.address": server.path}  # of a socket
-    return {**known, "server.address": server.hostname, "server.port": server.port or DEFAULT_PORT}
+    return {**known, "server.address": server.hostname or "", "server.port": server.port or DEFAULT_PORT}
 
 
 def refuses_writes(error: exceptions.RedisError) -> bool:
