@@ -55,20 +55,23 @@ async def new_order(request: Request) -> NewOrder:
 async def _body(request: Request) -> bytearray:
     """Read the body, unless it says that it is too large, and stop as soon as it is."""
     body, length = bytearray(), request.headers.get("content-length", "")
-    too_large = ProblemError(413, "content-too-large", f"an order has at most {MAX_BODY_BYTES} bytes")
     if length.isdecimal() and int(length) > MAX_BODY_BYTES:
-        raise too_large
+        raise _too_large()
     try:
         async with asyncio.timeout(READ_TIMEOUT_SECONDS):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
-                    raise too_large
+                    raise _too_large()
     except TimeoutError:
         raise ProblemError(408, "request-timeout", "the body did not arrive in time") from None
     except ClientDisconnect:
         raise ProblemError(400, "incomplete-body", "the body ended before it was complete") from None
     return body
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(413, "content-too-large", f"an order has at most {MAX_BODY_BYTES} bytes")
 
 
 def _problem(error: ValidationError) -> ProblemError:
