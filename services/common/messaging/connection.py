@@ -66,7 +66,8 @@ class CleanConnection(aio_pika.Connection):
     """A connection that is closed when it cannot be opened.
 
     aio-pika 10.2 leaves it open, and closes it when the garbage collector finds it: in another thread, as it
-    happens, that only warns that "coroutine 'Connection.close' was never awaited".
+    happens, that only warns that "coroutine 'Connection.close' was never awaited"
+    (findings/aio-pika-connects-in-vain-and-stays-open.sh).
     """
 
     async def connect(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aio-pika's
