@@ -40,11 +40,11 @@ from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.periodic import periodically, watch_event_loop
 from services.common.probes import Ping, probe_routes, watch_dependencies
 from services.common.redis.client import (
-    WRITABLE,
     blocking_client,
     pipeline_client,
     redis_client,
     redis_command,
+    try_to_write,
 )
 from services.common.redis.memory import Memory
 from services.common.redis.pipeline import AutoPipeline
@@ -115,9 +115,8 @@ class Connections:
     @property
     def pings(self) -> Mapping[str, Ping]:
         """Return the checks of what the api depends on; without RabbitMQ orders wait in the outbox."""
-        writable = partial(self.redis.set, WRITABLE, 1, xx=True)
         return {
-            "redis": Ping(writable, (ResponseError,), "no order can be placed"),
+            "redis": Ping(partial(try_to_write, self.redis), (ResponseError,), "no order can be placed"),
             "rabbitmq": Ping(self.broker.ping, (Exception,), "dead letters cannot be handled"),
         }
 
@@ -175,7 +174,7 @@ def build(
 
     relay = Relay(outbox, broker, "api", telemetry.instance, observe)
     redis = partial(redis_command, url=settings.redis_url)
-    evalsha = redis_command("EVALSHA", settings.redis_url)
+    evalsha = redis("EVALSHA")
     scripts = telemetry.traced_scripts(
         load_scripts(connections.pipeline, LUA, once={"limit"}), SPANS, evalsha
     )

@@ -2,7 +2,7 @@
 
 import uvloop
 
-from services.common.settings import exit_on_bad_settings
+from services.common.startup import exit_on_bad_settings
 
 if __name__ == "__main__":
     with exit_on_bad_settings("notifier"):

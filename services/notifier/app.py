@@ -19,7 +19,7 @@ from services.common.messaging.retries import DEAD_LETTER_REASONS, RETRY_REASONS
 from services.common.messaging.topology import Subscription
 from services.common.periodic import watch_event_loop
 from services.common.probes import Ping, probe_server, watch_dependencies
-from services.common.redis.client import WRITABLE, pipeline_client, redis_client, redis_command
+from services.common.redis.client import pipeline_client, redis_client, redis_command, try_to_write
 from services.common.redis.memory import Memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
@@ -58,7 +58,7 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         process = build(settings, telemetry, pipeline, memory, scenarios, broker.server)
         consumer = Consumer(broker, outgoing, OUTCOMES, process, settings.prefetch)
         outgoing.show_blocked = blocked_gauge(telemetry.instruments())
-        pings = {"redis": Ping(partial(redis.set, WRITABLE, 1, xx=True)), "rabbitmq": Ping(broker.ping)}
+        pings = {"redis": Ping(partial(try_to_write, redis)), "rabbitmq": Ping(broker.ping)}
         ready = {**pings, "consumer": Ping(consumer.ping)}
         await enter(probe_server(settings, lifetime, ready, map(goodbye.on, telemetry.routes())))
         stack.push_async_callback(goodbye.said)

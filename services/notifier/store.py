@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from redis.exceptions import RedisError
 
-from services.common.redis.client import WRITABLE
+from services.common.redis.client import try_to_write
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import RunScript
 from services.notifier.handlers import SENT
@@ -59,7 +59,7 @@ class NotificationStore:
 
     async def ensure_available(self, *_: object) -> None:
         """Raise unless Redis takes writes: without a claim, whether an email is due is not known."""
-        await self.call(lambda redis: redis.set(WRITABLE, 1, xx=True))
+        await self.call(try_to_write)
 
     async def _set(self, order_id: str, value: str, **options: Any) -> Any:  # noqa: ANN401 - as redis-py has it
         return await self.call(lambda redis: redis.set(_key(order_id), value, **options))

@@ -25,12 +25,12 @@ from services.common.outbox.stream import Outbox, watch_outbox
 from services.common.periodic import periodically, watch_event_loop
 from services.common.probes import Ping, probe_server, watch_dependencies
 from services.common.redis.client import (
-    WRITABLE,
     blocking_client,
     pipeline_client,
     redis_client,
     redis_command,
     retry_until_done,
+    try_to_write,
 )
 from services.common.redis.memory import Memory
 from services.common.redis.pipeline import AutoPipeline
@@ -72,8 +72,10 @@ async def run(settings: Settings, telemetry_settings: TelemetrySettings) -> None
         consumer = Consumer(broker, outgoing, ORDERS, parts.process, settings.prefetch)
         outgoing.show_blocked = blocked_gauge(telemetry.instruments())
         scenarios.applies(partial(_apply, scenarios, consumer, broker, outgoing))
-        writable = partial(connections.redis.set, WRITABLE, 1, xx=True)
-        pings = {"redis": Ping(writable), "rabbitmq": Ping(broker.ping)}
+        pings = {
+            "redis": Ping(partial(try_to_write, connections.redis)),
+            "rabbitmq": Ping(broker.ping),
+        }
         ready = {**pings, "consumer": Ping(consumer.ping)}
         memory = Memory(connections.redis, settings.retention_memory_share, telemetry.instruments())
         goodbye = Goodbye(lifetime, telemetry.instruments())

@@ -15,7 +15,7 @@ from services.api import store as api_store
 from services.api.limits import RateLimiter
 from services.common.outbox.stream import Outbox
 from services.common.probes import Ping, readiness
-from services.common.redis.client import WRITABLE
+from services.common.redis.client import try_to_write
 from services.common.redis.memory import MIN_RETENTION_SECONDS, Memory
 from services.common.redis.pipeline import AutoPipeline
 from services.common.redis.scripts import load_scripts
@@ -72,7 +72,7 @@ async def shop(redis: Redis) -> AsyncIterator[Shop]:
 async def test_redis_that_takes_no_writes_is_not_up(shop: Shop, redis: Redis, refuse: str) -> None:
     """Full, or a replica: probes say so, no order is accepted; what was accepted is read, without a limit."""
     order_id = await shop.place()
-    writable = partial(redis.set, WRITABLE, 1, xx=True)
+    writable = partial(try_to_write, redis)
     pings = {"redis": Ping(writable, (ResponseError,), "no order can be placed")}
     assert (await readiness(pings))["status"] == "ready"
     assert await redis.exists("writable") == 0

@@ -35,7 +35,7 @@ from services.common.messaging.retries import with_retries
 from services.common.outbox.stream import Outbox
 from services.common.periodic import periodically
 from services.common.redis.client import retry_until_done
-from services.common.settings import exit_on_bad_settings
+from services.common.startup import exit_on_bad_settings
 from services.worker.messages import OrderCreated
 from services.worker.sweeper import MAX_BACKLOG
 from tests.unit.api_app import IDS, app

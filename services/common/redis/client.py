@@ -26,8 +26,6 @@ Every write waits for the disk, and brokers that share it make it wait for hundr
 BLOCKING_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
 DEFAULT_PORT = 6379
-WRITABLE = "writable"
-"""A key that is never there: to set it if it is (`XX`) changes nothing, and is refused as any write is."""
 
 
 _serializer = HiredisRespSerializer()
@@ -119,6 +117,11 @@ def redis_command(operation: str, url: str) -> dict[str, str | int]:
     """Return what a span says of a command to the Redis at an address, as semconv/database/redis names it."""
     server, known = urlsplit(url), {"db.system.name": "redis", "db.operation.name": operation}
     return {**known, "server.address": server.hostname or "", "server.port": server.port or DEFAULT_PORT}
+
+
+def try_to_write(redis: Redis) -> Awaitable[Any]:
+    """Raise what a write would: a key that is never there is set if it is (`XX`), which changes nothing."""
+    return redis.set("writable", 1, xx=True)
 
 
 def refuses_writes(error: exceptions.RedisError) -> bool:
