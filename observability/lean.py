@@ -98,9 +98,9 @@ class LeanSpan(trace.Span):
 
 
 def _copied(attributes: Attributes) -> Mapping[str, Any]:
-    """Return attributes in which nobody can change a list any more."""
+    """Return attributes that nobody else can change any more, nor a list in them."""
     if not attributes or list not in map(type, attributes.values()):
-        return attributes or {}
+        return dict(attributes or {})
     return {key: tuple(value) if type(value) is list else value for key, value in attributes.items()}
 
 
