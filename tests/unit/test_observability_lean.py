@@ -45,7 +45,7 @@ def events(tracer: Tracer) -> None:
     """Add events with and without attributes, and an exception."""
     span = tracer.start_span("s")
     span.add_event("first", timestamp=5)
-    about: dict[str, Any] = {"a": [1]}
+    about: dict[str, Any] = {"a": 1}
     span.add_event("second", about, timestamp=6)
     about["b"] = "after the event"
     span.record_exception(KeyError("k"), {"more": 1}, timestamp=7)
