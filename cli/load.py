@@ -3,7 +3,8 @@
 from argparse import Namespace
 
 from loadtests.options import parse
-from loadtests.soak.target import run_locust, under_load
+from loadtests.soak.process import run_locust
+from loadtests.soak.target import under_load
 from stack.layout import Layout
 from stack.locking import interruptible
 from stack.progress import Progress

@@ -10,9 +10,10 @@ from typing import Any
 from loadtests import options
 from loadtests.options import INTERVAL_SECONDS, MAX_RATE, MAX_SECONDS, number
 from loadtests.soak.judge import Row, judge
+from loadtests.soak.process import run_locust
 from loadtests.soak.samples import Sample, Watcher, sampling
 from loadtests.soak.search import Step, highest, search, step, step_seconds
-from loadtests.soak.target import Target, run_locust, under_load
+from loadtests.soak.target import Target, under_load
 from stack import state
 from stack.errors import StackError
 from stack.layout import Layout, write_atomically

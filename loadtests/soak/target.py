@@ -1,12 +1,9 @@
-"""What is put under load: the native stack, started unless it runs, or the given address; and by Locust."""
+"""What is put under load: the native stack, started unless it runs, or the given address."""
 
 import json
 import math
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,14 +13,11 @@ from stack import state
 from stack.dotenv import variables
 from stack.errors import StackError, reason
 from stack.layout import ROOT, Layout
-from stack.processes import LOAD, MARK, mark_prefix
 from stack.progress import Progress
 from stack.servers.services import OWN_ENDPOINTS
 from stack.up import serving
 
 TIMEOUT_SECONDS = 10.0
-FINISH_SECONDS = 120.0
-"""Users may finish their journeys, and every promised order is waited for."""
 REQUESTS, LEAST_PER_SECOND, BURST_SECONDS = 20, 10, 6
 """Requests that a user may send for each order: it sends seven, and the next order may come sooner."""
 
@@ -91,28 +85,3 @@ def _api_key(host: str) -> str:
     if (file := ROOT / ".env").exists() and (key := variables(file.read_text("utf-8")).get("API_KEY")):
         return key
     raise StackError(f"the api at {host} needs a key: set API_KEY")
-
-
-def run_locust(layout: Layout, environment: Mapping[str, str], *, quiet: bool = False) -> int:
-    """Run the load test in a process of its own; on an interrupt it ends early, and still reports.
-
-    Returns its exit status. By its mark, `down` ends what was left behind.
-    """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "loadtests"],
-        cwd=ROOT,
-        env={**environment, MARK: mark_prefix(layout.run_dir, LOAD)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL if quiet else None,
-        start_new_session=True,  # Ctrl-C reaches it once, through us
-    )
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.send_signal(signal.SIGINT)
-        process.wait(FINISH_SECONDS)
-        raise
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
